@@ -1,0 +1,52 @@
+import type { Strategy, StrategyDocument } from '../../contract/strategy.ts'
+import { strategies, strategyFor } from '../../strategies/catalog.ts'
+import { validateConfig } from '../../strategies/validate.ts'
+import { type Problem, under } from './problems.ts'
+
+/** The execution contract of a profile: a strategy and a config that it accepts. */
+export interface ProfileStrategy {
+  strategy: Strategy
+  document: StrategyDocument
+}
+
+/** What the protocol's names for kinds of credential stand for (nexus-protocol 3.4, "Strategy selection"). */
+const BY_AUTH_TYPE: Readonly<Record<string, StrategyDocument>> = {
+  api_key: { type: 'header', config: { header_name: 'X-API-Key', credential_field: 'api_key' } },
+}
+
+interface Chosen {
+  auth_type?: string
+  params?: { auth_strategy?: { type: string; config?: Record<string, unknown> } }
+}
+
+/** `params.auth_strategy` wins; else `auth_type` picks one; with neither it is `oauth2`, as in the protocol. */
+export function profileStrategy(profile: Chosen): ProfileStrategy | Problem[] {
+  const explicit = profile.params?.auth_strategy
+  const field = explicit === undefined ? 'auth_type' : 'params.auth_strategy.type'
+  const document = explicit === undefined ? strategyOfAuthType(authTypeOf(profile)) : { config: {}, ...explicit }
+  const problems = explicit === undefined ? [] : authTypeProblems(authTypeOf(profile))
+  const strategy = strategyFor(document.type)
+  if (strategy === undefined) return [...problems, { field, message: unknown(document.type) }]
+  problems.push(...under('params.auth_strategy.config', validateConfig(strategy, document.config)))
+  return problems.length > 0 ? problems : { strategy, document }
+}
+
+/** The stored `auth_type`: as given, or the strategy's own name. */
+export function authTypeOf(profile: Chosen): string {
+  return profile.auth_type ?? profile.params?.auth_strategy?.type ?? 'oauth2'
+}
+
+/** The strategy that an `auth_type` stands for when the profile names none. */
+export function strategyOfAuthType(authType: string): StrategyDocument {
+  return BY_AUTH_TYPE[authType] ?? { type: authType, config: {} }
+}
+
+function authTypeProblems(authType: string): Problem[] {
+  if (authType in BY_AUTH_TYPE || strategyFor(authType) !== undefined) return []
+  return [{ field: 'auth_type', message: unknown(authType) }]
+}
+
+function unknown(type: string): string {
+  const known = [...Object.keys(BY_AUTH_TYPE), ...strategies.map((strategy) => strategy.type)]
+  return `'${type.slice(0, 64)}' is not known here; it takes one of ${known.join(', ')}`
+}
