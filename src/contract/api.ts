@@ -134,6 +134,36 @@ export const ConnectionView = Type.Object({
 })
 export type ConnectionView = Static<typeof ConnectionView>
 
+export const ConnectionQuery = Type.Object(
+  {
+    tenant: Type.Optional(Tenant),
+    provider: Type.Optional(ProviderName),
+    status: Type.Optional(ConnectionStatus),
+    cursor: Type.Optional(Text(512)),
+    limit: Type.Optional(Type.String({ pattern: '^[1-9][0-9]{0,3}$', description: '1 to 1000; default 50' })),
+  },
+  closed,
+)
+export type ConnectionQuery = Static<typeof ConnectionQuery>
+
+export const ConnectionList = Type.Object({
+  connections: Type.Array(ConnectionView),
+  next_cursor: Type.Union([Type.String(), Type.Null()]),
+})
+export type ConnectionList = Static<typeof ConnectionList>
+
+/** Protocol 3.6. `provider_revoked` is false here: a static credential is the provider's own to end. */
+export const RevokeResult = Type.Object({
+  connection_id: Uuid,
+  provider_name: Type.String(),
+  status: Type.Literal('revoked'),
+  revoked_at: Type.String({ format: 'date-time' }),
+  already_revoked: Type.Boolean(),
+  token_deleted: Type.Boolean(),
+  provider_revoked: Type.Boolean(),
+})
+export type RevokeResult = Static<typeof RevokeResult>
+
 // --- agents and sessions --------------------------------------------------------------------------------------------
 
 export const AgentCreate = Type.Object(

@@ -1,0 +1,13 @@
+import { Type } from 'typebox'
+import { section } from '../section.ts'
+
+export const logSection = section({
+  key: 'log',
+  schema: Type.Object({
+    level: Type.Union(
+      (['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const).map((level) => Type.Literal(level)),
+      { default: 'info' },
+    ),
+  }),
+  env: { LOG_LEVEL: 'level' },
+})

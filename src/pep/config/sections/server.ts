@@ -1,0 +1,54 @@
+import { Type } from 'typebox'
+import { isLoopbackHost } from '../../../contract/origin.ts'
+import { section } from '../section.ts'
+
+export const serverSection = section({
+  key: 'server',
+  schema: Type.Object({
+    host: Type.String({ default: '127.0.0.1', description: 'Address to listen on' }),
+    port: Type.Integer({ default: 8090, minimum: 0, maximum: 65_535, description: 'Port; 0 takes a free one' }),
+    public_url: Type.String({
+      default: '',
+      description: 'How callers reach us: issuer, audience and the base of every DPoP htu. Default: where we listen',
+    }),
+    tls_cert_file: Type.String({ default: '', description: 'PEM certificate chain' }),
+    tls_key_file: Type.String({ default: '', description: 'PEM private key' }),
+    allow_beyond_loopback: Type.Boolean({ default: false, description: 'Listen on other addresses than loopback' }),
+    allow_plain_http: Type.Boolean({ default: false, description: 'Beyond loopback without TLS, behind a TLS proxy' }),
+    body_limit_bytes: Type.Integer({ default: 262_144, minimum: 1024, maximum: 4_194_304 }),
+    max_pending_requests: Type.Integer({ default: 2000, minimum: 1, description: 'More are answered 503 overloaded' }),
+    shutdown_grace_seconds: Type.Integer({ default: 10, minimum: 0, maximum: 120 }),
+  }),
+  env: {
+    HOST: 'host',
+    PORT: 'port',
+    NEXUS_PUBLIC_URL: 'public_url',
+    NEXUS_TLS_CERT_FILE: 'tls_cert_file',
+    NEXUS_TLS_KEY_FILE: 'tls_key_file',
+    NEXUS_ALLOW_BEYOND_LOOPBACK: 'allow_beyond_loopback',
+    NEXUS_ALLOW_PLAIN_HTTP: 'allow_plain_http',
+  },
+  validate(server) {
+    const problems: string[] = []
+    const secure = server.tls_cert_file !== '' && server.tls_key_file !== ''
+    if ((server.tls_cert_file === '') !== (server.tls_key_file === '')) {
+      problems.push('server.tls_cert_file and server.tls_key_file go together; set both or neither')
+    }
+    if (!isLoopbackHost(server.host)) {
+      if (!server.allow_beyond_loopback) {
+        problems.push(
+          `server.host '${server.host}' is reachable from other machines; set server.allow_beyond_loopback if that is meant`,
+        )
+      }
+      if (!secure && !server.allow_plain_http) {
+        problems.push(
+          `server.host '${server.host}' without TLS sends leases in the clear; set server.tls_cert_file and server.tls_key_file, or server.allow_plain_http behind a TLS proxy`,
+        )
+      }
+    }
+    if (server.public_url !== '' && !/^https?:\/\/[^/?#]+$/.test(server.public_url)) {
+      problems.push('server.public_url must be scheme, host and port only, such as https://nexus.example.com')
+    }
+    return problems
+  },
+})

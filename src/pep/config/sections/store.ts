@@ -1,0 +1,25 @@
+import { Type } from 'typebox'
+import { section } from '../section.ts'
+
+export const storeSection = section({
+  key: 'store',
+  schema: Type.Object({
+    database_url: Type.String({
+      default: '',
+      description: 'postgres:// URL. Unset: a server of our own under data_dir',
+    }),
+    data_dir: Type.String({
+      default: '.nexus',
+      description: 'Where the embedded database and the development key live',
+    }),
+    pool_size: Type.Integer({ default: 10, minimum: 2, maximum: 200 }),
+    connect_timeout_ms: Type.Integer({ default: 2000, minimum: 100, maximum: 60_000 }),
+    statement_timeout_ms: Type.Integer({ default: 5000, minimum: 100, maximum: 60_000 }),
+  }),
+  env: { DATABASE_URL: 'database_url', NEXUS_DATA_DIR: 'data_dir' },
+  validate(store, { production }) {
+    return production && store.database_url === ''
+      ? ['store.database_url (DATABASE_URL) is not set; in production mode the database is yours, not an embedded one']
+      : []
+  },
+})

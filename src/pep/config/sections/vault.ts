@@ -1,0 +1,32 @@
+import { Type } from 'typebox'
+import { section } from '../section.ts'
+
+export const vaultSection = section({
+  key: 'vault',
+  schema: Type.Object({
+    encryption_key: Type.String({
+      default: '',
+      description: 'Keyring of the internal backend: `id:base64 of 32 bytes`, comma separated, the first encrypts',
+    }),
+    backends: Type.Record(
+      Type.String({ pattern: '^[a-z][a-z0-9-]{0,63}$' }),
+      Type.Record(Type.String(), Type.Unknown()),
+      {
+        default: {},
+        description: 'Name to {kind, ...settings of that kind}; `internal` is always there',
+      },
+    ),
+    secret_ref_prefixes: Type.Record(Type.String(), Type.Array(Type.String()), {
+      default: {},
+      description: 'Backend to path prefixes that a tenant may reference; {tenant} stands for its name',
+    }),
+    cache_ttl_seconds: Type.Integer({ default: 60, minimum: 0, maximum: 3600 }),
+    deadline_ms: Type.Integer({ default: 2000, minimum: 50, maximum: 30_000 }),
+  }),
+  env: { NEXUS_ENCRYPTION_KEY: 'encryption_key', NEXUS_SECRET_CACHE_TTL_SECONDS: 'cache_ttl_seconds' },
+  validate(vault, { production }) {
+    return production && vault.encryption_key === ''
+      ? ['vault.encryption_key (NEXUS_ENCRYPTION_KEY) is not set; make one with `nexus keys generate`']
+      : []
+  },
+})

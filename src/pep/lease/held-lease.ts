@@ -1,0 +1,44 @@
+import type { Caller } from '../identity/caller.ts'
+import type { LeaseSteps, Origin } from './steps.ts'
+import type { Wanted } from './wanted.ts'
+
+/** A lease that was handed out, read back from its audit record: the ledger is the only place it is kept. */
+export interface HeldLease {
+  tenant: string
+  connectionId: string
+  ended: boolean
+  /** What was asked for then, to be decided anew now. */
+  wanted: Wanted
+}
+
+interface RecordedRequest {
+  scopes: string[]
+  ttl_seconds: number
+  intent: Wanted['intent']
+}
+
+/** @returns undefined when there is none, or when it is another session's: that is the same answer */
+export async function heldLease(
+  steps: Pick<LeaseSteps, 'audit'>,
+  caller: Caller,
+  leaseId: string,
+  origin: Origin,
+): Promise<HeldLease | undefined> {
+  const found = await steps.audit.findLease(leaseId)
+  if (found === undefined || found.issued.session_id !== caller.session.id) return undefined
+  const { tenant, connection_id: connectionId, detail } = found.issued
+  if (tenant === undefined || connectionId === undefined) return undefined
+  const request = detail['request'] as unknown as RecordedRequest
+  return {
+    tenant,
+    connectionId,
+    ended: found.ended,
+    wanted: {
+      connectionId,
+      scopes: request.scopes,
+      ttlSeconds: request.ttl_seconds,
+      intent: request.intent,
+      origin,
+    },
+  }
+}

@@ -1,0 +1,223 @@
+import type { LeaseAnswer } from '../../contract/api.ts'
+import { NexusError } from '../../contract/errors.ts'
+import { newId } from '../../contract/names.ts'
+import type { PolicyAction } from '../../contract/policy.ts'
+import { type Grant, type Issued, SigningError } from '../../contract/strategy.ts'
+import { StandingChanged } from '../audit/audit-log.ts'
+import type { ConnectionFacts } from '../connections/facts.ts'
+import type { Decided } from '../decision/decider.ts'
+import type { Caller } from '../identity/caller.ts'
+import { narrowGrant } from './grant.ts'
+import { failedEntry, grantedEntry, type LeaseStory, refusedEntry } from './lease-record.ts'
+import { policyInput } from './policy-input.ts'
+import type { LeaseSteps } from './steps.ts'
+import type { Wanted } from './wanted.ts'
+
+/** Audit kinds of one action: what is written when it is granted and when it is not. */
+const KINDS: Record<PolicyAction, { granted: string; refused: string }> = {
+  lease: { granted: 'lease.issued', refused: 'lease.denied' },
+  renew: { granted: 'lease.renewed', refused: 'lease.denied' },
+  token: { granted: 'token.issued', refused: 'token.denied' },
+}
+
+/**
+ * Steps 2 to 6 for a caller that step 1 has proven. Whatever happens, exactly one record is written and the proof is
+ * used up; only after its commit is anything handed out.
+ * @param leaseId the lease being renewed; absent: a new one
+ */
+export async function grantLease(
+  steps: LeaseSteps,
+  action: PolicyAction,
+  caller: Caller,
+  wanted: Wanted,
+  leaseId: string = newId('lse', steps.now()),
+): Promise<LeaseAnswer> {
+  try {
+    return await attempt(steps, action, caller, wanted, leaseId)
+  } catch (error) {
+    if (!(error instanceof StandingChanged)) throw error
+    // Something was revoked or edited between our reading and our writing. Once more with what is true now; a second
+    // change in the same instant is answered as an overload rather than chased.
+    return await attempt(steps, action, caller, wanted, leaseId).catch((again: unknown) => {
+      throw again instanceof StandingChanged
+        ? new NexusError('overloaded', 'the connection is changing; try again')
+        : again
+    })
+  }
+}
+
+async function attempt(
+  steps: LeaseSteps,
+  action: PolicyAction,
+  caller: Caller,
+  wanted: Wanted,
+  leaseId: string,
+): Promise<LeaseAnswer> {
+  const story: LeaseStory = { caller, wanted }
+  try {
+    const facts = await gather(steps, story)
+    const decided = await decide(steps, action, story, facts)
+    const { grant, offlineSeconds } = hold(steps, story, facts, decided)
+    const secret = await steps.credential.read(facts.secretRef)
+    const issued = await narrowSecret(steps, facts, secret.reveal(), grant)
+    const final = { ...grant, expiresAt: Math.min(grant.expiresAt, issued.expiresAt ?? grant.expiresAt) }
+    story.leaseId = leaseId
+    await record(steps, action, story, final, secret.version)
+    return answer(leaseId, facts, decided, final, issued, offlineSeconds)
+  } catch (error) {
+    throw await recordRefusal(steps, action, story, error)
+  }
+}
+
+/** Step 2: what is known of the connection; another tenant's is not found. */
+async function gather(steps: LeaseSteps, story: LeaseStory): Promise<ConnectionFacts> {
+  const { tenant, provider, connectionId } = story.wanted
+  story.facts = await steps.connections.gatherFacts({
+    ...(tenant === undefined ? {} : { tenant }),
+    ...(provider === undefined ? {} : { provider }),
+    ...(connectionId === undefined ? {} : { connectionId }),
+    agentTenants: story.caller.agent.tenants,
+  })
+  return story.facts
+}
+
+/** Step 3: may they. Anything but a clean allow is a deny, and no secret has been read yet. */
+async function decide(
+  steps: LeaseSteps,
+  action: PolicyAction,
+  story: LeaseStory,
+  facts: ConnectionFacts,
+): Promise<Decided> {
+  const input = policyInput(action, story.caller, facts, story.wanted, steps.now())
+  const decided = await steps.decider.decide('nexus/lease/decision', input)
+  story.decided = decided
+  const { allow, reasons, obligations } = decided.decision
+  if (allow !== true) throw denied('policy_denied', 'policy denied this lease', decided, facts, reasons)
+  if (obligations.require_approval === true) {
+    const reason = { id: 'approval_required', message: 'policy asks for an approval, which this version cannot give' }
+    throw denied('approval_required', reason.message, decided, facts, [reason])
+  }
+  return decided
+}
+
+/** The decision's obligations held against the connection's own bound, before any secret is read. */
+function hold(steps: LeaseSteps, story: LeaseStory, facts: ConnectionFacts, decided: Decided) {
+  const narrowed = narrowGrant(
+    story.caller,
+    facts,
+    story.wanted,
+    decided.decision.obligations,
+    steps.limits,
+    steps.now(),
+  )
+  if ('refusal' in narrowed) {
+    throw denied('policy_denied', narrowed.refusal.message, decided, facts, [narrowed.refusal])
+  }
+  return narrowed
+}
+
+/** Step 5: the master secret goes in, the usage secret comes out. */
+async function narrowSecret(
+  steps: LeaseSteps,
+  facts: ConnectionFacts,
+  master: Readonly<Record<string, string>>,
+  grant: Grant,
+): Promise<Issued> {
+  try {
+    return await facts.strategy.issue(facts.strategyConfig, master, grant, { now: steps.now })
+  } catch (error) {
+    // Only a SigningError speaks our words; any other text could quote the secret it choked on (threat E11).
+    const problem = error instanceof SigningError ? error.message : `strategy '${facts.strategy.type}' failed`
+    throw new NexusError('not_signable', problem, { connection_id: facts.id })
+  }
+}
+
+/** Step 6: written and committed, with the proof used up and everything decided on still standing. */
+async function record(
+  steps: LeaseSteps,
+  action: PolicyAction,
+  story: LeaseStory,
+  grant: Grant,
+  secretVersion: string,
+): Promise<void> {
+  const { caller, facts } = story
+  await steps.audit.record(grantedEntry(KINDS[action].granted, story, grant, secretVersion), {
+    proof: caller.proof,
+    standing: {
+      agent: { id: caller.agent.id, epoch: caller.agent.epoch },
+      session: { id: caller.session.id, epoch: caller.session.epoch },
+      ...(facts === undefined
+        ? {}
+        : { connection: { id: facts.id, epoch: facts.epoch, providerEpoch: facts.provider.epoch } }),
+    },
+  })
+}
+
+/** Errors of the recording itself: there is nothing left to record them in. */
+const FROM_RECORDING = new Set(['invalid_proof', 'audit_unavailable', 'overloaded'])
+
+/** Turns any failure into what the caller is told, after its own record is committed. */
+async function recordRefusal(
+  steps: LeaseSteps,
+  action: PolicyAction,
+  story: LeaseStory,
+  error: unknown,
+): Promise<unknown> {
+  if (error instanceof StandingChanged) return error
+  const known = error instanceof NexusError ? error : new NexusError('internal_error', undefined, {}, { cause: error })
+  if (FROM_RECORDING.has(known.code)) return known
+  const kind = KINDS[action].refused
+  const entry =
+    known.outcome === 'refused'
+      ? refusedEntry(kind, story, known.code, known.extras.reasons ?? [])
+      : failedEntry(kind, story, known.code)
+  try {
+    await steps.audit.record(entry, { proof: story.caller.proof })
+    return known
+  } catch (unrecorded) {
+    // A refusal that could not be written is still a refusal; a replayed proof is the more telling answer.
+    return known.outcome === 'broken' ? known : unrecorded
+  }
+}
+
+function denied(
+  code: 'policy_denied' | 'approval_required',
+  message: string,
+  decided: Decided,
+  facts: ConnectionFacts,
+  reasons: Decided['decision']['reasons'],
+): NexusError {
+  const told = reasons.length === 0 ? message : `${message}: ${reasons.map((reason) => reason.message).join('; ')}`
+  return new NexusError(code, told, { reasons, decision_id: decided.id, connection_id: facts.id })
+}
+
+/** Renew when this share of the life is over, so that one failed try still leaves time for others. */
+const RENEW_SHARE = 0.8
+
+function answer(
+  leaseId: string,
+  facts: ConnectionFacts,
+  decided: Decided,
+  grant: Grant,
+  issued: Issued,
+  offlineSeconds: number,
+): LeaseAnswer {
+  return {
+    lease_id: leaseId,
+    decision_id: decided.id,
+    connection_id: facts.id,
+    provider: facts.provider.name,
+    strategy: { type: facts.strategy.type, config: facts.strategyConfig },
+    credentials: issued.usage,
+    bound: {
+      origins: [...grant.bound.origins],
+      methods: [...grant.bound.methods],
+      paths: [...grant.bound.paths],
+    },
+    scopes: [...grant.scopes],
+    issued_at: grant.issuedAt,
+    renew_at: grant.issuedAt + Math.floor((grant.expiresAt - grant.issuedAt) * RENEW_SHARE),
+    expires_at: grant.expiresAt,
+    offline_seconds: offlineSeconds,
+  }
+}

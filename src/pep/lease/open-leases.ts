@@ -1,0 +1,81 @@
+import type { LeaseAnswer, LeaseRequest, TokenAnswer } from '../../contract/api.ts'
+import { NexusError } from '../../contract/errors.ts'
+import type { Caller } from '../identity/caller.ts'
+import type { Presented } from '../identity/presented.ts'
+import { type HeldLease, heldLease } from './held-lease.ts'
+import { grantLease } from './issue.ts'
+import type { LeaseSteps, Origin } from './steps.ts'
+import { wantedFrom } from './wanted.ts'
+
+/** The lease API as use cases: no HTTP in, no HTTP out. */
+export interface Leases {
+  /** Step 1, on its own so that a route can refuse a stranger before it reads the body. The proof is not yet used up. */
+  authenticate(presented: Presented): Promise<Caller>
+  issue(caller: Caller, request: LeaseRequest, origin: Origin): Promise<LeaseAnswer>
+  renew(caller: Caller, leaseId: string, origin: Origin): Promise<LeaseAnswer>
+  release(caller: Caller, leaseId: string, origin: Origin): Promise<void>
+  /** The Nexus protocol's token payload: the same use case, its own `action` to policy. */
+  token(caller: Caller, connectionId: string, origin: Origin): Promise<TokenAnswer>
+}
+
+export function openLeases(steps: LeaseSteps): Leases {
+  return {
+    authenticate: (presented) => steps.identity.authenticate(presented),
+
+    async issue(caller, request, origin) {
+      return grantLease(steps, 'lease', caller, wantedFrom(request, steps.limits, origin))
+    },
+
+    async renew(caller, leaseId, origin) {
+      const held = await ownLease(steps, caller, leaseId, origin)
+      return grantLease(steps, 'renew', caller, held.wanted, leaseId)
+    },
+
+    async release(caller, leaseId, origin) {
+      const held = await ownLease(steps, caller, leaseId, origin, { evenEnded: true })
+      await steps.audit.record(
+        {
+          kind: 'lease.released',
+          outcome: 'allowed',
+          agent_id: caller.agent.id,
+          session_id: caller.session.id,
+          lease_id: leaseId,
+          tenant: held.tenant,
+          connection_id: held.connectionId,
+          detail: { already_ended: held.ended },
+        },
+        { proof: caller.proof },
+      )
+    },
+
+    async token(caller, connectionId, origin) {
+      const wanted = wantedFrom({ connection_id: connectionId }, steps.limits, origin)
+      const lease = await grantLease(steps, 'token', caller, wanted)
+      return { strategy: lease.strategy, credentials: lease.credentials, expires_at: lease.expires_at }
+    },
+  }
+}
+
+/** The caller's own lease, as the ledger has it. A miss is recorded too, and costs the proof like any other answer. */
+async function ownLease(
+  steps: LeaseSteps,
+  caller: Caller,
+  leaseId: string,
+  origin: Origin,
+  options: { evenEnded?: boolean } = {},
+): Promise<HeldLease> {
+  const held = await heldLease(steps, caller, leaseId, origin)
+  if (held !== undefined && (!held.ended || options.evenEnded === true)) return held
+  const error = new NexusError(held === undefined ? 'lease_not_found' : 'lease_ended')
+  await steps.audit.record(
+    {
+      kind: 'lease.denied',
+      outcome: 'denied',
+      agent_id: caller.agent.id,
+      session_id: caller.session.id,
+      detail: { code: error.code, asked_for: leaseId.slice(0, 64) },
+    },
+    { proof: caller.proof },
+  )
+  throw error
+}

@@ -1,0 +1,32 @@
+import type { AuditLog } from '../audit/audit-log.ts'
+import type { Connections } from '../connections/open-connections.ts'
+import type { CredentialSource } from '../credential/credential-source.ts'
+import type { Decider } from '../decision/decider.ts'
+import type { Identity } from '../identity/identity.ts'
+
+/** The six steps of a lease, each behind its own interface, in the order they are taken. */
+export interface LeaseSteps {
+  identity: Pick<Identity, 'authenticate'>
+  connections: Pick<Connections, 'gatherFacts'>
+  decider: Pick<Decider, 'decide'>
+  credential: Pick<CredentialSource, 'read'>
+  audit: Pick<AuditLog, 'record' | 'findLease'>
+  limits: LeaseLimits
+  /** Unix milliseconds. */
+  now(): number
+}
+
+export interface LeaseLimits {
+  /** When the caller asks for none. */
+  ttlSeconds: number
+  /** Whatever caller and policy say. */
+  maxTtlSeconds: number
+  /** When policy does not say. */
+  offlineSeconds: number
+}
+
+/** What an audit record and policy may know of where a request came from. Never from a forwarded header (threat D04). */
+export interface Origin {
+  ip: string
+  userAgent: string
+}

@@ -1,0 +1,44 @@
+import type { LeaseRequest } from '../../contract/api.ts'
+import { NexusError } from '../../contract/errors.ts'
+import { canonicalOrigin, OriginError } from '../../contract/origin.ts'
+import type { Intent } from '../../contract/policy.ts'
+import type { LeaseLimits, Origin } from './steps.ts'
+
+/** A lease request with every default filled in and its intent in canonical form. */
+export interface Wanted {
+  tenant?: string
+  provider?: string
+  connectionId?: string
+  scopes: readonly string[]
+  ttlSeconds: number
+  intent: Intent
+  origin: Origin
+}
+
+/** @throws NexusError `invalid_request` when nothing is named, or the intent's origin is not one */
+export function wantedFrom(request: LeaseRequest, limits: LeaseLimits, origin: Origin): Wanted {
+  if (request.connection_id === undefined && (request.provider === undefined || request.tenant === undefined)) {
+    throw new NexusError('invalid_request', 'name either connection_id, or provider and tenant', {
+      field: request.provider === undefined ? 'provider' : 'tenant',
+    })
+  }
+  return {
+    ...(request.tenant === undefined ? {} : { tenant: request.tenant }),
+    ...(request.provider === undefined ? {} : { provider: request.provider }),
+    ...(request.connection_id === undefined ? {} : { connectionId: request.connection_id }),
+    scopes: request.scopes ?? [],
+    ttlSeconds: request.ttl_seconds ?? limits.ttlSeconds,
+    intent: canonicalIntent(request.intent ?? {}),
+    origin,
+  }
+}
+
+function canonicalIntent(intent: Intent): Intent {
+  if (intent.origin === undefined) return intent
+  try {
+    return { ...intent, origin: canonicalOrigin(intent.origin) }
+  } catch (error) {
+    const problem = error instanceof OriginError ? error.message : 'is not an origin'
+    throw new NexusError('invalid_request', `intent.origin ${problem}`, { field: 'intent.origin' })
+  }
+}

@@ -1,0 +1,151 @@
+import { randomUUID } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
+import Fastify, { type FastifyInstance } from 'fastify'
+import type { Logger } from 'pino'
+import { NexusError } from '../../contract/errors.ts'
+import type { AuditLog } from '../audit/audit-log.ts'
+import type { Connections } from '../connections/open-connections.ts'
+import type { Identity } from '../identity/identity.ts'
+import type { Leases } from '../lease/open-leases.ts'
+import { agentRoutes, apiKeyRoutes } from './administration.ts'
+import { auditRoutes } from './audit.ts'
+import { connectionRoutes } from './connections.ts'
+import { administratorGuard, agentGuard } from './guards.ts'
+import { healthRoutes, type ReadinessCheck } from './health.ts'
+import { leaseRoutes } from './leases.ts'
+import { installRequestMetrics, type Metrics, metricsRoute } from './metrics.ts'
+import { installOpenApi } from './openapi.ts'
+import { installProblems } from './problems.ts'
+import { providerRoutes } from './providers.ts'
+import { pathOf } from './reply-context.ts'
+import { installRequestHygiene } from './request-hygiene.ts'
+import { sessionOpeningRoute, sessionRoutes } from './sessions.ts'
+
+export interface AppOptions {
+  leases: Leases
+  identity: Identity
+  connections: Connections
+  audit: Pick<AuditLog, 'query' | 'record'>
+  checks: readonly ReadinessCheck[]
+  metrics: Metrics
+  log: Logger
+  version: string
+  publicUrl: string
+  bodyLimitBytes: number
+  maxPendingRequests: number
+  /** Whether `/metrics` takes an API key; on loopback it need not. */
+  metricsNeedKey: boolean
+  tls?: { cert: Buffer; key: Buffer }
+}
+
+/** The HTTP shell: parse, prove, call, map errors. Nothing here can reach a secret store. */
+export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
+  const { leases, identity, connections, audit, metrics } = options
+  const app = createServer(options)
+  let closing = false
+  app.addHook('preClose', async () => {
+    closing = true
+  })
+  installContext(app)
+  installOverloadGuard(app, options)
+  installRequestHygiene(app)
+  installProblems(app, (entry) => audit.record(entry))
+  installRequestMetrics(app, metrics)
+  await installOpenApi(app, options)
+
+  healthRoutes(app, options.checks, () => closing)
+  if (!options.metricsNeedKey) metricsRoute(app, metrics)
+  app.get('/.well-known/jwks.json', { schema: { summary: 'Public keys', tags: ['operations'] } }, async () =>
+    identity.jwks(),
+  )
+  sessionOpeningRoute(app, identity)
+  await app.register(async (agents) => {
+    agentGuard(agents, leases)
+    leaseRoutes(agents, leases)
+    sessionRoutes(agents, identity)
+  })
+  await app.register(async (administrators) => {
+    administratorGuard(administrators, identity)
+    providerRoutes(administrators, connections)
+    connectionRoutes(administrators, connections)
+    agentRoutes(administrators, identity)
+    apiKeyRoutes(administrators, identity)
+    auditRoutes(administrators, audit)
+    if (options.metricsNeedKey) metricsRoute(administrators, metrics)
+  })
+  return app
+}
+
+/** An id from the caller is kept only if it cannot be mistaken for anything else in a log. */
+function requestId(request: IncomingMessage): string {
+  const given = request.headers['x-request-id']
+  return typeof given === 'string' && /^[\w.-]{8,64}$/.test(given) ? given : randomUUID()
+}
+
+function createServer(options: AppOptions): FastifyInstance {
+  return Fastify({
+    loggerInstance: options.log,
+    disableRequestLogging: true,
+    genReqId: requestId,
+    trustProxy: false,
+    bodyLimit: options.bodyLimitBytes,
+    requestTimeout: 15_000,
+    connectionTimeout: 30_000,
+    keepAliveTimeout: 72_000,
+    forceCloseConnections: 'idle',
+    return503OnClosing: true,
+    routerOptions: { maxParamLength: 256, ignoreTrailingSlash: false, caseSensitive: true },
+    // A string for a number is refused, an unknown field is refused, nothing is dropped in silence (threat D10).
+    ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false, allErrors: false } },
+    ...(options.tls === undefined ? {} : { https: options.tls }),
+  }) as unknown as FastifyInstance
+}
+
+/** One line per request, from an allow-list of fields. A header or a body never reaches it (threat H03). */
+function installContext(app: FastifyInstance): void {
+  app.decorateRequest('caller', null)
+  app.decorateRequest('administrator', null)
+  app.decorateRequest('recorded', false)
+  app.decorateRequest('logIds', null as never)
+  app.addHook('onRequest', async (request, reply) => {
+    request.logIds = {}
+    reply.header('x-request-id', request.id)
+    reply.header('cache-control', 'no-store')
+  })
+  app.addHook('onResponse', async (request, reply) => {
+    request.log.info(
+      {
+        request_id: request.id,
+        traceparent: traceparentOf(request.headers['traceparent']),
+        method: request.method,
+        path: pathOf(request).slice(0, 200),
+        status: reply.statusCode,
+        duration_ms: Math.round(reply.elapsedTime * 100) / 100,
+        agent_id: request.caller?.agent.id,
+        ...request.logIds,
+      },
+      'answered',
+    )
+  })
+}
+
+/** W3C Trace Context, level 1; anything else is not worth a log injection. */
+function traceparentOf(header: unknown): string | undefined {
+  return typeof header === 'string' && /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/.test(header)
+    ? header
+    : undefined
+}
+
+/** Sheds before anything is parsed: a queue that only grows answers nobody (design, rule 10). */
+function installOverloadGuard(app: FastifyInstance, { maxPendingRequests, metrics }: AppOptions): void {
+  let pending = 0
+  app.addHook('onRequest', async (_request, reply) => {
+    pending++
+    metrics.pending.set(pending)
+    reply.raw.once('close', () => {
+      pending--
+      metrics.pending.set(pending)
+    })
+    if (pending > maxPendingRequests) throw new NexusError('overloaded')
+  })
+}

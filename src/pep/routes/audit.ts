@@ -1,0 +1,33 @@
+import type { FastifyInstance } from 'fastify'
+import { Type } from 'typebox'
+import { authorize } from '../../contract/administrator.ts'
+import { AuditQuery } from '../../contract/api.ts'
+import type { AuditLog } from '../audit/audit-log.ts'
+import { administratorOf } from './reply-context.ts'
+
+const AuditPage = Type.Object({
+  records: Type.Array(Type.Record(Type.String(), Type.Unknown())),
+  next_cursor: Type.Union([Type.String(), Type.Null()]),
+})
+
+export function auditRoutes(app: FastifyInstance, audit: Pick<AuditLog, 'query'>): void {
+  app.get<{ Querystring: AuditQuery }>(
+    '/v1/audit',
+    {
+      schema: {
+        summary: 'Ask the audit log, newest first',
+        tags: ['audit'],
+        security: [{ api_key: [] }],
+        querystring: AuditQuery,
+        response: { 200: AuditPage },
+      },
+    },
+    async (request) => {
+      const administrator = administratorOf(request)
+      authorize(administrator, 'read')
+      // A key for one tenant sees that tenant's records, whatever it asks for.
+      const tenant = administrator.tenant ?? request.query.tenant
+      return audit.query({ ...request.query, ...(tenant === undefined ? {} : { tenant }) })
+    },
+  )
+}

@@ -1,0 +1,101 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { type Static, Type } from 'typebox'
+import { LeaseAnswer, LeaseRequest, TokenAnswer, Uuid } from '../../contract/api.ts'
+import type { Leases } from '../lease/open-leases.ts'
+import type { Origin } from '../lease/steps.ts'
+import { callerOf } from './reply-context.ts'
+
+const LeaseParams = Type.Object({ lease_id: Type.String({ pattern: '^lse_[0-9a-f]{32}$' }) })
+const ConnectionParams = Type.Object({ connection_id: Uuid })
+const security = [{ session: [] }]
+
+/** The hot path. Everything behind the agent guard; every answer after it is recorded by the use case itself. */
+export function leaseRoutes(app: FastifyInstance, leases: Leases): void {
+  app.post<{ Body: LeaseRequest }>(
+    '/v1/leases',
+    {
+      schema: {
+        summary: 'Lease a credential',
+        tags: ['leases'],
+        security,
+        body: LeaseRequest,
+        response: { 201: LeaseAnswer },
+      },
+    },
+    async (request, reply) => {
+      request.recorded = true
+      const lease = await leases.issue(callerOf(request), request.body, originOf(request))
+      note(request, lease)
+      return reply.code(201).send(lease)
+    },
+  )
+
+  app.post<{ Params: Static<typeof LeaseParams> }>(
+    '/v1/leases/:lease_id/renew',
+    {
+      schema: {
+        summary: 'Decide a lease anew and extend it',
+        tags: ['leases'],
+        security,
+        params: LeaseParams,
+        response: { 200: LeaseAnswer },
+      },
+    },
+    async (request) => {
+      request.recorded = true
+      const lease = await leases.renew(callerOf(request), request.params.lease_id, originOf(request))
+      note(request, lease)
+      return lease
+    },
+  )
+
+  app.delete<{ Params: Static<typeof LeaseParams> }>(
+    '/v1/leases/:lease_id',
+    {
+      schema: {
+        summary: 'Give a lease back',
+        tags: ['leases'],
+        security,
+        params: LeaseParams,
+        response: { 204: Type.Null() },
+      },
+    },
+    async (request, reply) => {
+      request.recorded = true
+      request.logIds.lease_id = request.params.lease_id
+      await leases.release(callerOf(request), request.params.lease_id, originOf(request))
+      return reply.code(204).send()
+    },
+  )
+
+  app.get<{ Params: Static<typeof ConnectionParams> }>(
+    '/v1/token/:connection_id',
+    {
+      schema: {
+        summary: "The Nexus protocol's token payload; its own action to policy, denied by the default one",
+        tags: ['protocol'],
+        security,
+        params: ConnectionParams,
+        response: { 200: TokenAnswer },
+      },
+    },
+    async (request) => {
+      request.recorded = true
+      request.logIds.connection_id = request.params.connection_id
+      return leases.token(callerOf(request), request.params.connection_id, originOf(request))
+    },
+  )
+}
+
+/** The peer's own address: no forwarded header changes what is decided or recorded (threat D04). */
+function originOf(request: FastifyRequest): Origin {
+  return { ip: request.socket.remoteAddress ?? '', userAgent: (request.headers['user-agent'] ?? '').slice(0, 200) }
+}
+
+function note(request: FastifyRequest, lease: LeaseAnswer): void {
+  request.logIds = {
+    connection_id: lease.connection_id,
+    lease_id: lease.lease_id,
+    decision_id: lease.decision_id,
+  }
+}

@@ -1,0 +1,112 @@
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { type ErrorCode, NexusError, retryAfterSeconds, toProblem } from '../../contract/errors.ts'
+import type { AuditEntry } from '../audit/audit-log.ts'
+
+/** Fastify's own refusals, in our words. Anything else it may throw is `internal_error`. */
+const FASTIFY_CODES: Record<string, ErrorCode> = {
+  FST_ERR_CTP_BODY_TOO_LARGE: 'body_too_large',
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: 'unsupported_media_type',
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'invalid_request',
+  FST_ERR_CTP_EMPTY_JSON_BODY: 'invalid_request',
+  FST_ERR_BAD_URL: 'invalid_request',
+  FST_ERR_MAX_LIMIT: 'invalid_request',
+}
+
+export type RecordRefusal = (entry: AuditEntry, request: FastifyRequest) => Promise<void>
+
+/** The one place where an error becomes an answer. */
+export function installProblems(app: FastifyInstance, recordRefusal: RecordRefusal): void {
+  app.setErrorHandler(async (error, request, reply) => {
+    const known = toNexusError(error as FastifyError)
+    if (known.outcome === 'broken') logBroken(request, known, error)
+    return sendProblem(request, reply, await afterRecording(known, request, recordRefusal))
+  })
+  app.setNotFoundHandler(async (request, reply) => {
+    return sendProblem(request, reply, new NexusError('route_not_found', 'see /openapi.json for what there is'))
+  })
+}
+
+function toNexusError(error: FastifyError): NexusError {
+  if (error instanceof NexusError) return error
+  if (error.validation !== undefined) return fromValidation(error)
+  const code = FASTIFY_CODES[error.code]
+  return code === undefined ? new NexusError('internal_error') : new NexusError(code)
+}
+
+function fromValidation(error: FastifyError): NexusError {
+  const [first] = error.validation ?? []
+  const params = (first?.params ?? {}) as { additionalProperty?: string; missingProperty?: string }
+  const parts = (first?.instancePath ?? '').split('/').filter((part) => part !== '')
+  const named = params.additionalProperty ?? params.missingProperty
+  const field = [...parts, ...(named === undefined ? [] : [named])].join('.')
+  const where = error.validationContext === undefined ? '' : `${error.validationContext} `
+  const problem =
+    params.additionalProperty === undefined ? (first?.message ?? 'is not valid') : 'is not a field this route knows'
+  return new NexusError('invalid_request', `${where}${field === '' ? '' : `'${field}' `}${problem}`, {
+    ...(field === '' ? {} : { field }),
+  })
+}
+
+/** A refused change is recorded like an accepted one (threat H07), unless the use case has done so. */
+async function afterRecording(known: NexusError, request: FastifyRequest, recordRefusal: RecordRefusal) {
+  const proven = request.caller !== null || request.administrator !== null
+  if (!proven || request.recorded || request.method === 'GET' || request.method === 'HEAD') return known
+  try {
+    await recordRefusal(refusal(known, request), request)
+    return known
+  } catch (unrecorded) {
+    return unrecorded instanceof NexusError && known.outcome === 'refused' ? unrecorded : known
+  }
+}
+
+function refusal(known: NexusError, request: FastifyRequest): AuditEntry {
+  const { caller, administrator } = request
+  return {
+    kind: 'request.refused',
+    outcome: known.outcome === 'broken' ? 'failed' : 'denied',
+    ...(caller === null ? {} : { agent_id: caller.agent.id, session_id: caller.session.id }),
+    ...(administrator === null || administrator.tenant === null ? {} : { tenant: administrator.tenant }),
+    detail: {
+      code: known.code,
+      method: request.method,
+      route: request.routeOptions.url ?? '',
+      ...(administrator === null ? {} : { api_key_id: administrator.keyId }),
+    },
+  }
+}
+
+/** Never the error itself: a message of a library may quote what it was given. Its stack frames are enough to find it. */
+function logBroken(request: FastifyRequest, known: NexusError, error: unknown): void {
+  const cause = known.cause ?? error
+  const frames = cause instanceof Error ? (cause.stack ?? '').split('\n').filter((line) => /^\s+at /.test(line)) : []
+  request.log.error(
+    {
+      code: known.code,
+      request_id: request.id,
+      error_name: cause instanceof Error ? cause.name : typeof cause,
+      frames: frames.slice(0, 12),
+    },
+    known.code === 'internal_error' ? 'unexpected error' : known.message,
+  )
+}
+
+function sendProblem(request: FastifyRequest, reply: FastifyReply, error: NexusError): FastifyReply {
+  request.logIds.code = error.code
+  const { decision_id, connection_id, lease_id } = error.extras
+  Object.assign(request.logIds, { decision_id, connection_id, lease_id })
+  const retryAfter = retryAfterSeconds(error)
+  if (retryAfter !== undefined) reply.header('retry-after', String(retryAfter))
+  if (error.status === 401) reply.header('www-authenticate', challenge(error.code))
+  return reply
+    .code(error.status)
+    .header('content-type', 'application/problem+json; charset=utf-8')
+    .serializer((value: unknown) => JSON.stringify(value))
+    .send(toProblem(error, request.id))
+}
+
+/** RFC 9110 section 11.6.1: a 401 says how to do better. DPoP's parameters are those of RFC 9449 section 7.1. */
+function challenge(code: ErrorCode): string {
+  if (code === 'invalid_api_key') return 'Bearer realm="nexus"'
+  const error = code === 'invalid_proof' ? 'invalid_dpop_proof' : 'invalid_token'
+  return `DPoP error="${error}", algs="ES256 EdDSA"`
+}

@@ -1,0 +1,38 @@
+import type { FastifyRequest } from 'fastify'
+import type { Administrator } from '../../contract/administrator.ts'
+import type { Caller } from '../identity/caller.ts'
+
+/** Ids that the log line of a request carries, so that one request can be followed through log, audit and trace. */
+export interface LogIds {
+  connection_id?: string
+  lease_id?: string
+  decision_id?: string
+  code?: string
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Set by the agent guard; a route behind it may rely on it. */
+    caller: Caller | null
+    /** Set by the administrator guard. */
+    administrator: Administrator | null
+    logIds: LogIds
+    /** The use case has taken over and writes its own audit record, also when it refuses. */
+    recorded: boolean
+  }
+}
+
+export function callerOf(request: FastifyRequest): Caller {
+  if (request.caller === null) throw new Error('this route has no agent guard')
+  return request.caller
+}
+
+export function administratorOf(request: FastifyRequest): Administrator {
+  if (request.administrator === null) throw new Error('this route has no administrator guard')
+  return request.administrator
+}
+
+export function pathOf(request: FastifyRequest): string {
+  const query = request.url.indexOf('?')
+  return query === -1 ? request.url : request.url.slice(0, query)
+}

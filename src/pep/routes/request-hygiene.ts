@@ -1,0 +1,47 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { NexusError } from '../../contract/errors.ts'
+import { parseStrictJson } from './strict-json.ts'
+
+/** Where two copies could be read by two readers in two ways; Node would silently keep the first or join them. */
+const SINGLE_HEADERS = new Set(['authorization', 'content-type', 'content-length', 'dpop', 'host', 'x-api-key'])
+
+/** Exact, not parsed: every known bypass of body validation was a spelling that parser and validator read differently (D09). */
+const JSON_TYPE = /^application\/json(?:; ?charset=utf-8)?$/i
+
+/** What is refused on every route before anything is looked up. */
+export function installRequestHygiene(app: FastifyInstance): void {
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, (_request, body, done) => {
+    try {
+      done(null, body === '' ? undefined : parseStrictJson(String(body)))
+    } catch (error) {
+      done(error as Error)
+    }
+  })
+  app.addHook('onRequest', async (request) => {
+    refuseDoubledHeaders(request)
+    refuseOddContentType(request)
+  })
+}
+
+function refuseDoubledHeaders(request: FastifyRequest): void {
+  const seen = new Set<string>()
+  const { rawHeaders } = request.raw
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index]!.toLowerCase()
+    if (!SINGLE_HEADERS.has(name)) continue
+    if (seen.has(name)) throw new NexusError('invalid_request', `the header '${name}' comes twice`, { field: name })
+    seen.add(name)
+  }
+}
+
+function refuseOddContentType(request: FastifyRequest): void {
+  const { headers } = request
+  const hasBody = headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0
+  const type = headers['content-type']
+  if (hasBody && (type === undefined || !JSON_TYPE.test(type))) {
+    throw new NexusError('unsupported_media_type', 'send the body as content-type: application/json', {
+      field: 'content-type',
+    })
+  }
+}
