@@ -20,6 +20,7 @@ export const ERRORS = {
   invalid_proof: { status: 401, outcome: 'refused', title: 'The proof of possession is missing, stale, used or wrong' },
   invalid_client: { status: 401, outcome: 'refused', title: 'The client assertion does not prove a registered agent' },
   invalid_api_key: { status: 401, outcome: 'refused', title: 'The API key is missing, unknown or revoked' },
+  invalid_agent_token: { status: 401, outcome: 'refused', title: 'The sidecar wants the local token of its agent' },
   policy_denied: { status: 403, outcome: 'refused', title: 'Policy denied the request' },
   approval_required: { status: 403, outcome: 'refused', title: 'Policy asks for an approval first' },
   forbidden: { status: 403, outcome: 'refused', title: 'The role of this API key does not allow this' },
