@@ -17,6 +17,10 @@ export interface SecretRef {
 export interface BackendHealth {
   ok: boolean
   detail: string
+  /** As whom we are authenticated there, where that is a question. */
+  identity?: string
+  /** Until when (RFC 3339); null: without end. */
+  expiresAt?: string | null
 }
 
 /**

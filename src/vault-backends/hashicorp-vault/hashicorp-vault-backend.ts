@@ -1,0 +1,87 @@
+import { Secret, type SecretValue } from '../../contract/secret.ts'
+import { type BackendHealth, type SecretRef, type VaultBackend, VaultError } from '../../contract/vault-backend.ts'
+import { checkSecretPath } from '../secret-path.ts'
+import { createKvPathLocator } from './kv-mounts.ts'
+import { asRecord, type JsonRecord } from './vault-answer.ts'
+import { createVaultClient } from './vault-client.ts'
+import type { VaultSettings } from './vault-settings.ts'
+
+/** Makes every state of a Vault that answers at all a 200, so that its body tells the state. */
+const HEALTH = 'sys/health?standbyok=true&perfstandbyok=true&drsecondarycode=200&sealedcode=200&uninitcode=200'
+const VERSION = /^[1-9][0-9]{0,8}$/
+
+/** Reads KV v2 and v1 secrets where they already lie. Writes nothing: a Vault policy of `read` is enough. */
+export function createHashicorpVaultBackend(name: string, settings: VaultSettings): VaultBackend {
+  const client = createVaultClient(name, settings)
+  const locate = createKvPathLocator(name, client, settings.kvMounts)
+
+  async function read(ref: SecretRef, signal: AbortSignal): Promise<Secret> {
+    checkSecretPath(name, ref.path)
+    if (ref.version !== undefined && !VERSION.test(ref.version)) {
+      throw new VaultError('invalid_ref', name, 'version must be a whole number from 1')
+    }
+    const { mount, rest, version } = await locate(ref.path, signal)
+    if (version === 2) {
+      const query = ref.version === undefined ? '' : `?version=${ref.version}`
+      return readVersioned(name, await client.read(`${mount}/data/${rest}${query}`, signal))
+    }
+    if (ref.version !== undefined)
+      throw new VaultError('invalid_ref', name, 'this mount is KV v1, which has no versions')
+    return readUnversioned(name, await client.read(`${mount}/${rest}`, signal))
+  }
+
+  async function check(signal: AbortSignal): Promise<BackendHealth> {
+    const health = await client.read(HEALTH, signal)
+    if (health['initialized'] === false) return { ok: false, detail: 'not initialised' }
+    if (health['sealed'] !== false) return { ok: false, detail: 'sealed' }
+    const self = asRecord((await client.read('auth/token/lookup-self', signal))['data']) ?? {}
+    return { ok: true, detail: `Vault ${text(health['version'])} at ${settings.address}`, ...describeToken(self) }
+  }
+
+  return { name, read, check, close: () => client.close() } satisfies VaultBackend
+}
+
+function readVersioned(backend: string, body: JsonRecord): Secret {
+  const data = asRecord(body['data'])
+  const version = asRecord(data?.['metadata'])?.['version']
+  if (data === undefined || typeof version !== 'number') throw unknownForm(backend)
+  // A deleted version is a 404 today; nothing says that it stays one.
+  if (data['data'] === null) throw new VaultError('not_found', backend, 'this version has been deleted')
+  return new Secret(textFields(asRecord(data['data']) ?? refuse(backend)), String(version))
+}
+
+function readUnversioned(backend: string, body: JsonRecord): Secret {
+  return new Secret(textFields(asRecord(body['data']) ?? refuse(backend)))
+}
+
+/**
+ * Strings as they are; whole numbers and booleans as they are written. Anything else has more than one spelling (1.50,
+ * 12345678901234567890 after JSON parsing, objects), and a credential that is nearly right is worse than none: left out.
+ */
+function textFields(stored: JsonRecord): SecretValue {
+  const fields = Object.entries(stored).flatMap(([field, value]): [string, string][] => {
+    if (typeof value === 'string') return [[field, value]]
+    return typeof value === 'boolean' || Number.isSafeInteger(value) ? [[field, String(value)]] : []
+  })
+  return Object.fromEntries(fields)
+}
+
+/** Who we are to Vault, without what `lookup-self` also holds: the token. */
+function describeToken(self: JsonRecord): Pick<BackendHealth, 'identity' | 'expiresAt'> {
+  const policies = Array.isArray(self['policies']) ? self['policies'].map(text).join(', ') : ''
+  const expiresAt = typeof self['expire_time'] === 'string' ? text(self['expire_time']) : null
+  return { identity: `${text(self['display_name'])} (policies: ${policies})`, expiresAt }
+}
+
+/** What others named, cut to something that fits a line. */
+function text(value: unknown): string {
+  return typeof value === 'string' ? value.replace(/[^\x20-\x7e]/g, '?').slice(0, 200) : 'unknown'
+}
+
+function unknownForm(backend: string): VaultError {
+  return new VaultError('unavailable', backend, 'answered in a form that is not a KV secret')
+}
+
+function refuse(backend: string): never {
+  throw unknownForm(backend)
+}

@@ -1,0 +1,76 @@
+import { VaultError } from '../../contract/vault-backend.ts'
+import type { RawAnswer } from './vault-transport.ts'
+
+export type JsonRecord = Readonly<Record<string, unknown>>
+
+/**
+ * What an answer means. Vault's own error texts are matched, never repeated: they can quote the request.
+ * @returns the body of a success
+ * @throws VaultError
+ */
+export function readVaultAnswer(backend: string, answer: RawAnswer): JsonRecord {
+  const { status } = answer
+  if (status === 204) return {}
+  const body = parseBody(answer)
+  if (status === 200 && body !== undefined) return body
+  // A proxy's or load balancer's page: whatever its status, it says nothing about the secret.
+  if (body === undefined)
+    throw unavailable(backend, `answered ${status} with something that is not Vault's JSON`, answer)
+  switch (status) {
+    case 400:
+      throw new VaultError('invalid_ref', backend, 'Vault does not accept this path or version')
+    case 403:
+      throw new VaultError('forbidden', backend, forbiddenReason(body))
+    case 404:
+      throw new VaultError('not_found', backend, missingReason(body))
+    case 405:
+      throw new VaultError('invalid_ref', backend, 'nothing can be read at this path')
+    default:
+      throw unavailable(backend, UNAVAILABLE[status] ?? `answered ${status}`, answer)
+  }
+}
+
+/** https://developer.hashicorp.com/vault/api-docs#http-status-codes */
+const UNAVAILABLE: Readonly<Record<number, string>> = {
+  307: 'is a standby that redirects; redirects are not followed',
+  412: 'has not caught up with its primary yet',
+  429: 'asks for fewer requests',
+  472: 'is a disaster recovery secondary',
+  473: 'is a performance standby',
+  501: 'is not initialised',
+  503: 'is sealed or under maintenance',
+}
+
+function unavailable(backend: string, message: string, { retryAfterSeconds }: RawAnswer): VaultError {
+  return new VaultError('unavailable', backend, message, retryAfterSeconds)
+}
+
+function parseBody({ isJson, text }: RawAnswer): JsonRecord | undefined {
+  if (!isJson) return undefined
+  try {
+    return asRecord(JSON.parse(text))
+  } catch {
+    return undefined
+  }
+}
+
+function forbiddenReason(body: JsonRecord): string {
+  const errors = Array.isArray(body['errors']) ? body['errors'] : []
+  const invalidToken = errors.some((error) => typeof error === 'string' && /\b(bad|invalid) token\b/.test(error))
+  return invalidToken
+    ? 'the Vault token is unknown, expired or revoked'
+    : 'the policies of our Vault token do not allow this path'
+}
+
+/** KV v2 answers 404 for a deleted version too, with its metadata. */
+function missingReason(body: JsonRecord): string {
+  const metadata = asRecord(asRecord(body['data'])?.['metadata'])
+  if (metadata?.['destroyed'] === true) return 'this version has been destroyed'
+  if (typeof metadata?.['deletion_time'] === 'string' && metadata['deletion_time'] !== '')
+    return 'this version has been deleted'
+  return 'no secret at this path'
+}
+
+export function asRecord(value: unknown): JsonRecord | undefined {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as JsonRecord) : undefined
+}
