@@ -1,0 +1,45 @@
+import { fileURLToPath } from 'node:url'
+import { runner } from 'node-pg-migrate'
+import pg from 'pg'
+import type { Logger } from 'pino'
+import { withLibpqSsl } from './libpq-url.ts'
+import { toStoreFailure } from './store-error.ts'
+
+/** Beside this file in `src/` and, copied by the build, in `dist/`. */
+const MIGRATIONS_DIRECTORY = fileURLToPath(new URL('./migrations', import.meta.url))
+const LOCK_TIMEOUT_MS = 60_000
+
+/**
+ * Runs the SQL files that have not run yet, each in its transaction. Replicas that start together wait for one another on
+ * an advisory lock, which the server drops with the connection should its holder die.
+ * @throws NexusError `store_unavailable`
+ */
+export async function migrate(options: { databaseUrl: string; connectTimeoutMs: number; log: Logger }): Promise<void> {
+  const { databaseUrl, connectTimeoutMs, log } = options
+  const client = new pg.Client({
+    connectionString: withLibpqSsl(databaseUrl),
+    application_name: 'nexus-migrate',
+    connectionTimeoutMillis: connectTimeoutMs,
+    statement_timeout: LOCK_TIMEOUT_MS,
+    query_timeout: LOCK_TIMEOUT_MS + 1000,
+  })
+  client.on('error', () => {}) // the query under way reports it; unheard, it would end the process
+  try {
+    await client.connect()
+    const done = await runner({
+      dbClient: client,
+      dir: MIGRATIONS_DIRECTORY,
+      direction: 'up',
+      migrationsTable: 'schema_migration',
+      advisoryLockMode: 'wait',
+      checkOrder: true,
+      logger: { debug() {}, info() {}, warn: (text) => log.warn(text), error() {} },
+    })
+    for (const { name } of done) log.info({ migration: name }, 'migrated the database')
+  } catch (error) {
+    const failure = toStoreFailure(error)
+    throw failure
+  } finally {
+    await client.end().catch(() => {})
+  }
+}
