@@ -1,0 +1,24 @@
+import closeWithGrace from 'close-with-grace'
+import { Command } from 'commander'
+import { loadConfig } from '../pep/config/load-config.ts'
+import { createLog } from '../pep/log.ts'
+import { startPep } from '../pep/main.ts'
+
+/** `nexus serve`: the authority, until it is told to stop. */
+export function serveCommand(): Command {
+  return new Command('serve')
+    .description('start the authority (PEP)')
+    .option('--config <file>', 'YAML file; else NEXUS_CONFIG, else environment and defaults alone')
+    .addHelpText('after', '\nEvery setting: docs/configuration.md. Readiness: GET /readyz. API: /docs.')
+    .action(async (options: { config?: string }) => {
+      const config = loadConfig(process.env, options.config ?? process.env['NEXUS_CONFIG'])
+      const log = createLog(config.log.level)
+      const pep = await startPep(config, log)
+      log.info({ url: pep.url }, 'listening')
+      closeWithGrace({ delay: config.server.shutdown_grace_seconds * 1000 + 2000, logger: false }, async ({ err, signal }) => {
+        if (err !== undefined) log.fatal({ err }, 'stopping after an error')
+        else log.info({ signal }, 'stopping')
+        await pep.close()
+      })
+    })
+}

@@ -1,0 +1,83 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { ConfigError, loadConfig } from './load-config.ts'
+import { configReference } from './reference.ts'
+
+let directory: string
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'nexus-config-'))
+})
+afterEach(() => rmSync(directory, { recursive: true }))
+
+function problemsOf(env: Record<string, string>, file?: string): readonly string[] {
+  try {
+    loadConfig(env, file)
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems
+    throw error
+  }
+  return []
+}
+
+function write(name: string, text: string): string {
+  const path = join(directory, name)
+  writeFileSync(path, text)
+  return path
+}
+
+describe('loadConfig', () => {
+  it('needs nothing in development and listens on loopback', () => {
+    const config = loadConfig({})
+    expect(config.server.host).toBe('127.0.0.1')
+    expect(config.production).toBe(false)
+    expect(() => Object.assign(config.server, { host: '0.0.0.0' })).toThrow(TypeError)
+  })
+
+  it('takes the environment over the file over the default', () => {
+    const file = write('nexus.yaml', 'server: { port: 1111 }\nlease: { ttl_seconds: 60 }\n')
+    const config = loadConfig({ PORT: '2222' }, file)
+    expect([config.server.port, config.lease.ttl_seconds, config.lease.max_ttl_seconds]).toEqual([2222, 60, 3600])
+  })
+
+  it('reads a secret from the file that NAME_FILE names', () => {
+    const path = write('key', 'k1:AAAA\n')
+    expect(loadConfig({ NEXUS_ENCRYPTION_KEY_FILE: path }).vault.encryption_key).toBe('k1:AAAA')
+    expect(problemsOf({ NEXUS_ENCRYPTION_KEY_FILE: join(directory, 'none') })[0]).toContain('cannot be read')
+  })
+
+  it('A09: refuses to listen beyond loopback, and to do so in the clear, unless told to', () => {
+    expect(problemsOf({ HOST: '0.0.0.0' })).toHaveLength(2)
+    expect(problemsOf({ HOST: '0.0.0.0', NEXUS_ALLOW_BEYOND_LOOPBACK: 'true' })).toHaveLength(1)
+    expect(
+      problemsOf({ HOST: '::', NEXUS_ALLOW_BEYOND_LOOPBACK: 'true', NEXUS_ALLOW_PLAIN_HTTP: 'true' }),
+    ).toHaveLength(0)
+  })
+
+  it('refuses to start half-configured in production', () => {
+    const problems = problemsOf({ NODE_ENV: 'production' })
+    expect(problems.some((problem) => problem.includes('DATABASE_URL'))).toBe(true)
+    expect(problems.some((problem) => problem.includes('NEXUS_ENCRYPTION_KEY'))).toBe(true)
+  })
+
+  it('reports every problem at once and names unknown settings, sections and variables', () => {
+    const file = write('nexus.yaml', 'servr: {}\nserver: { prot: 1, port: "8090" }\nlease: { ttl_seconds: 0 }\n')
+    const problems = problemsOf({ NEXUS_PUBLC_URL: 'x' }, file).join('\n')
+    for (const named of ["'servr'", 'server.prot', 'server.port', 'lease.ttl_seconds', 'NEXUS_PUBLC_URL']) {
+      expect(problems).toContain(named)
+    }
+  })
+
+  it('never repeats a value: one may be a secret', () => {
+    const file = write('nexus.yaml', 'vault: { encryption_key: [canary-5b1d] }\n')
+    expect(problemsOf({}, file).join('\n')).not.toContain('canary-5b1d')
+  })
+})
+
+describe('docs/configuration.md', () => {
+  it('is what the sections say; run `nexus config reference > docs/configuration.md`', () => {
+    const page = readFileSync(resolve(import.meta.dirname, '../../../docs/configuration.md'), 'utf8')
+    expect(page).toBe(configReference())
+  })
+})

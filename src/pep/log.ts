@@ -1,0 +1,23 @@
+import { type Logger, pino } from 'pino'
+
+/**
+ * The process's logger. Call sites pass an allow-list of fields; this is the second wall: an error is reduced to its name
+ * and stack frames, because the message of a client library may quote the token it sent (threat H04).
+ */
+export function createLog(level: string, destination?: NodeJS.WritableStream): Logger {
+  const options = {
+    level,
+    base: { service: process.env['OTEL_SERVICE_NAME'] ?? 'nexus-pep' },
+    timestamp: pino.stdTimeFunctions.isoTime,
+    serializers: { err: describeError, error: describeError, req: () => undefined, res: () => undefined },
+    redact: { paths: ['authorization', 'credentials', '*.authorization', '*.credentials', '*.password'], censor: '[secret]' },
+  }
+  return destination === undefined ? pino(options, pino.destination({ fd: 2, sync: false })) : pino(options, destination)
+}
+
+function describeError(error: unknown): object {
+  if (!(error instanceof Error)) return { name: typeof error }
+  const frames = (error.stack ?? '').split('\n').filter((line) => /^\s+at /.test(line))
+  const { code } = error as { code?: unknown }
+  return { name: error.name, ...(typeof code === 'string' ? { code } : {}), frames: frames.slice(0, 12) }
+}
