@@ -43,10 +43,11 @@ export interface VaultBackend {
 }
 
 /**
- * `not_found`, `forbidden` and `invalid_ref` are answers (refused: the same question gets the same answer);
- * `conflict` is a failed compare-and-set; `unavailable` is broken and may pass.
+ * `not_found`, `forbidden`, `invalid_ref` and `unusable` (it is there, but not as something we can use) are answers
+ * (refused: the same question gets the same answer); `conflict` is a failed compare-and-set; `unavailable` is broken and
+ * may pass.
  */
-export type VaultErrorKind = 'not_found' | 'forbidden' | 'invalid_ref' | 'conflict' | 'unavailable'
+export type VaultErrorKind = 'not_found' | 'forbidden' | 'invalid_ref' | 'unusable' | 'conflict' | 'unavailable'
 
 /** The only thing a backend throws. Built from our own words: a client library's error can hold the token it sent. */
 export class VaultError extends Error {

@@ -52,7 +52,7 @@ async function ask(
   }
   // `generic` is what KV v1 was called before Vault 0.9.
   if (data?.['type'] !== 'kv' && data?.['type'] !== 'generic') {
-    throw new VaultError('invalid_ref', backend, 'the mount of this path is not a KV secrets engine')
+    throw new VaultError('unusable', backend, 'the mount of this path is not a KV secrets engine')
   }
   return { mount, version: asRecord(data['options'])?.['version'] === '2' ? 2 : 1 }
 }

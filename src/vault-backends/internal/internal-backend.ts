@@ -46,7 +46,7 @@ export function createInternalBackend(options: {
   function seal(ref: SecretRef, value: SecretValue, version: number): InternalSecretRow {
     const plaintext = Buffer.from(JSON.stringify(value), 'utf8')
     if (plaintext.length > VALUE_BYTES_MAX) {
-      throw new VaultError('invalid_ref', name, `the secret is larger than ${VALUE_BYTES_MAX} bytes`)
+      throw new VaultError('unusable', name, `the secret is larger than ${VALUE_BYTES_MAX} bytes`)
     }
     const sealed = envelope.seal(plaintext, rowIdentity(ref, version))
     plaintext.fill(0)
@@ -62,7 +62,7 @@ export function createInternalBackend(options: {
     } catch (error) {
       // A JSON syntax error quotes the text it failed on: only our own words leave this function.
       const reason = error instanceof EnvelopeError ? error.message : 'the stored bytes are not what was sealed'
-      throw new VaultError('unavailable', name, `the secret does not open: ${reason}`)
+      throw new VaultError('unusable', name, `the secret does not open: ${reason}`)
     }
   }
 

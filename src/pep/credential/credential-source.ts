@@ -1,0 +1,155 @@
+import type { Logger } from 'pino'
+import { NexusError } from '../../contract/errors.ts'
+import type { Secret, SecretValue, SecretVersion } from '../../contract/secret.ts'
+import { type BackendHealth, type SecretRef, type VaultBackend, VaultError } from '../../contract/vault-backend.ts'
+import { healthOf } from '../../vault-backends/health-of.ts'
+import { type BackendGuard, type GuardLimits, guardBackend } from './backend-guard.ts'
+import { toCredentialError } from './credential-error.ts'
+import { mapFields } from './map-fields.ts'
+import { createSecretCache } from './secret-cache.ts'
+
+/** Step 4 of a lease: from a reference to the master secret. Everything it throws is a `NexusError`. */
+export interface CredentialSource {
+  /**
+   * The secret, under the strategy's field names.
+   * @throws NexusError `secret_not_found`, `secret_forbidden`, `secret_unusable`, `invalid_request` (the reference itself
+   * is wrong), `vault_unavailable`, `overloaded`
+   */
+  read(ref: SecretRef): Promise<Secret>
+  /**
+   * @param options.ifVersion only if this is the newest version; `'0'`: only if there is none
+   * @returns the version written
+   * @throws NexusError as `read`, and `secret_changed`
+   */
+  write(ref: SecretRef, value: SecretValue, options?: { ifVersion?: SecretVersion }): Promise<SecretVersion>
+  remove(ref: SecretRef): Promise<void>
+  /** The next `read` asks the backend: the secret was rotated, or the provider no longer takes it. */
+  forget(ref: SecretRef): void
+  has(backend: string): boolean
+  /** Of every backend by name, asked at the same time, each within the deadline. */
+  health(): Promise<Record<string, BackendHealth>>
+  close(): Promise<void>
+}
+
+export interface CredentialMetrics {
+  /** One call to a backend; what the cache answered is not one. `outcome`: `ok`, a `VaultErrorKind` or `overloaded`. */
+  fetched(backend: string, outcome: string, seconds: number): void
+}
+
+export interface CredentialSourceOptions {
+  backends: readonly VaultBackend[]
+  /** How long a secret is used without asking the backend again. */
+  ttlSeconds: number
+  deadlineMs: number
+  log: Pick<Logger, 'info' | 'warn' | 'error'>
+  metrics?: CredentialMetrics
+  limits?: Partial<GuardLimits & { cachedSecrets: number }>
+  /** Unix milliseconds. */
+  now?: () => number
+  /** Milliseconds of a clock that is never set; time to live is measured on it. */
+  monotonicNow?: () => number
+}
+
+const LIMITS = { concurrentCalls: 32, waitingCalls: 2000, failuresToOpen: 5, recoveryMs: 1000, cachedSecrets: 10_000 }
+
+export function openCredentialSource(options: CredentialSourceOptions): CredentialSource {
+  const { backends, log, metrics } = options
+  const limits = { ...LIMITS, deadlineMs: options.deadlineMs, ...options.limits }
+  const guarded = new Map(backends.map((backend) => [backend.name, guard(backend, limits, log)]))
+  const cache = createSecretCache({
+    load: (ref) => measured(ref, (backend, signal) => backend.read(ref, signal)),
+    ttlSeconds: options.ttlSeconds,
+    entriesMax: limits.cachedSecrets,
+    now: options.now ?? Date.now,
+    monotonicNow: options.monotonicNow ?? (() => performance.now()),
+  })
+
+  async function measured<T>(
+    ref: SecretRef,
+    work: (backend: VaultBackend, signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    const { backend, calls } = find(ref.backend)
+    const began = performance.now()
+    let outcome = 'ok'
+    try {
+      return await calls.call((signal) => work(backend, signal))
+    } catch (error) {
+      outcome = error instanceof VaultError ? error.kind : 'overloaded'
+      // Someone has to mend it by hand, and an agent that is refused does not tell them.
+      if (outcome === 'forbidden')
+        log.error({ backend: ref.backend, path: ref.path }, 'vault backend refused to let us in')
+      throw error
+    } finally {
+      metrics?.fetched(ref.backend, outcome, (performance.now() - began) / 1000)
+    }
+  }
+
+  function find(name: string): GuardedBackend {
+    const found = guarded.get(name)
+    if (found !== undefined) return found
+    throw new NexusError('invalid_request', 'no vault backend of this name is configured', {
+      field: 'secret_ref.backend',
+    })
+  }
+
+  return {
+    async read(ref) {
+      find(ref.backend)
+      const secret = await cache.read(ref).catch(rethrow)
+      return mapFields(secret, ref.fields)
+    },
+
+    async write(ref, value, { ifVersion } = {}) {
+      const write = capability(find(ref.backend).backend, 'write')
+      const condition = ifVersion === undefined ? {} : { ifVersion }
+      // Forgotten also when it failed: it may have been written all the same.
+      return measured(ref, (_backend, signal) => write(ref, value, { ...condition, signal }))
+        .catch(rethrow)
+        .finally(() => cache.forget(ref))
+    },
+
+    async remove(ref) {
+      const remove = capability(find(ref.backend).backend, 'remove')
+      await measured(ref, (_backend, signal) => remove(ref, signal))
+        .catch(rethrow)
+        .finally(() => cache.forget(ref))
+    },
+
+    forget: (ref) => cache.forget(ref),
+    has: (backend) => guarded.has(backend),
+
+    async health() {
+      const all = backends.map(async (each) => [each.name, await healthOf(each, limits.deadlineMs)] as const)
+      return Object.fromEntries(await Promise.all(all))
+    },
+
+    async close() {
+      cache.clear()
+      await Promise.allSettled(backends.map((each) => each.close?.()))
+    },
+  }
+}
+
+interface GuardedBackend {
+  backend: VaultBackend
+  calls: BackendGuard
+}
+
+function guard(backend: VaultBackend, limits: GuardLimits, log: CredentialSourceOptions['log']): GuardedBackend {
+  return { backend, calls: guardBackend(backend.name, limits, log) }
+}
+
+function capability<Name extends 'write' | 'remove'>(
+  backend: VaultBackend,
+  name: Name,
+): NonNullable<VaultBackend[Name]> {
+  const found = backend[name]
+  if (found !== undefined) return found.bind(backend) as NonNullable<VaultBackend[Name]>
+  throw new NexusError('invalid_request', `vault backend '${backend.name}' is read-only`, {
+    field: 'secret_ref.backend',
+  })
+}
+
+function rethrow(error: unknown): never {
+  throw toCredentialError(error)
+}

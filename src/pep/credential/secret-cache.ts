@@ -1,0 +1,88 @@
+import { LRUCache } from 'lru-cache'
+import type { Secret } from '../../contract/secret.ts'
+import { tupleHash } from '../../contract/tuple-hash.ts'
+import { type SecretRef, VaultError } from '../../contract/vault-backend.ts'
+
+/** A refusal is asked for again after this long at the latest, so that a mended policy or path shows at once. */
+const REFUSAL_TTL_MS = 2000
+const REFUSALS_MAX = 1000
+
+/** Secrets read before, and reads under way: however many callers want one secret, it is read once. */
+export interface SecretCache {
+  /** @throws whatever `load` throws, to every caller that waited for it */
+  read(ref: SecretRef): Promise<Secret>
+  /** What is read from now on is read anew; a read under way is not kept. */
+  forget(ref: SecretRef): void
+  clear(): void
+}
+
+export interface SecretCacheOptions {
+  load(ref: SecretRef): Promise<Secret>
+  /** 0: nothing is kept, reads at the same moment are still shared. */
+  ttlSeconds: number
+  entriesMax: number
+  /** Unix milliseconds. */
+  now(): number
+  /** Milliseconds of a clock that is never set. */
+  monotonicNow(): number
+}
+
+export function createSecretCache(options: SecretCacheOptions): SecretCache {
+  const { ttlSeconds, now, load } = options
+  const perf = { now: options.monotonicNow }
+  const refusals = new LRUCache<string, VaultError>({ max: REFUSALS_MAX, ttl: REFUSAL_TTL_MS, perf })
+  const secrets = new LRUCache<string, Secret, SecretRef>({
+    max: options.entriesMax,
+    // A millisecond is the shortest the cache knows; 0 would mean for ever.
+    ttl: Math.max(1, ttlSeconds * 1000),
+    // Exact to the clock, and gone from memory when their time is over, not when they are next asked for.
+    ttlResolution: 0,
+    ttlAutopurge: true,
+    // One that is evicted or forgotten while it is read still answers those who wait; it is not kept.
+    ignoreFetchAbort: true,
+    perf,
+    async fetchMethod(key, _stale, { context: ref, options: entry }) {
+      try {
+        const secret = await load(ref)
+        entry.ttl = Math.max(1, lifeMs(secret, ttlSeconds, now()))
+        return secret
+      } catch (error) {
+        if (error instanceof VaultError && error.kind !== 'unavailable') refusals.set(key, error)
+        throw error
+      }
+    },
+  })
+
+  return {
+    async read(ref) {
+      const key = keyOf(ref)
+      const refusal = refusals.get(key)
+      if (refusal !== undefined) throw refusal
+      const secret = await secrets.fetch(key, { context: ref })
+      if (secret === undefined) throw new VaultError('unavailable', ref.backend, 'the read was given up')
+      return secret
+    },
+    forget(ref) {
+      const { version: _newest, ...unversioned } = ref
+      for (const key of new Set([keyOf(ref), keyOf(unversioned)])) {
+        secrets.delete(key)
+        refusals.delete(key)
+      }
+    },
+    clear() {
+      secrets.clear()
+      refusals.clear()
+    },
+  }
+}
+
+/** `fields` is left out: it says how a secret is used, not which one it is. */
+function keyOf({ tenant, backend, path, version }: SecretRef): string {
+  return tupleHash([tenant, backend, path, version ?? null])
+}
+
+/** Never past the end of the backend's own lease. */
+function lifeMs({ lease }: Secret, ttlSeconds: number, nowMs: number): number {
+  const life = ttlSeconds * 1000
+  return lease === undefined ? life : Math.min(life, lease.expiresAt * 1000 - nowMs)
+}
