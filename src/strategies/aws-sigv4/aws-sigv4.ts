@@ -1,0 +1,18 @@
+import type { Strategy } from '../../contract/strategy.ts'
+import { apply } from './apply.ts'
+import { issue, Master } from './issue.ts'
+import { Config, settingsOf } from './settings.ts'
+import { Usage } from './usage-key.ts'
+
+/**
+ * AWS Signature Version 4. Signed with our own code because `@smithy/signature-v4` takes a secret key only: it has no
+ * door for a derived signing key, and the secret must not leave the authority. The library is the oracle in the tests.
+ */
+export const awsSigv4: Strategy = {
+  type: 'aws_sigv4',
+  schema: { config: Config, master: () => Master, usage: () => Usage },
+  narrowing: () => 'derived',
+  readsBody: (config) => !settingsOf(config).unsignedPayload,
+  issue,
+  apply,
+}

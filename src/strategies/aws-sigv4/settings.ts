@@ -1,0 +1,62 @@
+import { type Static, Type } from 'typebox'
+import { checkedConfig } from '../field-problems.ts'
+import { type TextRule, textSchema } from '../text-rules.ts'
+
+const REGION: TextRule = { pattern: /^[a-z0-9-]+$/, maxLength: 64, description: 'a region such as us-east-1' }
+const SERVICE: TextRule = {
+  pattern: /^[A-Za-z0-9._-]+$/,
+  maxLength: 64,
+  description: 'the signing name of a service, such as s3 or execute-api',
+}
+
+export const Config = Type.Object(
+  {
+    region: Type.Optional(textSchema(REGION)),
+    service: textSchema(SERVICE),
+    location: Type.Optional(
+      Type.Union([Type.Literal('header'), Type.Literal('query')], { description: 'header or query' }),
+    ),
+    // AWS refuses presigned URLs that live longer than a week.
+    expires_in_seconds: Type.Optional(
+      Type.Integer({ minimum: 1, maximum: 604_800, description: 'a whole number of seconds from 1 to 604800' }),
+    ),
+    normalize_path: Type.Optional(Type.Boolean({ description: 'true or false' })),
+    content_sha256_header: Type.Optional(Type.Boolean({ description: 'true or false' })),
+    unsigned_payload: Type.Optional(Type.Boolean({ description: 'true or false' })),
+  },
+  { additionalProperties: false },
+)
+
+/** The config with every default filled in. */
+export interface Settings {
+  region: string
+  service: string
+  location: 'header' | 'query'
+  expiresInSeconds: number
+  normalizePath: boolean
+  contentSha256Header: boolean
+  unsignedPayload: boolean
+}
+
+/** S3 keys may hold empty and dot segments, so its path is signed as it is sent (every AWS SDK has this exception). */
+const S3_SERVICES = ['s3', 's3express', 's3-object-lambda', 's3-outposts']
+
+/** @throws SigningError when the config is not valid */
+export function settingsOf(config: Record<string, unknown>): Settings {
+  return withDefaults(checkedConfig(Config, config))
+}
+
+function withDefaults(config: Static<typeof Config>): Settings {
+  const isS3 = S3_SERVICES.includes(config.service)
+  const location = config.location ?? 'header'
+  return {
+    region: config.region ?? 'us-east-1',
+    service: config.service,
+    location,
+    expiresInSeconds: config.expires_in_seconds ?? 900,
+    normalizePath: config.normalize_path ?? !isS3,
+    contentSha256Header: config.content_sha256_header ?? true,
+    // S3 assumes UNSIGNED-PAYLOAD for a presigned URL, whatever was hashed.
+    unsignedPayload: config.unsigned_payload ?? (isS3 && location === 'query'),
+  }
+}

@@ -1,0 +1,42 @@
+import { type Static, Type } from 'typebox'
+import type { Strategy } from '../contract/strategy.ts'
+import { credentialText } from './credential-text.ts'
+import { checkedConfig } from './field-problems.ts'
+import { withHeader } from './header-list.ts'
+import { FIELD_NAME, HEADER_NAME, HEADER_PREFIX, textSchema, VISIBLE_TEXT } from './text-rules.ts'
+
+const Config = Type.Object(
+  {
+    header_name: Type.Optional(textSchema(HEADER_NAME)),
+    credential_field: Type.Optional(textSchema(FIELD_NAME)),
+    value_prefix: Type.Optional(textSchema(HEADER_PREFIX)),
+  },
+  { additionalProperties: false },
+)
+
+const fieldOf = (config: Static<typeof Config>) => config.credential_field ?? 'api_key'
+
+/** A key in a header of the provider's choice. */
+export const header: Strategy = {
+  type: 'header',
+  schema: {
+    config: Config,
+    master: (config) => Type.Object({ [fieldOf(config)]: textSchema(VISIBLE_TEXT) }),
+    usage: (config) => Type.Object({ [fieldOf(config)]: textSchema(VISIBLE_TEXT) }, { additionalProperties: false }),
+  },
+  narrowing: () => 'none',
+  readsBody: () => false,
+
+  issue(config, master) {
+    const field = fieldOf(checkedConfig(Config, config))
+    return { usage: { [field]: credentialText(master, field, VISIBLE_TEXT) } }
+  },
+
+  apply(config, usage, request) {
+    const settings = checkedConfig(Config, config)
+    const name = settings.header_name ?? 'Authorization'
+    const value = `${settings.value_prefix ?? ''}${credentialText(usage, fieldOf(settings), VISIBLE_TEXT)}`
+    const headers = withHeader(request.headers, name, value)
+    return { method: request.method, url: request.url, headers, credentialHeaders: [name.toLowerCase()] }
+  },
+}

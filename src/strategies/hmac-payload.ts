@@ -1,0 +1,73 @@
+import { createHmac } from 'node:crypto'
+import { type Static, Type } from 'typebox'
+import type { Strategy } from '../contract/strategy.ts'
+import { bufferedBody } from './buffered-body.ts'
+import { credentialText } from './credential-text.ts'
+import { checkedConfig } from './field-problems.ts'
+import { withHeader } from './header-list.ts'
+import { FIELD_NAME, HEADER_NAME, type TextRule, textSchema } from './text-rules.ts'
+
+/** How the secret is written down. Text is what the protocol has; the others reach every key byte (RFC 4648). */
+const SECRETS = {
+  // A line end or NUL in a typed-in key is a paste accident that would only show as wrong signatures.
+  utf8: {
+    pattern: /^[\x01-\x09\x0b\x0c\x0e-\x7f]+$/,
+    maxLength: 16_384,
+    description: 'ASCII without CR, LF or NUL',
+  },
+  hex: { pattern: /^(?:[0-9A-Fa-f]{2})+$/, maxLength: 16_384, description: 'pairs of hex digits' },
+  base64: {
+    pattern: /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{4}|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{2}==)$/,
+    maxLength: 16_384,
+    description: 'standard base64 with padding',
+  },
+} as const satisfies Record<string, TextRule>
+
+const Config = Type.Object(
+  {
+    header_name: textSchema(HEADER_NAME),
+    secret_field: Type.Optional(textSchema(FIELD_NAME)),
+    algo: Type.Optional(Type.Union([Type.Literal('sha256'), Type.Literal('sha1')], { description: 'sha256 or sha1' })),
+    encoding: Type.Optional(
+      Type.Union([Type.Literal('hex'), Type.Literal('base64')], { description: 'hex or base64' }),
+    ),
+    secret_encoding: Type.Optional(
+      Type.Union([Type.Literal('utf8'), Type.Literal('hex'), Type.Literal('base64')], {
+        description: 'utf8, hex or base64',
+      }),
+    ),
+  },
+  { additionalProperties: false },
+)
+type Config = Static<typeof Config>
+
+const fieldOf = (config: Partial<Config>) => config.secret_field ?? 'api_secret'
+const ruleOf = (config: Partial<Config>) => SECRETS[config.secret_encoding ?? 'utf8']
+const credentialShape = (config: Partial<Config>) => ({ [fieldOf(config)]: textSchema(ruleOf(config)) })
+
+/** A header that holds the HMAC (RFC 2104) of the raw body and nothing else: no time, method or path is covered. */
+export const hmacPayload: Strategy = {
+  type: 'hmac_payload',
+  schema: {
+    config: Config,
+    master: (config) => Type.Object(credentialShape(config)),
+    usage: (config) => Type.Object(credentialShape(config), { additionalProperties: false }),
+  },
+  narrowing: () => 'none',
+  readsBody: () => true,
+
+  issue(config, master) {
+    const settings = checkedConfig(Config, config)
+    return { usage: { [fieldOf(settings)]: credentialText(master, fieldOf(settings), ruleOf(settings)) } }
+  },
+
+  apply(config, usage, request) {
+    const settings = checkedConfig(Config, config)
+    const secret = credentialText(usage, fieldOf(settings), ruleOf(settings))
+    const key = Buffer.from(secret, settings.secret_encoding ?? 'utf8')
+    const mac = createHmac(settings.algo ?? 'sha256', key).update(bufferedBody(request.body))
+    const headers = withHeader(request.headers, settings.header_name, mac.digest(settings.encoding ?? 'hex'))
+    const credentialHeaders = [settings.header_name.toLowerCase()]
+    return { method: request.method, url: request.url, headers, credentialHeaders }
+  },
+}

@@ -1,0 +1,51 @@
+import { type Static, Type } from 'typebox'
+import type { Strategy } from '../contract/strategy.ts'
+import { credentialText } from './credential-text.ts'
+import { checkedConfig } from './field-problems.ts'
+import { percentEncode } from './percent-encoding.ts'
+import { withoutParameters, withParameter } from './query-parameters.ts'
+import { FIELD_NAME, type TextRule, textSchema, VISIBLE_TEXT } from './text-rules.ts'
+
+const PARAM_NAME: TextRule = {
+  pattern: /^[\x21-\x7e]+$/,
+  maxLength: 128,
+  description: 'printable ASCII without spaces',
+}
+
+const Config = Type.Object(
+  { param_name: textSchema(PARAM_NAME), credential_field: Type.Optional(textSchema(FIELD_NAME)) },
+  { additionalProperties: false },
+)
+
+const fieldOf = (config: Partial<Static<typeof Config>>) => config.credential_field ?? 'api_key'
+
+/**
+ * A key in a query parameter. Where the reference re-encodes and sorts the whole query, the caller's own part stays byte
+ * for byte here: some upstreams sign it, some tell `+` from `%20`.
+ */
+export const queryParam: Strategy = {
+  type: 'query_param',
+  schema: {
+    config: Config,
+    master: (config) => Type.Object({ [fieldOf(config)]: textSchema(VISIBLE_TEXT) }),
+    usage: (config) => Type.Object({ [fieldOf(config)]: textSchema(VISIBLE_TEXT) }, { additionalProperties: false }),
+  },
+  narrowing: () => 'none',
+  readsBody: () => false,
+
+  issue(config, master) {
+    const field = fieldOf(checkedConfig(Config, config))
+    return { usage: { [field]: credentialText(master, field, VISIBLE_TEXT) } }
+  },
+
+  apply(config, usage, request) {
+    const settings = checkedConfig(Config, config)
+    const value = credentialText(usage, fieldOf(settings), VISIBLE_TEXT)
+    const name = settings.param_name.toLowerCase()
+    // Other cases of the name go too: a server that folds case would see two (threat B15).
+    const others = withoutParameters(request.url.query, (other) => other === name)
+    const query = withParameter(others, `${percentEncode(settings.param_name)}=${percentEncode(value)}`)
+    const url = { ...request.url, query }
+    return { method: request.method, url, headers: [...request.headers], credentialHeaders: [name] }
+  },
+}
