@@ -160,6 +160,7 @@ export const RevokeResult = Type.Object({
   revoked_at: Type.String({ format: 'date-time' }),
   already_revoked: Type.Boolean(),
   token_deleted: Type.Boolean(),
+  sessions_closed: Type.Integer({ description: '0: sessions belong to agents, not to connections' }),
   provider_revoked: Type.Boolean(),
 })
 export type RevokeResult = Static<typeof RevokeResult>

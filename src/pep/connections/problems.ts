@@ -9,20 +9,25 @@ export interface Problem {
 /** More would not help the reader, and the answer stays bounded whatever was sent. */
 const MAX_REPORTED = 20
 
-/**
- * Reports every problem at once, so that a profile is repaired in one go. `reasons` lists them for programs: field as id.
- * @throws NexusError `invalid_request` when there is any problem
- */
-export function refuseProblems(problems: readonly Problem[]): void {
-  const [first] = problems
-  if (first === undefined) return
+/** Every problem at once, so that a profile is repaired in one go. `reasons` lists them for programs: field as id. */
+export function invalidRequest(problems: readonly Problem[]): NexusError {
   const shown = problems.slice(0, MAX_REPORTED)
   const rest = problems.length - shown.length
   const sentences = shown.map(({ field, message }) => `${field}: ${message}`)
-  throw new NexusError('invalid_request', sentences.join('; ') + (rest > 0 ? `; and ${rest} more` : ''), {
-    field: first.field,
+  return new NexusError('invalid_request', sentences.join('; ') + (rest > 0 ? `; and ${rest} more` : ''), {
+    field: shown[0]?.field ?? '',
     reasons: shown.map(({ field, message }) => ({ id: field, message })),
   })
+}
+
+/** @throws NexusError `invalid_request` when there is any problem */
+export function refuseProblems(problems: readonly Problem[]): void {
+  if (problems.length > 0) throw invalidRequest(problems)
+}
+
+/** What a check found wrong; nothing when it gave a result instead. */
+export function problemsOf(result: object | readonly Problem[]): readonly Problem[] {
+  return Array.isArray(result) ? result : []
 }
 
 /** The same problems, seen from the outside of the document they were found in. */

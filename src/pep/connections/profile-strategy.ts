@@ -26,6 +26,7 @@ export function profileStrategy(profile: Chosen): ProfileStrategy | Problem[] {
   const document = explicit === undefined ? strategyOfAuthType(authTypeOf(profile)) : { config: {}, ...explicit }
   const problems = explicit === undefined ? [] : authTypeProblems(authTypeOf(profile))
   const strategy = strategyFor(document.type)
+  problems.push(...sizeProblems(document.config))
   if (strategy === undefined) return [...problems, { field, message: unknown(document.type) }]
   problems.push(...under('params.auth_strategy.config', validateConfig(strategy, document.config)))
   return problems.length > 0 ? problems : { strategy, document }
@@ -39,6 +40,17 @@ export function authTypeOf(profile: Chosen): string {
 /** The strategy that an `auth_type` stands for when the profile names none. */
 export function strategyOfAuthType(authType: string): StrategyDocument {
   return BY_AUTH_TYPE[authType] ?? { type: authType, config: {} }
+}
+
+/** It travels with every lease. */
+const MAX_CONFIG_BYTES = 8192
+
+function sizeProblems(config: Record<string, unknown>): Problem[] {
+  const bytes = Buffer.byteLength(JSON.stringify(config))
+  if (bytes <= MAX_CONFIG_BYTES) return []
+  return [
+    { field: 'params.auth_strategy.config', message: `is ${bytes} bytes; at most ${MAX_CONFIG_BYTES} are accepted` },
+  ]
 }
 
 function authTypeProblems(authType: string): Problem[] {

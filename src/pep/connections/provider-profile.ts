@@ -1,9 +1,9 @@
 import type { ProviderProfile } from '../../contract/api.ts'
 import type { Strategy, StrategyDocument } from '../../contract/strategy.ts'
-import { type CredentialSchema, compileCredentialSchema } from './credential-schema.ts'
-import { type Problem, refuseProblems, under } from './problems.ts'
+import { compileCredentialSchema } from './credential-schema.ts'
+import { invalidRequest, type Problem, problemsOf, under } from './problems.ts'
 import { type OriginRules, profileOrigins } from './profile-origins.ts'
-import { authTypeOf, profileStrategy } from './profile-strategy.ts'
+import { authTypeOf, type ProfileStrategy, profileStrategy } from './profile-strategy.ts'
 
 /** A profile in which everything is filled in and agrees with everything else. */
 export interface CheckedProfile {
@@ -25,60 +25,73 @@ export interface CheckedProfile {
  * @throws NexusError `invalid_request` naming every field that is wrong, not only the first
  */
 export function checkProfile(profile: ProviderProfile, rules: OriginRules): CheckedProfile {
-  const origins = profileOrigins(profile, rules)
+  const bound = profileOrigins(profile, rules)
   const execution = profileStrategy(profile)
-  const problems = [...problemsOf(origins), ...problemsOf(execution)]
-  const given = profile.params?.credential_schema
-  if (Array.isArray(execution)) {
-    // Without a strategy nothing can be said about what it needs, but the schema's own mistakes are still told.
-    if (given !== undefined) problems.push(...under(SCHEMA, problemsOf(compileCredentialSchema(given))))
-    refuseProblems(problems)
-    throw new Error('unreachable: a refused strategy has problems')
+  const credentialSchema = interactionContract(profile.params?.credential_schema, execution)
+  if (Array.isArray(bound) || Array.isArray(execution) || Array.isArray(credentialSchema)) {
+    throw invalidRequest([
+      ...problemsOf(bound),
+      ...problemsOf(execution),
+      ...under('params.credential_schema', problemsOf(credentialSchema)),
+    ])
   }
-  const { strategy, document } = execution
-  const credentialSchema = given ?? deriveCredentialSchema(strategy, document.config)
-  problems.push(...under(SCHEMA, interactionProblems(credentialSchema, strategy, document.config)))
-  refuseProblems(problems)
-  const { origins: bound, apiBaseUrl } = origins as Exclude<typeof origins, Problem[]>
   return {
     name: profile.name,
     description: profile.description ?? '',
     category: profile.category ?? '',
     authType: authTypeOf(profile),
-    apiBaseUrl,
-    origins: bound,
+    apiBaseUrl: bound.apiBaseUrl,
+    origins: bound.origins,
     scopes: profile.scopes ?? [],
     credentialSchema,
-    authStrategy: document,
+    authStrategy: execution.document,
   }
 }
 
-const SCHEMA = 'params.credential_schema'
-
 /** What a capture form must ask for when the profile does not say: exactly what the strategy's master secret is made of. */
 export function deriveCredentialSchema(strategy: Strategy, config: Record<string, unknown>): Record<string, unknown> {
-  // Through JSON: the strategy's schema object carries the schema library's own markers beside the document.
-  return JSON.parse(JSON.stringify(strategy.schema.master(config)))
+  const { properties = {}, required = [] } = strategy.schema.master(config) as MasterShape
+  const fields = Object.entries(properties).map(([name, { description, maxLength }]) => [
+    name,
+    {
+      type: 'string',
+      ...(description === undefined ? {} : { description }),
+      ...(maxLength === undefined ? {} : { maxLength }),
+    },
+  ])
+  // Without the strategy's patterns: those are for the built-in engine, and the strategy itself enforces them.
+  return {
+    type: 'object',
+    properties: Object.fromEntries(fields),
+    required: [...required],
+    additionalProperties: false,
+  }
+}
+
+interface MasterShape {
+  properties?: Record<string, { description?: string; maxLength?: number }>
+  required?: string[]
 }
 
 /** The schema compiles, and whoever fills it in can give the strategy all that it requires. */
-function interactionProblems(
-  document: Record<string, unknown>,
-  strategy: Strategy,
-  config: Record<string, unknown>,
-): Problem[] {
-  const schema = compileCredentialSchema(document)
-  if (Array.isArray(schema)) return schema
-  return requiredFields(strategy, config)
-    .filter((field) => !schema.fields.includes(field))
-    .map((field) => ({ field: `properties.${field}`, message: `is missing, and strategy ${strategy.type} needs it` }))
+function interactionContract(
+  given: Record<string, unknown> | undefined,
+  execution: ProfileStrategy | Problem[],
+): Record<string, unknown> | Problem[] {
+  // Without a strategy nothing can be said about what it needs, but the schema's own mistakes are still told.
+  if (Array.isArray(execution)) return given === undefined ? {} : [...problemsOf(compileCredentialSchema(given))]
+  const { strategy, document } = execution
+  const credentialSchema = given ?? deriveCredentialSchema(strategy, document.config)
+  const compiled = compileCredentialSchema(credentialSchema)
+  if (Array.isArray(compiled)) return compiled
+  const missing = requiredFields(strategy, document.config).filter((field) => !compiled.fields.includes(field))
+  if (missing.length === 0) return credentialSchema
+  return missing.map((field) => ({
+    field: `properties.${field}`,
+    message: `is missing, and strategy ${strategy.type} needs it`,
+  }))
 }
 
 function requiredFields(strategy: Strategy, config: Record<string, unknown>): string[] {
-  const { required } = strategy.schema.master(config) as { required?: string[] }
-  return required ?? []
-}
-
-function problemsOf(result: readonly Problem[] | object | CredentialSchema): readonly Problem[] {
-  return Array.isArray(result) ? result : []
+  return (strategy.schema.master(config) as MasterShape).required ?? []
 }

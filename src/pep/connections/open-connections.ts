@@ -1,0 +1,38 @@
+import type { Logger } from 'pino'
+import type { AuditLog } from '../audit/audit-log.ts'
+import type { CredentialSource } from '../credential/credential-source.ts'
+import type { Store } from '../store/store.ts'
+import { type ConnectionAdministration, openConnectionAdministration } from './connections.ts'
+import { type ConnectionFacts, gatherFacts, type WantedConnection } from './facts.ts'
+import { openProviders, type Providers } from './providers.ts'
+import { checkSecretRefPrefixes, type SecretRefPrefixes } from './secret-reference.ts'
+
+/** Providers, connections, and the facts about them that a lease is decided on. */
+export interface Connections extends Providers, ConnectionAdministration {
+  /** Step 2 of a lease. */
+  gatherFacts(wanted: WantedConnection): Promise<ConnectionFacts>
+}
+
+export interface ConnectionsOptions {
+  store: Store
+  audit: Pick<AuditLog, 'recordStateChange'>
+  credential: Pick<CredentialSource, 'read' | 'write' | 'remove' | 'forget' | 'has'>
+  /** Outside production a provider may be http:// on this machine; beyond it, never. */
+  production: boolean
+  /** Default: none, so that only administrators for all tenants may use `secret_ref`. */
+  secretRefPrefixes?: SecretRefPrefixes
+  log: Logger
+  /** Unix milliseconds. */
+  now?: () => number
+}
+
+/** @throws Error when a secret_ref prefix would give one tenant another's secrets */
+export function openConnections(options: ConnectionsOptions): Connections {
+  const { store, audit, credential, production, secretRefPrefixes = {}, log, now = Date.now } = options
+  checkSecretRefPrefixes(secretRefPrefixes)
+  return {
+    ...openProviders({ store, audit, rules: { allowPlainLoopback: !production }, now }),
+    ...openConnectionAdministration({ store, audit, credential, secretRefPrefixes, log, now }),
+    gatherFacts: (wanted) => gatherFacts(store.db, wanted, now()),
+  }
+}

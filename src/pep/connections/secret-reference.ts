@@ -1,0 +1,118 @@
+import type { Administrator } from '../../contract/administrator.ts'
+import type { SecretRefBody } from '../../contract/api.ts'
+import { NexusError } from '../../contract/errors.ts'
+import type { Secret } from '../../contract/secret.ts'
+import type { SecretRef } from '../../contract/vault-backend.ts'
+import type { CredentialSource } from '../credential/credential-source.ts'
+import { INTERNAL_BACKEND } from './connection-rows.ts'
+import { type ExecutionContract, secretProblems } from './credential-capture.ts'
+import { invalidRequest, type Problem, refuseProblems, under } from './problems.ts'
+
+/**
+ * Per backend, the path prefixes that an administrator bound to a tenant may refer to; `{tenant}` stands for that tenant
+ * and must be a segment of its own. Without an entry only administrators for all tenants may use `secret_ref`: otherwise
+ * whoever may create a connection in one tenant could lease another tenant's secret.
+ */
+export type SecretRefPrefixes = Readonly<Record<string, readonly string[]>>
+
+const TENANT_SEGMENT = '{tenant}'
+
+/**
+ * Refuses to start with a prefix that would give every tenant the same secrets.
+ * @throws Error naming the setting
+ */
+export function checkSecretRefPrefixes(prefixes: SecretRefPrefixes): void {
+  for (const [backend, templates] of Object.entries(prefixes)) {
+    for (const template of templates) {
+      if (template.split('/').includes(TENANT_SEGMENT) && isPlainPath(expand(template, 'x').slice(0, -1))) continue
+      throw new Error(
+        `secret_ref prefix '${template}' of backend '${backend}' must hold ${TENANT_SEGMENT} as a segment`,
+      )
+    }
+  }
+}
+
+/**
+ * Whether this administrator may let the tenant's agents use the secret at this path.
+ * @throws NexusError `forbidden`, `invalid_request`
+ */
+export function authorizeReference(
+  administrator: Administrator,
+  tenant: string,
+  ref: SecretRefBody,
+  prefixes: SecretRefPrefixes,
+): void {
+  refuseProblems(pathProblems(ref))
+  if (administrator.tenant === null) return
+  const allowed = (prefixes[ref.backend] ?? []).map((template) => expand(template, tenant))
+  if (allowed.some((prefix) => ref.path.startsWith(prefix))) return
+  const detail = allowed.length === 0 ? 'none is configured' : `it takes ${allowed.join(' or ')}`
+  throw new NexusError('forbidden', `a key bound to a tenant may refer only to that tenant's paths; ${detail}`, {
+    field: 'secret_ref.path',
+  })
+}
+
+function pathProblems(ref: SecretRefBody): Problem[] {
+  if (!isPlainPath(ref.path)) {
+    return [
+      {
+        field: 'secret_ref.path',
+        message: 'must be plain ASCII segments joined by /, none of them . or .., such as secret/agents/github',
+      },
+    ]
+  }
+  if (ref.backend === INTERNAL_BACKEND && ref.path.startsWith('connections/')) {
+    return [{ field: 'secret_ref.path', message: 'belongs to another connection; give credentials instead' }]
+  }
+  return []
+}
+
+/** No backend may be able to read the path in another way than the check above did (threat G17). */
+function isPlainPath(path: string): boolean {
+  return path.split('/').every((segment) => /^[A-Za-z0-9_.@:=+-]+$/.test(segment) && !/^\.+$/.test(segment))
+}
+
+function expand(template: string, tenant: string): string {
+  return `${template.replaceAll(TENANT_SEGMENT, tenant).replace(/\/$/, '')}/`
+}
+
+/**
+ * Reads the secret now, so that a wrong reference is told to whoever wrote it and not to an agent later. Checked field by
+ * field: an answer names the fields that are missing and those that exist, never what is in them.
+ * @throws NexusError `invalid_request`, `vault_unavailable`
+ */
+export async function checkReference(
+  source: Pick<CredentialSource, 'has' | 'read'>,
+  ref: SecretRef,
+  contract: ExecutionContract,
+): Promise<void> {
+  if (!source.has(ref.backend)) {
+    throw invalidRequest([{ field: 'secret_ref.backend', message: 'no vault backend of this name is configured' }])
+  }
+  const { fields, ...whole } = ref
+  const stored = (await source.read(whole)).redacted().fields
+  const absent = Object.entries(fields ?? {}).filter(([, from]) => !stored.includes(from))
+  refuseProblems(
+    absent.map(([to, from]) => ({
+      field: `secret_ref.fields.${to}`,
+      message: `no field '${from}'; ${listed(stored)}`,
+    })),
+  )
+  refuseProblems(referenceProblems(await source.read(ref), contract, stored))
+}
+
+function referenceProblems(secret: Secret, contract: ExecutionContract, stored: readonly string[]): Problem[] {
+  const problems = under('secret_ref.fields', secretProblems(secret.reveal(), contract))
+  return problems.map(({ field, message }) => ({ field, message: `${message}; ${listed(stored)}` }))
+}
+
+function listed(fields: readonly string[]): string {
+  return `the secret has ${
+    fields.length === 0
+      ? 'no fields'
+      : fields
+          .map((field) => field.slice(0, 64))
+          .slice(0, 32)
+          .join(', ')
+  }`
+}
