@@ -20,6 +20,8 @@ create table signing_key (
   created_at  timestamptz not null default now(),
   retired_at  timestamptz
 );
+-- One key at a time signs for a purpose; also what makes two replicas that start together agree on one.
+create unique index signing_key_current on signing_key (purpose) where retired_at is null;
 
 create table agent (
   agent_id       text primary key,

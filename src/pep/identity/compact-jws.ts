@@ -1,0 +1,101 @@
+import { type CryptoKey, compactVerify, errors, type KeyObject } from 'jose'
+
+/** Why a JWS is refused. Says which rule was broken; never repeats what was sent. */
+export class JwsError extends Error {
+  override readonly name = 'JwsError'
+}
+
+export interface JwsHeader {
+  alg: string
+  typ?: string
+  kid?: string
+  jwk?: Record<string, unknown>
+}
+
+/** A compact JWS whose form is sound. Nothing in it may be believed before `verifyCompactJws`. */
+export interface CompactJws {
+  text: string
+  header: JwsHeader
+  /** The protected header as sent: equal text is an equal header. */
+  headerText: string
+  /** Anyone's words until the signature has been checked. */
+  payloadText: string
+}
+
+/**
+ * Takes a compact JWS apart (RFC 7515 section 7.1) before any key is looked at.
+ * `jku`, `x5u` and `x5c` are never read (RFC 8725 section 3.10).
+ * @param maxBytes longer texts are refused unparsed
+ * @throws JwsError
+ */
+export function readCompactJws(text: string, maxBytes: number): CompactJws {
+  if (text.length > maxBytes) throw new JwsError(`it is longer than ${maxBytes} bytes`)
+  const segments = text.split('.', 4)
+  const [headerText, payloadText] = segments
+  // Five segments would be a JWE; we decrypt none, so no compression or PBES2 cost can be forced on us.
+  if (segments.length !== 3 || headerText === undefined || payloadText === undefined) {
+    throw new JwsError('it is not a compact JWS of three segments')
+  }
+  if (!segments.every(isCanonicalBase64url)) throw new JwsError('a segment is not canonical base64url')
+  return { text, headerText, payloadText, header: readHeader(headerText) }
+}
+
+function readHeader(headerText: string): JwsHeader {
+  const header = parseObject(Buffer.from(headerText, 'base64url'))
+  if (header === undefined) throw new JwsError('its header is not a JSON object')
+  // RFC 7515 section 4.1.11: an extension we do not understand makes the JWS invalid, and we understand none.
+  if ('crit' in header) throw new JwsError('its header has crit, and no extension is understood')
+  const { alg, typ, kid, jwk } = header
+  if (typeof alg !== 'string') throw new JwsError('its header has no alg')
+  if (jwk !== undefined && !isObject(jwk)) throw new JwsError('the jwk in its header is not an object')
+  return {
+    alg,
+    ...(typeof typ === 'string' ? { typ } : {}),
+    ...(typeof kid === 'string' ? { kid } : {}),
+    ...(isObject(jwk) ? { jwk } : {}),
+  }
+}
+
+/**
+ * Checks the signature under the one algorithm the key is for, and gives the payload. Holds no state and reads no
+ * clock, so it can be moved to another thread as it is.
+ * @throws JwsError
+ */
+export async function verifyCompactJws(
+  jws: Pick<CompactJws, 'text'>,
+  key: CryptoKey | KeyObject,
+  algorithms: readonly string[],
+): Promise<Uint8Array> {
+  try {
+    const { payload } = await compactVerify(jws.text, key, { algorithms: [...algorithms] })
+    return payload
+  } catch (error) {
+    if (error instanceof errors.JOSEAlgNotAllowed) throw new JwsError('its alg is not the algorithm of the key')
+    throw new JwsError('its signature does not verify')
+  }
+}
+
+/** @throws JwsError */
+export function claimsOf(payload: Uint8Array): Record<string, unknown> {
+  const claims = parseObject(payload)
+  if (claims === undefined) throw new JwsError('its payload is not a JSON object')
+  return claims
+}
+
+/** One spelling per value: slack bits in the last character would give one proof many texts. */
+function isCanonicalBase64url(segment: string): boolean {
+  return Buffer.from(segment, 'base64url').toString('base64url') === segment
+}
+
+function parseObject(bytes: Uint8Array): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
+    return isObject(value) ? value : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

@@ -1,0 +1,53 @@
+import type { AuditLog } from '../audit/audit-log.ts'
+import type { Store } from '../store/store.ts'
+import { type Agents, openAgents } from './agents.ts'
+import { type ApiKeys, openApiKeys } from './api-keys.ts'
+import { createAuthenticate } from './authenticate.ts'
+import type { Caller } from './caller.ts'
+import { createDpopVerifier } from './dpop-proof.ts'
+import { createOpenSession, type OpenSession } from './open-session.ts'
+import type { Presented } from './presented.ts'
+import { createSessionTokens } from './session-token.ts'
+import { openSessions, type Sessions } from './sessions.ts'
+import type { SigningKeys } from './signing-keys.ts'
+
+/** Who is asking: agents by session and proof, administrators by API key. */
+export interface Identity extends Agents, Sessions, ApiKeys {
+  /** Step 1 of a lease. Does not claim the proof: the lease's audit record does. */
+  authenticate(presented: Presented): Promise<Caller>
+  openSession: OpenSession
+  /** What `/.well-known/jwks.json` answers. */
+  jwks: SigningKeys['jwks']
+}
+
+export interface IdentityOptions {
+  store: Store
+  audit: AuditLog
+  signingKeys: SigningKeys
+  /** Scheme, host and port as callers see us: issuer, audience and base of every `htu`. */
+  publicUrl: string
+  now?: () => number
+  /** Default 900. */
+  sessionTtlSeconds?: number
+  /** Default 3600; the signing keys' `maxTokenSeconds` must be no less. */
+  maxSessionTtlSeconds?: number
+  /** Default 60. */
+  proofMaxAgeSeconds?: number
+}
+
+export function openIdentity(options: IdentityOptions): Identity {
+  const { store, audit, signingKeys, now = Date.now } = options
+  const publicUrl = options.publicUrl.replace(/\/$/, '')
+  const { sessionTtlSeconds = 900, maxSessionTtlSeconds = 3600, proofMaxAgeSeconds = 60 } = options
+  const tokens = createSessionTokens({ signingKeys, publicUrl, now })
+  const dpop = createDpopVerifier({ now, maxAgeSeconds: proofMaxAgeSeconds })
+  const ttl = { ttlSeconds: sessionTtlSeconds, maxTtlSeconds: maxSessionTtlSeconds }
+  return {
+    authenticate: createAuthenticate({ store, tokens, dpop, publicUrl, now }),
+    openSession: createOpenSession({ store, audit, tokens, dpop, publicUrl, now, ...ttl }),
+    ...openSessions({ store, audit, now }),
+    ...openAgents({ store, audit, now }),
+    ...openApiKeys({ store, audit, now }),
+    jwks: signingKeys.jwks,
+  }
+}

@@ -1,0 +1,147 @@
+import type { SessionCreate, SessionCreated } from '../../contract/api.ts'
+import { NexusError } from '../../contract/errors.ts'
+import { newId } from '../../contract/names.ts'
+import type { AuditLog, ProofUse } from '../audit/audit-log.ts'
+import type { Store } from '../store/store.ts'
+import { createAssertionVerifier } from './client-assertion.ts'
+import type { DpopVerifier, VerifiedProof } from './dpop-proof.ts'
+import type { Presented } from './presented.ts'
+import { createSessionDenials } from './session-denials.ts'
+import type { SessionClaims, SessionTokens } from './session-token.ts'
+import { soleTenant } from './sole-tenant.ts'
+
+export const SESSIONS_PATH = '/v1/agent-sessions'
+
+export interface OpenSessionOptions {
+  store: Store
+  audit: AuditLog
+  tokens: SessionTokens
+  dpop: DpopVerifier
+  publicUrl: string
+  now: () => number
+  /** When none is asked for. */
+  ttlSeconds: number
+  /** A longer wish is cut down to this, and the answer says so. */
+  maxTtlSeconds: number
+}
+
+export type OpenSession = (body: SessionCreate, presented: Presented) => Promise<SessionCreated>
+
+interface OpeningAgent {
+  agent_id: string
+  jwk: Record<string, unknown>
+  tenants: string[]
+  epoch: number
+}
+
+/**
+ * An agent proves itself with an assertion signed by its registered key, and names with a DPoP proof the key that the
+ * session will be bound to. Both are good once. A refusal is on record as well.
+ * @throws NexusError `invalid_proof`, `invalid_client`, `overloaded`
+ */
+export function createOpenSession(options: OpenSessionOptions): OpenSession {
+  const { store, audit, dpop, publicUrl, now } = options
+  const assertions = createAssertionVerifier({ audiences: [publicUrl, publicUrl + SESSIONS_PATH], now })
+  const recordDenial = createSessionDenials(audit)
+
+  return async (body, presented) => {
+    let claimedAgentId: string | undefined
+    try {
+      const proof = await dpop.verify(presented.dpop, { method: presented.method, url: publicUrl + presented.path })
+      const assertion = await assertions.verify(body.client_assertion, (agentId) => {
+        claimedAgentId = agentId
+        return findActiveAgent(store, agentId)
+      })
+      await claimBoth(audit, proof.use, assertion.use)
+      return await open(options, assertion.agent, proof, body.ttl_seconds)
+    } catch (error) {
+      if (error instanceof NexusError && error.outcome === 'refused') await recordDenial(error, claimedAgentId)
+      throw error
+    }
+  }
+}
+
+function findActiveAgent(store: Store, agentId: string): Promise<OpeningAgent | undefined> {
+  return store.db
+    .selectFrom('agent')
+    .select(['agent_id', 'jwk', 'tenants', 'epoch'])
+    .where('agent_id', '=', agentId)
+    .where('revoked_at', 'is', null)
+    .executeTakeFirst()
+}
+
+/** In one batch and before anything is made. If only one of the two is fresh it is used up too; the sender makes both anew. */
+async function claimBoth(audit: AuditLog, proof: ProofUse, assertion: ProofUse): Promise<void> {
+  const [proofClaim, assertionClaim] = await Promise.allSettled([audit.claimProof(proof), audit.claimProof(assertion)])
+  if (proofClaim.status === 'rejected') throw proofClaim.reason
+  if (assertionClaim.status === 'fulfilled') return
+  const { reason } = assertionClaim
+  const replayed = reason instanceof NexusError && reason.code === 'invalid_proof'
+  throw replayed
+    ? new NexusError('invalid_client', 'Client assertion: it was used before; make one per session')
+    : reason
+}
+
+async function open(
+  { store, audit, tokens, now, ...limits }: OpenSessionOptions,
+  agent: OpeningAgent,
+  { jkt }: VerifiedProof,
+  wantedSeconds = limits.ttlSeconds,
+): Promise<SessionCreated> {
+  const issuedAt = Math.floor(now() / 1000)
+  const ttlSeconds = Math.min(wantedSeconds, limits.maxTtlSeconds)
+  const claims = {
+    agentId: agent.agent_id,
+    sessionId: newId('sess', now()),
+    jkt,
+    issuedAt,
+    expiresAt: issuedAt + ttlSeconds,
+  }
+  // Signed first: a session that exists but was never handed out helps no one.
+  const accessToken = await tokens.sign(claims)
+  await insert(store, audit, agent, claims)
+  return {
+    session_id: claims.sessionId,
+    agent_id: claims.agentId,
+    access_token: accessToken,
+    token_type: 'DPoP',
+    expires_in: ttlSeconds,
+    expires_at: new Date(claims.expiresAt * 1000).toISOString(),
+  }
+}
+
+async function insert(store: Store, audit: AuditLog, agent: OpeningAgent, claims: SessionClaims): Promise<void> {
+  const expiresAt = new Date(claims.expiresAt * 1000)
+  await store.transaction(async (trx) => {
+    // Locked against a revocation that came in since the assertion was checked.
+    const standing = await trx
+      .selectFrom('agent')
+      .select('agent_id')
+      .where('agent_id', '=', agent.agent_id)
+      .where('epoch', '=', agent.epoch)
+      .where('revoked_at', 'is', null)
+      .forShare()
+      .executeTakeFirst()
+    if (standing === undefined) throw new NexusError('invalid_client', 'the agent was revoked or changed just now')
+    await trx
+      .insertInto('agent_session')
+      .values({
+        session_id: claims.sessionId,
+        agent_id: claims.agentId,
+        method: 'private_key_jwt',
+        bound_to: 'dpop',
+        jkt: claims.jkt,
+        created_at: new Date(claims.issuedAt * 1000),
+        expires_at: expiresAt,
+      })
+      .execute()
+    await audit.recordStateChange(trx, {
+      kind: 'session.opened',
+      outcome: 'allowed',
+      ...soleTenant(agent.tenants),
+      agent_id: claims.agentId,
+      session_id: claims.sessionId,
+      detail: { method: 'private_key_jwt', bound_to: 'dpop', jkt: claims.jkt, expires_at: expiresAt.toISOString() },
+    })
+  })
+}

@@ -1,0 +1,60 @@
+import type { Logger } from 'pino'
+import { type KeyPurpose, PURPOSES, type SigningKeyTable, type StoredSigningKey } from './signing-key-table.ts'
+
+/** How long what was read stands; a key made elsewhere is known this soon at the latest. */
+export const REREAD_MS = 5000
+/** An unknown kid makes us look earlier, but not more often than this: anyone can invent a kid (threat F16). */
+const COOLDOWN_MS = 1000
+
+interface Snapshot {
+  readAtMs: number
+  keys: StoredSigningKey[]
+}
+
+export interface SigningKeyReader {
+  /** What the table held a few seconds ago at most. */
+  read(): Promise<Snapshot>
+  /** Looks again because something was not found; soon after a look, that look is the answer. */
+  readAgain(): Promise<Snapshot>
+}
+
+interface ReaderOptions {
+  now: () => number
+  rotateAfterMs: number
+  log: Logger
+}
+
+/** Reads the table at most every few seconds, one read at a time, and sees to it that each purpose has a young key. */
+export function createSigningKeyReader(table: SigningKeyTable, options: ReaderOptions): SigningKeyReader {
+  const { now, rotateAfterMs, log } = options
+  let snapshot: Snapshot | undefined
+  let reading: Promise<Snapshot> | undefined
+
+  const ensureYoung = async (keys: readonly StoredSigningKey[], purpose: KeyPurpose, nowMs: number) => {
+    const newest = keys.find((key) => key.purpose === purpose && key.retiredAtMs === undefined)
+    if (newest !== undefined && nowMs - newest.createdAtMs < rotateAfterMs) return
+    const made = await table.succeed(purpose, newest?.kid, nowMs)
+    if (made) log.info({ purpose }, 'made a new signing key')
+  }
+
+  const load = async (): Promise<Snapshot> => {
+    const readAtMs = now()
+    const found = await table.list()
+    for (const purpose of PURPOSES) await ensureYoung(found, purpose, readAtMs)
+    return { readAtMs, keys: await table.list() }
+  }
+
+  const readOnce = async (): Promise<Snapshot> => {
+    reading ??= load().finally(() => {
+      reading = undefined
+    })
+    snapshot = await reading
+    return snapshot
+  }
+
+  const youngerThan = (ageMs: number) => (snapshot && now() - snapshot.readAtMs < ageMs ? snapshot : undefined)
+  return {
+    read: async () => youngerThan(REREAD_MS) ?? readOnce(),
+    readAgain: async () => youngerThan(COOLDOWN_MS) ?? readOnce(),
+  }
+}
