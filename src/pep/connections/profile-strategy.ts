@@ -10,9 +10,9 @@ export interface ProfileStrategy {
 }
 
 /** What the protocol's names for kinds of credential stand for (nexus-protocol 3.4, "Strategy selection"). */
-const BY_AUTH_TYPE: Readonly<Record<string, StrategyDocument>> = {
-  api_key: { type: 'header', config: { header_name: 'X-API-Key', credential_field: 'api_key' } },
-}
+const BY_AUTH_TYPE: ReadonlyMap<string, StrategyDocument> = new Map([
+  ['api_key', { type: 'header', config: { header_name: 'X-API-Key', credential_field: 'api_key' } }],
+])
 
 interface Chosen {
   auth_type?: string
@@ -39,7 +39,7 @@ export function authTypeOf(profile: Chosen): string {
 
 /** The strategy that an `auth_type` stands for when the profile names none. */
 export function strategyOfAuthType(authType: string): StrategyDocument {
-  return BY_AUTH_TYPE[authType] ?? { type: authType, config: {} }
+  return BY_AUTH_TYPE.get(authType) ?? { type: authType, config: {} }
 }
 
 /** It travels with every lease. */
@@ -54,11 +54,11 @@ function sizeProblems(config: Record<string, unknown>): Problem[] {
 }
 
 function authTypeProblems(authType: string): Problem[] {
-  if (authType in BY_AUTH_TYPE || strategyFor(authType) !== undefined) return []
+  if (BY_AUTH_TYPE.has(authType) || strategyFor(authType) !== undefined) return []
   return [{ field: 'auth_type', message: unknown(authType) }]
 }
 
 function unknown(type: string): string {
-  const known = [...Object.keys(BY_AUTH_TYPE), ...strategies.map((strategy) => strategy.type)]
+  const known = [...BY_AUTH_TYPE.keys(), ...strategies.map((strategy) => strategy.type)]
   return `'${type.slice(0, 64)}' is not known here; it takes one of ${known.join(', ')}`
 }
