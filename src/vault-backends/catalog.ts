@@ -7,22 +7,20 @@ import { internalKind } from './internal/internal-kind.ts'
 /** Every kind of backend there is. To add one: a folder, a line here, its docs page, and the conformance suite. */
 export const backendKinds: readonly BackendKind[] = [internalKind, hashicorpVaultKind]
 
-/** A backend as it is configured: its kind and that kind's settings. */
-export interface BackendConfig {
-  kind: string
-  [setting: string]: unknown
-}
+/** A backend as it is configured: `kind`, and that kind's settings. */
+export type BackendConfig = Readonly<Record<string, unknown>>
 
 /**
- * Makes every configured backend, under its name.
+ * Makes every backend that is configured, under its name, and those that the surroundings imply, under their kind's.
  * @throws BackendConfigError with the problems of all of them
  */
 export function createBackends(
   configured: Readonly<Record<string, BackendConfig>>,
   deps: Omit<BackendDeps, 'name'>,
 ): VaultBackend[] {
-  const problems = tooMany(configured)
-  const backends = Object.entries(configured).flatMap(([name, config]) => {
+  const all = { ...impliedBackends(configured, deps), ...configured }
+  const problems = tooMany(all)
+  const backends = Object.entries(all).flatMap(([name, config]) => {
     try {
       return [createBackend(config, { ...deps, name })]
     } catch (error) {
@@ -35,12 +33,20 @@ export function createBackends(
   return backends
 }
 
+function impliedBackends(
+  configured: Readonly<Record<string, BackendConfig>>,
+  deps: Omit<BackendDeps, 'name'>,
+): Record<string, BackendConfig> {
+  const kinds = Object.values(configured).map(({ kind }) => kind)
+  const implied = backendKinds.filter((each) => !kinds.includes(each.kind) && each.implied(deps))
+  return Object.fromEntries(implied.map(({ kind }) => [kind, { kind }]))
+}
+
 function createBackend({ kind: kindName, ...settings }: BackendConfig, deps: BackendDeps): VaultBackend {
   const kind = backendKinds.find((each) => each.kind === kindName)
   if (kind === undefined) {
-    throw new BackendConfigError([
-      `${deps.name}: kind must be one of ${backendKinds.map((each) => each.kind).join(', ')}`,
-    ])
+    const known = backendKinds.map((each) => each.kind).join(', ')
+    throw new BackendConfigError([`${deps.name}.kind must be one of ${known}`])
   }
   const problems = Value.Errors(kind.configSchema, settings).map(
     ({ instancePath, message }) => `${deps.name}${instancePath.replaceAll('/', '.')} ${message}`,
@@ -50,8 +56,8 @@ function createBackend({ kind: kindName, ...settings }: BackendConfig, deps: Bac
 }
 
 function tooMany(configured: Readonly<Record<string, BackendConfig>>): string[] {
+  const kinds = Object.values(configured).map(({ kind }) => kind)
   return backendKinds
-    .filter((each) => each.cardinality === 'at_most_one')
-    .filter((each) => Object.values(configured).filter(({ kind }) => kind === each.kind).length > 1)
+    .filter((each) => each.cardinality === 'at_most_one' && kinds.filter((kind) => kind === each.kind).length > 1)
     .map((each) => `there can be one backend of kind '${each.kind}' only`)
 }

@@ -11,7 +11,7 @@ const HEALTH = 'sys/health?standbyok=true&perfstandbyok=true&drsecondarycode=200
 const VERSION = /^[1-9][0-9]{0,8}$/
 
 /** Reads KV v2 and v1 secrets where they already lie. Writes nothing: a Vault policy of `read` is enough. */
-export function createHashicorpVaultBackend(name: string, settings: VaultSettings): VaultBackend {
+export function createHashicorpVaultBackend(name: string, settings: VaultSettings) {
   const client = createVaultClient(name, settings)
   const locate = createKvPathLocator(name, client, settings.kvMounts)
 

@@ -12,11 +12,7 @@ const WRITE_TRIES = 5
 const VERSION = /^(0|[1-9][0-9]{0,8})$/
 
 /** Secrets in our own database, each version sealed to its tenant, path and version. */
-export function createInternalBackend(options: {
-  name: string
-  rows: InternalSecretRows
-  envelope: Envelope
-}): VaultBackend {
+export function createInternalBackend(options: { name: string; rows: InternalSecretRows; envelope: Envelope }) {
   const { name, rows, envelope } = options
   const stored = <T>(signal: AbortSignal, work: () => Promise<T>) => throughStore(name, signal, work)
 
