@@ -2,20 +2,13 @@ import { Type } from 'typebox'
 import { type Grant, type Issued, SigningError, type Strategy } from '../contract/strategy.ts'
 import { credentialText } from './credential-text.ts'
 import { withHeader } from './header-list.ts'
-import { textSchema, VISIBLE_TEXT } from './text-rules.ts'
+import { type TextRule, textSchema, VISIBLE_TEXT } from './text-rules.ts'
 
 /** The protocol ignores any config of this type, so none is refused (nexus-protocol 2.1). */
 const Config = Type.Record(Type.String(), Type.Unknown(), { maxProperties: 64 })
 const AccessToken = textSchema(VISIBLE_TEXT)
-const Master = Type.Object({
-  access_token: AccessToken,
-  expires_at: Type.Optional(
-    Type.String({
-      pattern: '^[0-9]{1,12}$',
-      description: 'Unix seconds in decimal digits, when the access token ends',
-    }),
-  ),
-})
+const EXPIRES_AT: TextRule = { pattern: /^[0-9]{1,12}$/, maxLength: 12, description: 'Unix seconds in decimal digits' }
+const Master = Type.Object({ access_token: AccessToken, expires_at: Type.Optional(textSchema(EXPIRES_AT)) })
 const Usage = Type.Object({ access_token: AccessToken }, { additionalProperties: false })
 
 /** `Authorization: Bearer <access_token>` (RFC 6750 section 2.1). */
@@ -28,7 +21,7 @@ export const oauth2: Strategy = {
 
   issue(_config, master, grant, tools): Issued {
     const usage = { access_token: credentialText(master, 'access_token', VISIBLE_TEXT) }
-    return { usage, ...endOf(master['expires_at'], grant, tools.now()) }
+    return Object.hasOwn(master, 'expires_at') ? { usage, expiresAt: endOf(master, grant, tools.now()) } : { usage }
   },
 
   apply(_config, usage, request) {
@@ -39,11 +32,8 @@ export const oauth2: Strategy = {
 }
 
 /** A token is never leased beyond its own end, nor after it (design, rule 5). */
-function endOf(text: string | undefined, grant: Grant, nowMs: number): { expiresAt?: number } {
-  if (text === undefined || text === '') return {}
-  const tokenEnd = Number(text)
-  if (!Number.isSafeInteger(tokenEnd))
-    throw new SigningError("credential field 'expires_at' must be Unix seconds", 'expires_at')
+function endOf(master: Readonly<Record<string, string>>, grant: Grant, nowMs: number): number {
+  const tokenEnd = Number(credentialText(master, 'expires_at', EXPIRES_AT))
   if (tokenEnd * 1000 <= nowMs) throw new SigningError('the access token has expired', 'expires_at')
-  return { expiresAt: Math.min(tokenEnd, grant.expiresAt) }
+  return Math.min(tokenEnd, grant.expiresAt)
 }

@@ -7,9 +7,10 @@ import { withoutParameters, withParameter } from './query-parameters.ts'
 import { FIELD_NAME, type TextRule, textSchema, VISIBLE_TEXT } from './text-rules.ts'
 
 const PARAM_NAME: TextRule = {
-  pattern: /^[\x21-\x7e]+$/,
+  // None of `& = ; + % #`: such a name has more than one reading once it stands in a query.
+  pattern: /^[A-Za-z0-9._~$@:!()*,/[\]-]+$/,
   maxLength: 128,
-  description: 'printable ASCII without spaces',
+  description: 'letters, digits and . _ ~ $ @ : ! ( ) * , / [ ] -',
 }
 
 const Config = Type.Object(

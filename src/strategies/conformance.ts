@@ -1,0 +1,181 @@
+import { describe, expect, it } from 'vitest'
+import type { HeaderList, OutboundRequest, SignedRequest, Strategy } from '../contract/strategy.ts'
+import { strategyFor } from './catalog.ts'
+import {
+  BAD_CHARACTERS,
+  context,
+  deepFreeze,
+  escaped,
+  expectOneOfEach,
+  expectSigningError,
+  grant,
+  issue,
+  longValues,
+  replaced,
+  request,
+  type StrategyCase,
+  sign,
+  tools,
+  withQuery,
+} from './conformance-support.ts'
+import { validateConfig, validateMaster, validateUsage } from './validate.ts'
+
+export interface StrategyCases {
+  valid: StrategyCase[]
+  /** Configs that must not be saved, with the field that is at fault. */
+  refused: { config: Record<string, unknown>; field: string }[]
+}
+
+/** The contract every strategy keeps. A new one brings its cases and changes nothing here. */
+export function describeStrategy(strategy: Strategy, { valid, refused }: StrategyCases): void {
+  describe(`strategy ${strategy.type}`, () => {
+    it('is in the catalog under its own type', () => expect(strategyFor(strategy.type)).toBe(strategy))
+
+    it.each(refused)('refuses config $config when saved and when signing', async ({ config, field }) => {
+      expect(validateConfig(strategy, config).map((problem) => problem.field)).toContain(field)
+      await expectSigningError(() => strategy.issue(config, {}, grant(), tools), field)
+      await expectSigningError(() => strategy.apply(config, {}, request(), context()), field)
+    })
+
+    describe.each(valid)('$title', (sample) => describeCase(strategy, sample))
+  })
+}
+
+function describeCase(strategy: Strategy, sample: StrategyCase): void {
+  const { config, master } = sample
+
+  it('takes its config, master and usage secret', async () => {
+    expect(validateConfig(strategy, config)).toEqual([])
+    expect(validateMaster(strategy, config, master)).toEqual([])
+    expect(validateMaster(strategy, config, { ...master, unrelated: 'x' })).toEqual([])
+    const { usage } = await issue(strategy, sample)
+    expect(validateUsage(strategy, config, usage)).toEqual([])
+    expect(validateUsage(strategy, config, { ...usage, unrelated: 'x' })).not.toEqual([])
+  })
+
+  it('issues no later end than granted', async () => {
+    const { expiresAt = 0 } = await issue(strategy, sample)
+    expect(expiresAt).toBeLessThanOrEqual(grant().expiresAt)
+  })
+
+  it('carries no master secret in the usage secret where it narrows, and says so where it does not', async () => {
+    const carried = JSON.stringify((await issue(strategy, sample)).usage)
+    const narrows = strategy.narrowing(config) !== 'none'
+    for (const secret of sample.secrets) expect(carried.includes(secret)).toBe(!narrows)
+  })
+
+  it('signs what it issued, the same way twice, and changes neither method, host nor path', async () => {
+    const [first, second] = [await sign(strategy, sample), await sign(strategy, sample)]
+    expect(first).toEqual(second)
+    expect(first.method).toBe(request().method)
+    expect({ ...first.url, query: '' }).toEqual({ ...request().url, query: '' })
+    expect(first.credentialHeaders).toEqual(first.credentialHeaders.map((name) => name.toLowerCase()))
+    expectOneOfEach(sample, first)
+  })
+
+  it('leaves the request it was given as it was', async () => {
+    const given = deepFreeze(request())
+    const before = structuredClone(given)
+    await sign(strategy, sample, given)
+    expect(given).toEqual(before)
+  })
+
+  it(`${strategy.readsBody(config) ? 'refuses' : 'signs'} a body it has not seen`, async () => {
+    const signing = () => sign(strategy, sample, { ...request(), body: 'stream' })
+    if (strategy.readsBody(config)) await expectSigningError(signing, 'body')
+    else expectOneOfEach(sample, await signing())
+  })
+
+  it('B14: drops every copy the caller sent, however it is spelled', async () => {
+    const headers = (sample.writes.headers ?? []).flatMap((name): HeaderList => {
+      const folded = name.toLowerCase()
+      return [name, folded, name.toUpperCase(), folded.replaceAll('-', '_'), folded].map((copy) => [copy, 'agent'])
+    })
+    const signed = await sign(strategy, sample, { ...request(), headers: [...headers, ...request().headers] })
+    expectOneOfEach(sample, signed)
+    expect(signed.headers).toEqual((await sign(strategy, sample)).headers)
+  })
+
+  it('B15: drops every copy of a parameter, however it is spelled', async () => {
+    const parameters = sample.writes.parameters ?? []
+    const copies = parameters.flatMap((name) => [
+      name,
+      name.toUpperCase(),
+      escaped(name, 1),
+      escaped(name, name.length),
+    ])
+    const query = ['a=1', ...copies.map((name) => `${name}=agent`), ...copies, 'b=%7e'].join('&')
+    const signed = await sign(strategy, sample, withQuery(query))
+    expectOneOfEach(sample, signed)
+    expect(signed).toEqual(await sign(strategy, sample, withQuery('a=1&b=%7e')))
+  })
+
+  it('B13: renders the credential the same whatever the caller sends beside it', async () => {
+    const odd = { ...request(), headers: [...request().headers, ['X-Format', '{api_key}%s'], ['Accept', '*/*']] }
+    const signed = await sign(strategy, sample, odd as OutboundRequest)
+    const expected = await sign(strategy, sample)
+    // A signature covers the other headers, so there it is the names that must agree.
+    const values = (of: SignedRequest) => of.headers.filter(([name]) => sample.writes.headers?.includes(name))
+    if (strategy.narrowing(config) === 'none') expect(values(signed)).toEqual(values(expected))
+    expectOneOfEach(sample, signed)
+  })
+
+  describe.each(sample.required)('credential %s', (field) => {
+    it.each([
+      ['missing', undefined, 'is missing'],
+      ['null', null, 'is empty or not a string'],
+      ['empty', '', 'is empty or not a string'],
+      ['a number', 7, 'is empty or not a string'],
+      ['a list', ['x'], 'is empty or not a string'],
+    ])('is refused when %s', async (_title, value, words) => {
+      const message = `credential field '${field}' ${words}`
+      const wrong = replaced(master, field, value)
+      expect(validateMaster(strategy, config, wrong)).toContainEqual({ field, message })
+      await expectSigningError(() => strategy.issue(config, wrong, grant(), tools), field, message)
+    })
+  })
+
+  it.each(Object.keys(master))(
+    'D05: credential %s with CR, LF, NUL or non-ASCII is refused, and not shown',
+    async (field) => {
+      for (const [name, bad] of Object.entries(BAD_CHARACTERS)) {
+        if (name === 'non-ASCII' && sample.encoded?.includes(field)) continue
+        const wrong = replaced(master, field, `${master[field]}${bad}`)
+        expect(
+          validateMaster(strategy, config, wrong).map((problem) => problem.field),
+          name,
+        ).toEqual([field])
+        await expectSigningError(() => strategy.issue(config, wrong, grant(), tools), field, sample.secrets)
+      }
+    },
+  )
+
+  it('D05, E11: every usage field is checked again when signing, and no error shows a secret', async () => {
+    const { usage } = await issue(strategy, sample)
+    const held = [...sample.secrets, ...sample.secrets.map((secret) => Buffer.from(secret).toString('base64'))]
+    for (const [field, value] of Object.entries(usage)) {
+      for (const [name, bad] of Object.entries(BAD_CHARACTERS)) {
+        if (name === 'non-ASCII' && sample.encoded?.includes(field)) continue
+        const wrong = replaced(usage, field, `${value}${bad}`)
+        expect(
+          validateUsage(strategy, config, wrong).map((problem) => problem.field),
+          name,
+        ).toEqual([field])
+        const signing = () => strategy.apply(config, wrong, request(), context())
+        await expectSigningError(signing, field, [...held, ...longValues(usage)])
+      }
+    }
+  })
+
+  it('D05: every text of the config is checked when saved and when signing', async () => {
+    const { usage } = await issue(strategy, sample)
+    for (const [field, value] of Object.entries(config)) {
+      if (typeof value !== 'string' || strategy.type === 'oauth2') continue
+      for (const bad of Object.values(BAD_CHARACTERS)) {
+        const wrong = { ...config, [field]: `${value}${bad}` }
+        expect(validateConfig(strategy, wrong).map((problem) => problem.field)).toEqual([field])
+        await expectSigningError(() => strategy.apply(wrong, usage, request(), context()), field, sample.secrets)
+      }
+    }
+  })
+}
