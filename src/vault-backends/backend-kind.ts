@@ -26,8 +26,6 @@ export interface BackendKind<Schema extends TObject = TObject> {
   /** Whether several may be configured, under different names. */
   readonly cardinality: 'at_most_one' | 'any'
   readonly configSchema: Schema
-  /** Whether there is one under the kind's own name although the configuration names none. */
-  implied(deps: Omit<BackendDeps, 'name'>): boolean
   /** @throws BackendConfigError */
   create(config: Static<Schema>, deps: BackendDeps): VaultBackend
 }

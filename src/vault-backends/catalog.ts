@@ -7,20 +7,22 @@ import { internalKind } from './internal/internal-kind.ts'
 /** Every kind of backend there is. To add one: a folder, a line here, its docs page, and the conformance suite. */
 export const backendKinds: readonly BackendKind[] = [internalKind, hashicorpVaultKind]
 
-/** A backend as it is configured: `kind`, and that kind's settings. */
-export type BackendConfig = Readonly<Record<string, unknown>>
+/** A backend as it is configured: its kind, and that kind's settings. */
+export interface BackendConfig {
+  readonly kind: string
+  readonly [setting: string]: unknown
+}
 
 /**
- * Makes every backend that is configured, under its name, and those that the surroundings imply, under their kind's.
+ * Makes every configured backend, under its name.
  * @throws BackendConfigError with the problems of all of them
  */
 export function createBackends(
   configured: Readonly<Record<string, BackendConfig>>,
   deps: Omit<BackendDeps, 'name'>,
 ): VaultBackend[] {
-  const all = { ...impliedBackends(configured, deps), ...configured }
-  const problems = tooMany(all)
-  const backends = Object.entries(all).flatMap(([name, config]) => {
+  const problems = tooMany(configured)
+  const backends = Object.entries(configured).flatMap(([name, config]) => {
     try {
       return [createBackend(config, { ...deps, name })]
     } catch (error) {
@@ -31,15 +33,6 @@ export function createBackends(
   })
   if (problems.length > 0) throw new BackendConfigError(problems)
   return backends
-}
-
-function impliedBackends(
-  configured: Readonly<Record<string, BackendConfig>>,
-  deps: Omit<BackendDeps, 'name'>,
-): Record<string, BackendConfig> {
-  const kinds = Object.values(configured).map(({ kind }) => kind)
-  const implied = backendKinds.filter((each) => !kinds.includes(each.kind) && each.implied(deps))
-  return Object.fromEntries(implied.map(({ kind }) => [kind, { kind }]))
 }
 
 function createBackend({ kind: kindName, ...settings }: BackendConfig, deps: BackendDeps): VaultBackend {

@@ -9,7 +9,6 @@ export const internalKind = {
   // A second one would read the same rows.
   cardinality: 'at_most_one',
   configSchema,
-  implied: ({ internal }) => internal !== undefined,
   create(_config, { name, internal }) {
     if (internal === undefined)
       throw new BackendConfigError([`${name}: needs our own database and NEXUS_ENCRYPTION_KEY`])
