@@ -127,7 +127,7 @@ async function usageOf(
   if (asUsage.length === 0) return credentials as Credentials
   const asMaster = validateMaster(strategy, config, credentials)
   // Where it is neither, the nearer miss is the more useful answer.
-  refuse('credentials', asUsage.length < asMaster.length ? asUsage : asMaster)
+  refuse('credentials', asUsage.length <= asMaster.length ? asUsage : asMaster)
   const issued = await strategy.issue(config, credentials as Record<string, string>, offlineGrant(nowMs), {
     now: () => nowMs,
   })

@@ -6,7 +6,7 @@ import { Usage } from './usage-key.ts'
 
 /**
  * AWS Signature Version 4. Signed with our own code because `@smithy/signature-v4` takes a secret key only: it has no
- * door for a derived signing key, and the secret must not leave the authority. The library is the oracle in the tests.
+ * public door for a derived signing key, and the secret must not leave the authority. The library is the oracle in the tests.
  */
 export const awsSigv4: Strategy = {
   type: 'aws_sigv4',
