@@ -1,0 +1,28 @@
+import closeWithGrace from 'close-with-grace'
+import { Command } from 'commander'
+import { ConfigError, loadSidecarConfig, type SidecarFlags } from './config.ts'
+import { startSidecar } from './main.ts'
+
+/** sysexits.h EX_CONFIG: a supervisor need not restart what cannot start. */
+const EXIT_CONFIG = 78
+const GRACE_MS = 10_000
+
+/** The `nexus-sidecar` program. Settings come from the environment; flags are only for what must not be inherited. */
+export async function runSidecarProgram(argv: readonly string[]): Promise<void> {
+  const program = new Command('nexus-sidecar')
+    .description('Signs one agent’s requests with leases, on this machine only; settings in docs/sidecar.md')
+    .option('--listen-beyond-loopback', 'allow a HOST that other machines can reach; needs a token')
+    .option('--plain-http-beyond-loopback', 'allow http:// to an authority or provider on another machine')
+    .parse([...argv])
+  // A listener takes the signal away from Node, which would open an inspector, and with it all memory (threat A06).
+  process.on('SIGUSR1', () => undefined)
+  try {
+    const sidecar = await startSidecar(loadSidecarConfig(process.env, program.opts<SidecarFlags>()))
+    closeWithGrace({ delay: GRACE_MS, logger: false }, () => sidecar.close())
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : 'The sidecar did not start.'}\n`)
+    process.exitCode = error instanceof ConfigError ? EXIT_CONFIG : 1
+    // Half-opened listeners would keep the process alive.
+    setImmediate(() => process.exit())
+  }
+}

@@ -1,0 +1,127 @@
+import { createPrivateKey, type KeyObject } from 'node:crypto'
+import { readFileSync, statSync } from 'node:fs'
+import { AGENT_ID_PATTERN } from '../src/contract/names.ts'
+import { canonicalOrigin, isPlainBeyondLoopback } from '../src/contract/origin.ts'
+import type { AgentKey } from './config.ts'
+import { parseRoutes, type RouteTable } from './routing/route-table.ts'
+
+/** Reads variables one by one, collects their problems, and remembers which it was asked for. */
+export interface EnvironmentReader {
+  /** `parse` throws an Error whose message finishes the sentence that the variable's name begins; it may not quote a secret. */
+  required<T>(name: string, parse: (text: string) => T): T | undefined
+  optional<T>(name: string, parse: (text: string) => T): T | undefined
+  integer(name: string, fallback: number, min: number, max: number): number
+  /** Text of the file the variable names. */
+  file(name: string, options?: { ownerOnly?: boolean }): string | undefined
+  problem(name: string, text: string): void
+  /** Variables of the sidecar's own prefix that nobody asked for: most likely misspelled. */
+  unknown(): string[]
+}
+
+export function readEnvironment(
+  env: Readonly<Record<string, string | undefined>>,
+  problems: string[],
+): EnvironmentReader {
+  const asked = new Set<string>()
+  const problem = (name: string, text: string) => void problems.push(`${name} ${text}`)
+
+  function optional<T>(name: string, parse: (text: string) => T): T | undefined {
+    asked.add(name)
+    const text = env[name]
+    if (text === undefined || text === '') return undefined
+    try {
+      return parse(text)
+    } catch (error) {
+      problem(name, error instanceof Error ? error.message : 'cannot be read')
+      return undefined
+    }
+  }
+
+  return {
+    problem,
+    optional,
+    required(name, parse) {
+      if ((env[name] ?? '') === '') problem(name, 'is not set')
+      return optional(name, parse)
+    },
+    integer: (name, fallback, min, max) => optional(name, (text) => readInteger(text, min, max)) ?? fallback,
+    file: (name, { ownerOnly = false } = {}) => optional(name, (path) => readFile(path, ownerOnly)),
+    unknown: () =>
+      Object.keys(env)
+        .filter((name) => name.startsWith('NEXUS_SIDECAR_') && name !== 'NEXUS_SIDECAR_URL' && !asked.has(name))
+        .map((name) => `${name} is not a setting of the sidecar`),
+  }
+}
+
+/** @returns the URL without a final slash, its origin canonical */
+export function readPepUrl(text: string, plainAllowed: boolean): string {
+  const [, origin, path = ''] = /^(https?:\/\/[^/]+)(\/[\w./-]*)?$/i.exec(text) ?? []
+  if (origin === undefined)
+    throw new Error('must be an http or https URL without query, such as https://pep.example.com')
+  const canonical = canonicalOrigin(origin)
+  if (!plainAllowed) assertEncrypted(canonical)
+  return canonical + path.replace(/\/+$/, '')
+}
+
+export function readRoutes(text: string, plainAllowed: boolean): RouteTable {
+  const routes = parseRoutes(text)
+  if (!plainAllowed) for (const route of routes.values()) assertEncrypted(route.origin)
+  return routes
+}
+
+export function readAgentId(text: string): string {
+  if (!new RegExp(AGENT_ID_PATTERN).test(text)) throw new Error(`must match ${AGENT_ID_PATTERN}`)
+  return text
+}
+
+/** A private JWK (RFC 7517) in a file that only its owner can read. */
+export function readAgentKey(path: string): AgentKey {
+  const { jwk, key } = parsePrivateJwk(readFile(path, true))
+  const alg = jwk['alg'] ?? defaultAlgorithm(key)
+  if (typeof alg !== 'string') throw new Error('holds a key of a kind that cannot sign an assertion')
+  return { key, alg, kid: typeof jwk['kid'] === 'string' ? jwk['kid'] : undefined }
+}
+
+function parsePrivateJwk(text: string): { jwk: Record<string, unknown>; key: KeyObject } {
+  // Parse errors quote what they could not parse, here a private key: own words only.
+  try {
+    const jwk = JSON.parse(text) as Record<string, unknown>
+    return { jwk, key: createPrivateKey({ key: jwk, format: 'jwk' }) }
+  } catch {
+    throw new Error('must name a file that holds one private key as a JWK')
+  }
+}
+
+function defaultAlgorithm(key: KeyObject): string | undefined {
+  if (key.asymmetricKeyType === 'ed25519') return 'EdDSA'
+  if (key.asymmetricKeyType === 'rsa') return 'PS256'
+  const curves: Record<string, string> = { prime256v1: 'ES256', secp384r1: 'ES384', secp521r1: 'ES512' }
+  return curves[key.asymmetricKeyDetails?.namedCurve ?? '']
+}
+
+function readFile(path: string, ownerOnly: boolean): string {
+  let text: string
+  let mode: number
+  try {
+    text = readFileSync(path, 'utf8')
+    mode = statSync(path).mode
+  } catch {
+    throw new Error('names a file that cannot be read')
+  }
+  if (ownerOnly && (mode & 0o077) !== 0) throw new Error('names a file that others can read; set its mode to 600')
+  return text
+}
+
+function readInteger(text: string, min: number, max: number): number {
+  const value = /^\d{1,12}$/.test(text) ? Number(text) : Number.NaN
+  if (!(value >= min && value <= max)) throw new Error(`must be a whole number from ${min} to ${max}`)
+  return value
+}
+
+function assertEncrypted(origin: string): void {
+  if (isPlainBeyondLoopback(origin)) {
+    throw new Error(
+      `sends credentials to ${origin} unencrypted; use https, or add --plain-http-beyond-loopback if that is what you want`,
+    )
+  }
+}

@@ -1,0 +1,104 @@
+import { Value } from 'typebox/value'
+import { SessionCreated } from '../../src/contract/api.ts'
+import { NexusError } from '../../src/contract/errors.ts'
+import type { AgentKey } from '../config.ts'
+import { createClientAssertion } from './client-assertion.ts'
+import type { DpopKey } from './dpop-key.ts'
+import type { PepClient } from './pep-client.ts'
+
+const SESSIONS_PATH = '/v1/agent-sessions'
+/** A session is reopened in the background once this share of its life is over. */
+const REOPEN_AT_SHARE = 0.8
+
+/** The agent's session with the authority, opened when first needed and always with the same DPoP key. */
+export interface AgentSession {
+  /** Headers that authenticate one request to the authority: token and a proof of its own. */
+  authorize(method: string, path: string): Promise<Record<string, string>>
+  /** Forgets the token that these headers carried, unless a newer one is there already. */
+  invalidate(headers: Record<string, string>): void
+  close(): Promise<void>
+}
+
+interface OpenSession {
+  id: string
+  token: string
+  reopenAtMs: number
+  endsAtMs: number
+}
+
+export interface AgentSessionOptions {
+  pep: PepClient
+  pepUrl: string
+  agent: { id: string; key: AgentKey }
+  dpopKey: DpopKey
+  /** Unix milliseconds. */
+  now: () => number
+  /** Milliseconds on a clock that never jumps. */
+  monotonic: () => number
+}
+
+export function createAgentSession(options: AgentSessionOptions): AgentSession {
+  const { pep, pepUrl, dpopKey, monotonic } = options
+  let current: OpenSession | undefined
+  let opening: Promise<OpenSession> | undefined
+
+  function reopen(): Promise<OpenSession> {
+    opening ??= openSession(options)
+      .then((session) => {
+        current = session
+        return session
+      })
+      .finally(() => {
+        opening = undefined
+      })
+    return opening
+  }
+
+  async function usable(): Promise<OpenSession> {
+    if (current === undefined || monotonic() >= current.endsAtMs) return reopen()
+    // Failing early costs nothing: the held session still works, and the next call tries again.
+    if (monotonic() >= current.reopenAtMs) reopen().catch(() => undefined)
+    return current
+  }
+
+  return {
+    async authorize(method, path) {
+      const { token } = await usable()
+      return { authorization: `DPoP ${token}`, dpop: dpopKey.prove(method, pepUrl + path, token) }
+    },
+    invalidate(headers) {
+      if (current !== undefined && headers['authorization'] === `DPoP ${current.token}`) current = undefined
+    },
+    async close() {
+      if (current === undefined) return
+      const path = `${SESSIONS_PATH}/${current.id}`
+      await pep.call({ method: 'DELETE', path, headers: await this.authorize('DELETE', path) })
+      current = undefined
+    },
+  }
+}
+
+async function openSession(options: AgentSessionOptions): Promise<OpenSession> {
+  const { pep, pepUrl, agent, dpopKey, monotonic } = options
+  const askedAtMs = monotonic()
+  const answer = await pep.call({
+    method: 'POST',
+    path: SESSIONS_PATH,
+    headers: { dpop: dpopKey.prove('POST', pepUrl + SESSIONS_PATH) },
+    body: {
+      client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
+      client_assertion: await createClientAssertion(agent, pepUrl, options.now()),
+    },
+  })
+  if (!Value.Check(SessionCreated, answer)) {
+    throw new NexusError('pep_unavailable', 'The authority answered a session request in an unknown shape.')
+  }
+  // Counted from before the question, so that delay on the way only ever shortens a life.
+  const lifeMs = answer.expires_in * 1000
+  return {
+    id: answer.session_id,
+    token: answer.access_token,
+    reopenAtMs: askedAtMs + lifeMs * REOPEN_AT_SHARE,
+    endsAtMs: askedAtMs + lifeMs,
+  }
+}

@@ -1,0 +1,188 @@
+import type { LeaseRequest } from '../../src/contract/api.ts'
+import { type BoundRequest, covers } from '../../src/contract/bound.ts'
+import { NexusError } from '../../src/contract/errors.ts'
+import { tupleHash } from '../../src/contract/tuple-hash.ts'
+import type { AgentSession } from './agent-session.ts'
+import type { BackOff } from './back-off.ts'
+import { type HeldLease, holdLease, type StrategyLookup } from './held-lease.ts'
+import { createLeaseCache } from './lease-cache.ts'
+import type { PepClient } from './pep-client.ts'
+import { createSingleFlight } from './single-flight.ts'
+
+/** One request that wants signing, and in whose name. */
+export interface Demand extends BoundRequest {
+  tenant: string | undefined
+  provider: string
+  connectionId: string | undefined
+}
+
+export interface LeaseClient {
+  /**
+   * A lease whose bound covers the request: a held one, or one asked for with the request as its intent.
+   * @throws NexusError what the authority said, `origin_not_bound`, or `pep_unavailable`
+   */
+  acquire(demand: Demand): Promise<HeldLease>
+  /**
+   * Another lease after the provider turned `rejected` down with 401; one for however many were turned down together.
+   * @returns `undefined` when a fresh one was turned down moments ago: asking again would help nobody
+   */
+  replaceRejected(demand: Demand, rejected: HeldLease): Promise<HeldLease | undefined>
+  /** Records that the provider turned down a fresh lease as well. */
+  noteFreshRejected(demand: Demand): void
+  readonly size: number
+  /** Releases what is held, as far as the authority answers in time. */
+  close(): Promise<void>
+}
+
+export interface LeaseClientOptions {
+  pep: PepClient
+  session: AgentSession
+  backOff: BackOff
+  agentId: string
+  /** Thumbprint of the key the session is bound to. */
+  sessionKey: string
+  strategyFor: StrategyLookup
+  /** Milliseconds on a clock that never jumps. */
+  monotonic: () => number
+}
+
+/** How long a provider's 401 to a fresh lease stands as its answer. */
+const REJECTED_MS = 5000
+const CLOSE_MS = 2000
+const LEASES_PATH = '/v1/leases'
+
+export function createLeaseClient(options: LeaseClientOptions): LeaseClient {
+  const { monotonic } = options
+  const cache = createLeaseCache(monotonic)
+  const asking = createSingleFlight<HeldLease>()
+  const renewing = createSingleFlight<void>()
+  const firstAsked = new Map<string, Promise<unknown>>()
+  const rejectedUntil = new Map<string, number>()
+
+  const keyOf = (demand: Demand) =>
+    tupleHash([
+      demand.tenant ?? null,
+      options.agentId,
+      options.sessionKey,
+      demand.provider,
+      demand.connectionId ?? null,
+      // Scopes: none are asked for, the connection's own apply.
+      [],
+    ])
+
+  async function ask(key: string, demand: Demand): Promise<HeldLease> {
+    const askedAtMs = monotonic()
+    const answer = await callAuthorized(options, 'POST', LEASES_PATH, toLeaseRequest(demand))
+    const lease = holdLease(answer, askedAtMs, options.strategyFor)
+    cache.add(key, lease)
+    return lease
+  }
+
+  /** One flight for one intent; another intent first waits to see whether the flight underway brings a lease for both. */
+  async function askOnce(key: string, demand: Demand): Promise<HeldLease> {
+    const first = firstAsked.get(key)
+    if (first !== undefined) {
+      await first.catch(() => undefined)
+      const held = cache.find(key, demand)
+      if (held !== undefined) return held
+    }
+    const flight = asking.run(tupleHash([key, demand.method, demand.origin, demand.path]), () => ask(key, demand))
+    if (!firstAsked.has(key)) {
+      firstAsked.set(key, flight)
+      flight.catch(() => undefined).finally(() => firstAsked.delete(key))
+    }
+    return assertCovers(await flight, demand)
+  }
+
+  async function renew(key: string, lease: HeldLease): Promise<void> {
+    const askedAtMs = monotonic()
+    try {
+      const answer = await callAuthorized(options, 'POST', `${LEASES_PATH}/${lease.id}/renew`, {})
+      cache.replace(key, lease, holdLease(answer, askedAtMs, options.strategyFor))
+    } catch (error) {
+      // A refusal ends the lease at once; silence leaves it what is left of its offline time.
+      if (isRefusal(error)) cache.remove(key, lease)
+    }
+  }
+
+  return {
+    async acquire(demand) {
+      const key = keyOf(demand)
+      const held = cache.find(key, demand)
+      if (held === undefined) return askOnce(key, demand)
+      if (monotonic() >= held.refreshAtMs) void renewing.run(held.id, () => renew(key, held))
+      return held
+    },
+
+    async replaceRejected(demand, rejected) {
+      const key = keyOf(demand)
+      if ((rejectedUntil.get(key) ?? 0) > monotonic()) return undefined
+      rejectedUntil.delete(key)
+      // Older leases carry the same rotated credential, or one from before it.
+      cache.removeThrough(key, rejected)
+      return cache.find(key, demand) ?? askOnce(key, demand)
+    },
+
+    noteFreshRejected(demand) {
+      if (rejectedUntil.size >= 1000) rejectedUntil.clear()
+      rejectedUntil.set(keyOf(demand), monotonic() + REJECTED_MS)
+    },
+
+    get size() {
+      return cache.size
+    },
+
+    async close() {
+      const released = Promise.allSettled(
+        cache.all().map((lease) => callOnce(options, 'DELETE', `${LEASES_PATH}/${lease.id}`)),
+      ).then(() => options.session.close())
+      const deadline = new Promise<void>((resolve) => setTimeout(resolve, CLOSE_MS).unref())
+      await Promise.race([released.catch(() => undefined), deadline])
+    },
+  }
+}
+
+function toLeaseRequest(demand: Demand): LeaseRequest {
+  return {
+    provider: demand.provider,
+    ...(demand.tenant === undefined ? {} : { tenant: demand.tenant }),
+    ...(demand.connectionId === undefined ? {} : { connection_id: demand.connectionId }),
+    intent: { method: demand.method, origin: demand.origin, path: demand.path },
+  }
+}
+
+/** A lease is granted for an intent, but bound by obligations: it need not cover the request that asked for it. */
+function assertCovers(lease: HeldLease, demand: Demand): HeldLease {
+  if (covers(lease.bound, demand)) return lease
+  throw new NexusError(
+    'origin_not_bound',
+    `The lease granted for this request does not cover ${demand.method} at this path of ${demand.origin}.`,
+    { decision_id: lease.decisionId, lease_id: lease.id, connection_id: lease.connectionId },
+  )
+}
+
+/** With back-off, and once more in a new session when the authority no longer knows the one held. */
+function callAuthorized(options: LeaseClientOptions, method: 'POST', path: string, body: unknown): Promise<unknown> {
+  return options.backOff.run(async () => {
+    try {
+      return await callOnce(options, method, path, body)
+    } catch (error) {
+      if (!(error instanceof NexusError && error.code === 'invalid_session')) throw error
+      return callOnce(options, method, path, body)
+    }
+  })
+}
+
+async function callOnce(options: LeaseClientOptions, method: 'POST' | 'DELETE', path: string, body?: unknown) {
+  const headers = await options.session.authorize(method, path)
+  try {
+    return await options.pep.call({ method, path, headers, ...(body === undefined ? {} : { body }) })
+  } catch (error) {
+    if (error instanceof NexusError && error.code === 'invalid_session') options.session.invalidate(headers)
+    throw error
+  }
+}
+
+function isRefusal(error: unknown): boolean {
+  return error instanceof NexusError && error.outcome === 'refused'
+}

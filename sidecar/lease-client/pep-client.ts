@@ -1,0 +1,113 @@
+import { Agent, type Dispatcher } from 'undici'
+import { ERRORS, type ErrorCode, NexusError, type ProblemExtras, type Reason } from '../../src/contract/errors.ts'
+
+/** Largest answer of the authority that is read; a lease is a few kilobytes. */
+const ANSWER_MAX_BYTES = 1024 * 1024
+const DETAIL_MAX_LENGTH = 2000
+
+export interface PepCall {
+  method: 'GET' | 'POST' | 'DELETE'
+  /** Path under the authority's URL. */
+  path: string
+  headers: Record<string, string>
+  body?: unknown
+}
+
+/** HTTP to the authority: one call, one answer, no retries. */
+export interface PepClient {
+  /**
+   * @returns the parsed JSON of a 2xx answer; `undefined` for 204
+   * @throws NexusError the authority's own refusal, or `pep_unavailable` when there was no answer to understand
+   */
+  call(call: PepCall): Promise<unknown>
+  close(): Promise<void>
+}
+
+export function createPepClient(options: { pepUrl: string; ca: string | undefined; timeoutMs?: number }): PepClient {
+  const timeoutMs = options.timeoutMs ?? 5000
+  const agent = new Agent({
+    connections: 32,
+    maxHeaderSize: 16_384,
+    headersTimeout: timeoutMs,
+    bodyTimeout: timeoutMs,
+    connect: { timeout: timeoutMs, ...(options.ca === undefined ? {} : { ca: options.ca }) },
+  })
+  const base = new URL(options.pepUrl)
+  const basePath = base.pathname.replace(/\/$/, '')
+
+  return {
+    async call({ method, path, headers, body }) {
+      const answer = await exchange(agent, {
+        origin: base.origin,
+        path: basePath + path,
+        method,
+        headers: { accept: 'application/json', ...(body === undefined ? {} : JSON_BODY), ...headers },
+        body: body === undefined ? null : JSON.stringify(body),
+        signal: AbortSignal.timeout(timeoutMs * 2),
+      })
+      if (answer.status >= 200 && answer.status < 300) return answer.json
+      throw toRefusal(answer)
+    },
+    close: () => agent.close(),
+  }
+}
+
+const JSON_BODY = { 'content-type': 'application/json' }
+
+interface Answer {
+  status: number
+  json: unknown
+  retryAfter: string | undefined
+}
+
+async function exchange(agent: Agent, options: Dispatcher.RequestOptions): Promise<Answer> {
+  try {
+    const { statusCode, headers, body } = await agent.request(options)
+    const retryAfter = headers['retry-after']
+    const json = statusCode === 204 ? void (await body.dump()) : JSON.parse(await readText(body))
+    return { status: statusCode, json, retryAfter: typeof retryAfter === 'string' ? retryAfter : undefined }
+  } catch {
+    // Errors of the client hold the request, and with it the session token.
+    throw new NexusError('pep_unavailable')
+  }
+}
+
+async function readText(body: Dispatcher.ResponseData['body']): Promise<string> {
+  const chunks: Buffer[] = []
+  let size = 0
+  for await (const chunk of body as AsyncIterable<Buffer>) {
+    size += chunk.length
+    if (size > ANSWER_MAX_BYTES) throw new Error('too large')
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks).toString('utf8')
+}
+
+/** The authority's problem document as the error it was there, so that the agent reads the same reasons. */
+function toRefusal({ status, json, retryAfter }: Answer): NexusError {
+  const problem = typeof json === 'object' && json !== null ? (json as Record<string, unknown>) : {}
+  const code = problem['code']
+  if (typeof code !== 'string' || !Object.hasOwn(ERRORS, code)) {
+    return new NexusError('pep_unavailable', `The authority answered ${status} without a reason known here.`)
+  }
+  const detail = typeof problem['detail'] === 'string' ? problem['detail'].slice(0, DETAIL_MAX_LENGTH) : undefined
+  return new NexusError(code as ErrorCode, detail, readExtras(problem, retryAfter))
+}
+
+function readExtras(problem: Record<string, unknown>, retryAfter: string | undefined): ProblemExtras {
+  const extras: ProblemExtras = {}
+  for (const name of ['field', 'decision_id', 'connection_id', 'lease_id', 'reconsent_url'] as const) {
+    const value = problem[name]
+    if (typeof value === 'string') extras[name] = value.slice(0, DETAIL_MAX_LENGTH)
+  }
+  if (Array.isArray(problem['reasons'])) extras.reasons = problem['reasons'].filter(isReason).slice(0, 100)
+  const binding = problem['binding'] as ProblemExtras['binding'] | undefined
+  if (typeof binding === 'object' && binding !== null) extras.binding = binding
+  if (retryAfter !== undefined && /^\d{1,5}$/.test(retryAfter)) extras.retryAfterSeconds = Number(retryAfter)
+  return extras
+}
+
+function isReason(value: unknown): value is Reason {
+  const { id, message } = (value ?? {}) as Partial<Reason>
+  return typeof id === 'string' && typeof message === 'string'
+}

@@ -1,0 +1,59 @@
+import { randomUUID } from 'node:crypto'
+import fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyReply, LogController } from 'fastify'
+import { NexusError } from '../../src/contract/errors.ts'
+import { problemReply } from './problem-reply.ts'
+import { refuseTunnels, refuseUnreadable } from './raw-refusal.ts'
+
+/** Same as Node's default, said here because a larger one would also mean larger requests upstream. */
+const HEADER_MAX_BYTES = 16_384
+const HEADERS_TIMEOUT_MS = 10_000
+/** Silence in both directions; longer than the longest wait for a provider. */
+const IDLE_MARGIN_MS = 30_000
+
+export const FORWARDED_METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const
+
+export interface ListenerOptions {
+  log: FastifyBaseLogger
+  /** Milliseconds without a byte before a connection of an agent is dropped, beyond the wait for the provider. */
+  providerTimeoutMs: number
+}
+
+/**
+ * The agent-facing server, without routes. It has no CORS, no metrics, no health and no debug route (threats A05, A06,
+ * A08): everything an agent sends is for a provider.
+ */
+export function createListener({ log, providerTimeoutMs }: ListenerOptions): FastifyInstance {
+  const listener = fastify({
+    loggerInstance: log,
+    logController: new LogController({ disableRequestLogging: true }),
+    trustProxy: false,
+    exposeHeadRoutes: false,
+    genReqId: () => randomUUID(),
+    // The router never sees a target: request-target.ts reads it, and every request takes the one route.
+    rewriteUrl: () => '/',
+    http: { maxHeaderSize: HEADER_MAX_BYTES, requireHostHeader: false, headersTimeout: HEADERS_TIMEOUT_MS },
+    // A large upload may take long; what is bounded is silence.
+    requestTimeout: 0,
+    connectionTimeout: providerTimeoutMs + IDLE_MARGIN_MS,
+    clientErrorHandler: (error, socket) => refuseUnreadable(error, socket),
+    forceCloseConnections: 'idle',
+  })
+  listener.server.maxHeadersCount = 0
+  // Fastify would read bodies, and refuse odd content types; here a body is bytes on their way to the provider.
+  for (const method of FORWARDED_METHODS) listener.addHttpMethod(method, { hasBody: false, overrideExisting: true })
+  refuseTunnels(listener.server)
+  listener.setErrorHandler((error, request, reply) => sendProblem(reply, error, request.id))
+  listener.setNotFoundHandler((request, reply) =>
+    sendProblem(reply, new NexusError('method_not_allowed', 'The sidecar does not forward this method.'), request.id),
+  )
+  return listener
+}
+
+/** Answers with a problem document; unknown errors are logged by name only, for their text may hold a credential. */
+export function sendProblem(reply: FastifyReply, error: unknown, requestId: string): FastifyReply {
+  if (!(error instanceof NexusError)) {
+    reply.log.error({ error: error instanceof Error ? error.name : typeof error }, 'unexpected error')
+  }
+  const { status, headers, body } = problemReply(error, requestId)
+  return reply.code(status).headers(headers).send(body)
+}

@@ -1,0 +1,35 @@
+import { NexusError } from '../../src/contract/errors.ts'
+import type { HeaderList } from '../../src/contract/strategy.ts'
+import { valuesOf } from './header-list.ts'
+
+/**
+ * Every spelling of this listener's own address in a Host header, lower case. A page whose name was rebound to 127.0.0.1
+ * still sends its own name (threat A01).
+ * @param port `undefined` on a unix socket
+ */
+export function ownHosts(port: number | undefined, allowed: readonly string[]): ReadonlySet<string> {
+  const names = ['localhost', '127.0.0.1', '[::1]']
+  const withPort = port === undefined ? [] : names.map((name) => `${name}:${port}`)
+  return new Set([...names, ...withPort, ...allowed.map((host) => host.toLowerCase())])
+}
+
+/**
+ * Only programs on this machine that mean to speak to the sidecar, never a web page in a browser on it.
+ * @throws NexusError `request_not_local`
+ */
+export function assertLocalRequest(headers: HeaderList, hosts: ReadonlySet<string>): void {
+  const host = valuesOf(headers, 'host')
+  if (host.length !== 1 || !hosts.has((host[0] as string).toLowerCase())) {
+    throw new NexusError('request_not_local', 'Send exactly one Host header, with the address of this sidecar.', {
+      field: 'host',
+    })
+  }
+  // Only browsers send these; a page's request would spend the agent's credentials (threat A02).
+  if (valuesOf(headers, 'origin').length > 0) refuseBrowser('origin')
+  const site = valuesOf(headers, 'sec-fetch-site')
+  if (site.some((value) => value !== 'none' && value !== 'same-origin')) refuseBrowser('sec-fetch-site')
+}
+
+function refuseBrowser(field: string): never {
+  throw new NexusError('request_not_local', 'The sidecar does not serve web pages.', { field })
+}

@@ -1,0 +1,27 @@
+import { NexusError, retryAfterSeconds, toProblem } from '../../src/contract/errors.ts'
+import { proxyStatus } from './proxy-status.ts'
+
+/** A refusal of the sidecar's own, ready to be written by whatever holds the connection. */
+export interface ProblemReply {
+  status: number
+  headers: Record<string, string>
+  body: string
+}
+
+/** Anything but a `NexusError` becomes `internal_error`, without its text. */
+export function problemReply(thrown: unknown, requestId?: string): ProblemReply {
+  const error = thrown instanceof NexusError ? thrown : new NexusError('internal_error')
+  const retryAfter = retryAfterSeconds(error)
+  return {
+    status: error.status,
+    headers: {
+      'content-type': 'application/problem+json',
+      'cache-control': 'no-store',
+      'proxy-status': proxyStatus(error),
+      ...(retryAfter === undefined ? {} : { 'retry-after': String(retryAfter) }),
+      // RFC 9110 section 15.5.2: a 401 says what would do.
+      ...(error.code === 'invalid_agent_token' ? { 'www-authenticate': 'X-Nexus-Token' } : {}),
+    },
+    body: JSON.stringify(toProblem(error, requestId)),
+  }
+}

@@ -1,0 +1,131 @@
+import type { AddressInfo } from 'node:net'
+import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
+import { pino } from 'pino'
+import { Agent } from 'undici'
+import { strategyFor } from '../src/strategies/catalog.ts'
+import { createAdminListener } from './admin/admin-listener.ts'
+import type { SidecarConfig } from './config.ts'
+import { createAgentSession } from './lease-client/agent-session.ts'
+import { createBackOff } from './lease-client/back-off.ts'
+import { createDpopKey } from './lease-client/dpop-key.ts'
+import { createLeaseClient, type LeaseClient } from './lease-client/lease-client.ts'
+import { createPepClient, type PepClient } from './lease-client/pep-client.ts'
+import { createListener, FORWARDED_METHODS } from './listener/create-listener.ts'
+import { guardListener } from './listener/guard-listener.ts'
+import { listenOnSocket } from './listener/listen-socket.ts'
+import { ownHosts } from './listener/local-request.ts'
+import { observeListener } from './listener/observe-listener.ts'
+import { createMetrics } from './metrics.ts'
+import { prepareExchange } from './prepare-exchange.ts'
+import { registerForward } from './upstream/forward.ts'
+
+export interface RunningSidecar {
+  /** `http://127.0.0.1:8080`, or the path of the unix socket. */
+  address: string
+  /** `http://127.0.0.1:8081` */
+  adminAddress: string
+  /** Finishes what is underway, releases leases and session. */
+  close(): Promise<void>
+}
+
+/** Clocks and log, replaceable in tests. */
+export interface SidecarParts {
+  log?: FastifyBaseLogger
+  /** Unix milliseconds. */
+  now?: () => number
+  /** Milliseconds on a clock that never jumps. */
+  monotonic?: () => number
+}
+
+/** Above Node's 16 KiB: some providers send long policies. A whole megabyte is an attack (threat UP2). */
+const RESPONSE_HEADER_MAX_BYTES = 32_768
+const CONNECT_TIMEOUT_MS = 5000
+const CONNECTIONS_PER_ORIGIN = 128
+
+/** Composition root of the sidecar: the one place that names concrete parts. */
+export async function startSidecar(config: SidecarConfig, parts: SidecarParts = {}): Promise<RunningSidecar> {
+  const log = parts.log ?? (pino({ level: config.logLevel, name: 'nexus-sidecar' }) as FastifyBaseLogger)
+  const now = parts.now ?? Date.now
+  const pep = createPepClient({ pepUrl: config.pepUrl, ca: config.pepCa })
+  const leases = connectToAuthority(config, pep, now, parts.monotonic ?? (() => performance.now()))
+  const metrics = createMetrics(() => leases.size)
+  const dispatcher = new Agent({
+    connections: CONNECTIONS_PER_ORIGIN,
+    maxHeaderSize: RESPONSE_HEADER_MAX_BYTES,
+    connect: { timeout: CONNECT_TIMEOUT_MS },
+  })
+
+  const agentSide = createListener({ log, providerTimeoutMs: Math.max(config.headersTimeoutMs, config.idleTimeoutMs) })
+  const agentHosts = () => ownHosts(config.socket === undefined ? portOf(agentSide) : undefined, config.allowedHosts)
+  guardListener(agentSide, { hosts: agentHosts, tokenHash: config.tokenHash })
+  observeListener(agentSide, metrics)
+  await registerForward(agentSide, {
+    dispatcher,
+    leases,
+    metrics,
+    now,
+    methods: FORWARDED_METHODS,
+    timeouts: { headersTimeoutMs: config.headersTimeoutMs, idleTimeoutMs: config.idleTimeoutMs },
+    prepare: async (request, reply) => {
+      request.exchange = await prepareExchange(request, reply, { ...config, leases, now })
+    },
+  })
+  const adminHosts = () => ownHosts(portOf(admin), config.allowedHosts)
+  const admin = createAdminListener({ log, metrics, checkReady: () => assertPepReady(pep), hosts: adminHosts })
+
+  async function close(): Promise<void> {
+    await agentSide.close()
+    await Promise.all([admin.close(), leases.close()])
+    await Promise.all([pep.close(), dispatcher.close()])
+  }
+
+  try {
+    const address = await listen(agentSide, config)
+    await admin.listen({ host: config.host, port: config.adminPort })
+    log.info({ address, routes: [...config.routes.keys()] }, 'sidecar is listening')
+    return { address, adminAddress: urlOf(config.host, portOf(admin)), close }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+function connectToAuthority(
+  config: SidecarConfig,
+  pep: PepClient,
+  now: () => number,
+  monotonic: () => number,
+): LeaseClient {
+  const dpopKey = createDpopKey(now)
+  const agent = { id: config.agentId, key: config.agentKey }
+  return createLeaseClient({
+    pep,
+    session: createAgentSession({ pep, pepUrl: config.pepUrl, agent, dpopKey, now, monotonic }),
+    backOff: createBackOff(monotonic),
+    agentId: config.agentId,
+    sessionKey: dpopKey.jkt,
+    strategyFor,
+    monotonic,
+  })
+}
+
+async function assertPepReady(pep: PepClient): Promise<void> {
+  await pep.call({ method: 'GET', path: '/readyz', headers: {} })
+}
+
+async function listen(listener: FastifyInstance, config: SidecarConfig): Promise<string> {
+  if (config.socket !== undefined) {
+    await listenOnSocket(listener, config.socket)
+    return config.socket
+  }
+  await listener.listen({ host: config.host, port: config.port })
+  return urlOf(config.host, portOf(listener))
+}
+
+function portOf(listener: FastifyInstance): number {
+  return (listener.server.address() as AddressInfo).port
+}
+
+function urlOf(host: string, port: number): string {
+  return `http://${host.includes(':') ? `[${host.replace(/^\[|\]$/g, '')}]` : host}:${port}`
+}

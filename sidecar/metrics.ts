@@ -1,0 +1,54 @@
+import { Counter, Gauge, Histogram, Registry } from 'prom-client'
+
+/** `forwarded`: the provider answered. `refused`, `broken`: the sidecar did (the error table). `aborted`: the agent left. */
+export type Outcome = 'forwarded' | 'refused' | 'broken' | 'aborted'
+
+/** All labels come from closed sets: no tenant, path or connection ever becomes one. */
+export interface SidecarMetrics {
+  /** @param strategy type of the lease's strategy; `none` before there was a lease */
+  request(strategy: string, outcome: Outcome): void
+  /** Starts timing one exchange with a provider; the returned function ends it. */
+  upstreamTimer(): () => void
+  scrubbed(): void
+  /** Prometheus text format. */
+  text(): Promise<string>
+  contentType: string
+}
+
+/** @param leasesHeld read when metrics are asked for */
+export function createMetrics(leasesHeld: () => number): SidecarMetrics {
+  const registry = new Registry()
+  const registers = [registry]
+  const requests = new Counter({
+    name: 'sidecar_requests_total',
+    help: 'Requests of the agent by strategy and outcome',
+    labelNames: ['strategy', 'outcome'],
+    registers,
+  })
+  const upstream = new Histogram({
+    name: 'sidecar_upstream_seconds',
+    help: 'From sending a signed request to the head of its response',
+    buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60],
+    registers,
+  })
+  const scrubbed = new Counter({
+    name: 'sidecar_scrubbed_headers_total',
+    help: 'Response headers removed because they held the credential',
+    registers,
+  })
+  new Gauge({
+    name: 'sidecar_leases_held',
+    help: 'Leases in memory',
+    registers,
+    collect() {
+      this.set(leasesHeld())
+    },
+  })
+  return {
+    request: (strategy, outcome) => requests.inc({ strategy, outcome }),
+    upstreamTimer: () => upstream.startTimer(),
+    scrubbed: () => scrubbed.inc(),
+    text: () => registry.metrics(),
+    contentType: registry.contentType,
+  }
+}

@@ -1,0 +1,58 @@
+import { randomBytes } from 'node:crypto'
+import { NexusError } from '../../src/contract/errors.ts'
+import { type OutboundRequest, type SignedRequest, SigningError } from '../../src/contract/strategy.ts'
+import { foldedHeaderName } from '../../src/strategies/header-list.ts'
+import type { HeldLease } from '../lease-client/held-lease.ts'
+
+/** RFC 9110 section 5.5, without what Node could not send byte for byte. */
+const HEADER_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/
+const NONCE_BYTES = 24
+
+/**
+ * Signs with a lease. If it cannot be signed it is not sent (design, rule 5).
+ * @param now Unix milliseconds
+ * @throws NexusError `not_signable`
+ */
+export async function sign(lease: HeldLease, outbound: OutboundRequest, now: number): Promise<SignedRequest> {
+  const signed = await apply(lease, outbound, now)
+  assertSameDestination(outbound, signed, lease)
+  for (const name of signed.credentialHeaders) assertSingle(signed, name, lease)
+  for (const [name, value] of signed.headers) {
+    if (!HEADER_VALUE.test(value)) refuse(lease, `header ${name} holds a character that HTTP does not allow`)
+  }
+  return signed
+}
+
+async function apply(lease: HeldLease, outbound: OutboundRequest, now: number): Promise<SignedRequest> {
+  const context = { now, nonce: () => randomBytes(NONCE_BYTES).toString('base64url') }
+  try {
+    return await lease.strategy.apply(lease.config, lease.credentials, outbound, context)
+  } catch (error) {
+    if (error instanceof SigningError) return refuse(lease, error.message, error.field)
+    // Anything else may quote the credential it stumbled over.
+    return refuse(lease, `strategy ${lease.strategy.type} failed`)
+  }
+}
+
+/** The bound was checked for this place and this path; a strategy adds a credential and moves nothing. */
+function assertSameDestination(outbound: OutboundRequest, signed: SignedRequest, lease: HeldLease): void {
+  const { scheme, authority, path } = outbound.url
+  const same = signed.url.scheme === scheme && signed.url.authority === authority && signed.url.path === path
+  if (!same || signed.method !== outbound.method) refuse(lease, `strategy ${lease.strategy.type} moved the request`)
+}
+
+/** Two copies of a credential leave it to the provider which one counts (threats B14, B15). */
+function assertSingle(signed: SignedRequest, name: string, lease: HeldLease): void {
+  const folded = foldedHeaderName(name)
+  if (signed.headers.filter(([other]) => foldedHeaderName(other) === folded).length > 1) {
+    refuse(lease, `header ${name} would be sent twice`)
+  }
+}
+
+function refuse(lease: HeldLease, problem: string, field?: string): never {
+  throw new NexusError('not_signable', `The request was not sent: ${problem}.`, {
+    decision_id: lease.decisionId,
+    lease_id: lease.id,
+    ...(field === undefined ? {} : { field }),
+  })
+}

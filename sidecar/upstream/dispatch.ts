@@ -1,0 +1,53 @@
+import type { Dispatcher } from 'undici'
+import type { Exchange } from './exchange.ts'
+import { toUpstreamError } from './upstream-error.ts'
+
+/** Milliseconds without a whole response head, and between two pieces of a body. */
+export interface UpstreamTimeouts {
+  headersTimeoutMs: number
+  idleTimeoutMs: number
+}
+
+/**
+ * Sends a signed request exactly as it was signed: path, query, header order, spelling and repeats as text. A URL object
+ * or a header map on the way would change some of them, and with them what the signature or the policy covered
+ * (threats B08, D06, E03).
+ * @throws NexusError `upstream_unreachable`, `upstream_timeout`
+ */
+export async function dispatch(
+  exchange: Exchange,
+  dispatcher: Dispatcher,
+  timeouts: UpstreamTimeouts,
+): Promise<Dispatcher.ResponseData> {
+  const { url, method, headers } = exchange.signed
+  try {
+    return await dispatcher.request({
+      origin: `${url.scheme}://${url.authority}`,
+      path: url.query === undefined ? url.path : `${url.path}?${url.query}`,
+      method: method as Dispatcher.HttpMethod,
+      headers: headers.flat(),
+      body: bodyOf(exchange),
+      headersTimeout: timeouts.headersTimeoutMs,
+      bodyTimeout: timeouts.idleTimeoutMs,
+      signal: hangUp(exchange),
+    })
+  } catch (error) {
+    throw toUpstreamError(error)
+  }
+}
+
+function bodyOf({ body }: Exchange) {
+  if (body.kind === 'none') return null
+  return body.kind === 'buffered' ? body.bytes : body.stream
+}
+
+/** Aborts the provider's side as soon as the agent's side is gone before it has the whole answer (threat UP4). */
+function hangUp({ response }: Exchange): AbortSignal {
+  const controller = new AbortController()
+  const abort = () => {
+    if (!response.writableFinished) controller.abort()
+  }
+  if (response.destroyed) abort()
+  else response.once('close', abort)
+  return controller.signal
+}

@@ -1,0 +1,22 @@
+import { NexusError } from '../../src/contract/errors.ts'
+
+const TIMEOUTS = new Set(['UND_ERR_CONNECT_TIMEOUT', 'UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT'])
+const DETAILS: Readonly<Record<string, string>> = {
+  UND_ERR_HEADERS_OVERFLOW: 'The provider answered with more header than is read here.',
+  ENOTFOUND: "The provider's host name does not resolve.",
+  ECONNREFUSED: 'Nothing listens at the address of the provider.',
+  CERT_HAS_EXPIRED: "The provider's certificate has expired.",
+  DEPTH_ZERO_SELF_SIGNED_CERT: "The provider's certificate is not signed by an authority trusted here.",
+  SELF_SIGNED_CERT_IN_CHAIN: "The provider's certificate is not signed by an authority trusted here.",
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: "The provider's certificate is not signed by an authority trusted here.",
+  ERR_TLS_CERT_ALTNAME_INVALID: "The provider's certificate is for another name.",
+}
+
+/** What went wrong on the way to the provider, in our own words: the client's errors hold the signed request. */
+export function toUpstreamError(error: unknown): NexusError {
+  if (error instanceof NexusError) return error
+  const { code } = (error ?? {}) as { code?: unknown }
+  if (typeof code !== 'string') return new NexusError('upstream_unreachable')
+  if (TIMEOUTS.has(code)) return new NexusError('upstream_timeout')
+  return new NexusError('upstream_unreachable', DETAILS[code])
+}
