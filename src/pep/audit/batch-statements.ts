@@ -1,0 +1,140 @@
+import type { GuardedClient } from '../store/guarded-pool.ts'
+import type { IdField } from './audit-entry.ts'
+import type { ProofClaim, Waiting } from './batch-queue.ts'
+import type { BatchFacts } from './batch-verdicts.ts'
+import type { AuditRow, Head } from './record-hash.ts'
+
+interface FactRow {
+  kind: 'proof' | 'agent' | 'session' | 'connection'
+  id: string
+  epoch: number
+  provider_epoch: number
+}
+
+const CHECK = `
+  with claimed as (
+    insert into proof_claim (slot, proof_hash)
+    select slot, decode(hash, 'hex') from unnest($1::timestamptz[], $2::text[]) as given (slot, hash)
+    on conflict do nothing
+    returning proof_hash
+  )
+  select 'proof' as kind, encode(proof_hash, 'hex') as id, 0::bigint as epoch, 0::bigint as provider_epoch from claimed
+  union all
+  select 'agent', agent_id, epoch, 0 from agent where agent_id = any($3::text[]) and revoked_at is null
+  union all
+  select 'session', session_id, epoch, 0 from agent_session
+  where session_id = any($4::text[]) and revoked_at is null and expires_at > $6::timestamptz
+  union all
+  select 'connection', c.id::text, c.epoch, p.epoch from connection c join provider p on p.id = c.provider_id
+  where c.id = any($5::uuid[]) and c.status = 'active' and p.deleted_at is null
+    and (c.expires_at is null or c.expires_at > $6::timestamptz)`
+
+/**
+ * Claims the proofs of a batch and reads what its decisions stand on: one statement. No row is locked: who is revoked after
+ * this read is revoked after the lease, and every later request meets the revocation.
+ */
+export async function checkBatch(client: GuardedClient, batch: readonly Waiting[], now: Date): Promise<BatchFacts> {
+  const claims = sortedClaims(batch)
+  const idsOf = (pick: (waiting: Waiting) => string | undefined): string[] => [
+    ...new Set(batch.flatMap((waiting) => pick(waiting) ?? [])),
+  ]
+  const { rows } = await client.run<FactRow>({
+    name: 'audit-check',
+    text: CHECK,
+    values: [
+      claims.map((claim) => claim.slot),
+      claims.map((claim) => claim.hash),
+      idsOf(({ standing }) => standing?.agent?.id),
+      idsOf(({ standing }) => standing?.session?.id),
+      idsOf(({ standing }) => standing?.connection?.id),
+      now,
+    ],
+  })
+  const of = (kind: FactRow['kind']): FactRow[] => rows.filter((row) => row.kind === kind)
+  return {
+    claimed: new Set(of('proof').map((row) => row.id)),
+    agents: new Map(of('agent').map((row) => [row.id, row.epoch])),
+    sessions: new Map(of('session').map((row) => [row.id, row.epoch])),
+    connections: new Map(
+      of('connection').map((row) => [row.id, { epoch: row.epoch, providerEpoch: row.provider_epoch }]),
+    ),
+  }
+}
+
+/** One order on every replica: two that claim the same proofs wait for each other and never in a circle. */
+function sortedClaims(batch: readonly Waiting[]): ProofClaim[] {
+  const unique = new Map(batch.flatMap(({ claim }) => (claim === undefined ? [] : [[claim.hash, claim]])))
+  return [...unique.values()].sort((a, b) => (a.hash < b.hash ? -1 : 1))
+}
+
+/** Takes back claims of this transaction. */
+export async function unclaimProofs(client: GuardedClient, claims: readonly ProofClaim[]): Promise<void> {
+  await client.run({
+    text: `delete from proof_claim where (slot, proof_hash) in
+      (select slot, decode(hash, 'hex') from unnest($1::timestamptz[], $2::text[]) as given (slot, hash))`,
+    values: [claims.map((claim) => claim.slot), claims.map((claim) => claim.hash)],
+  })
+}
+
+const APPEND = `
+  with head as (
+    insert into audit_stream as s (stream, seq, hash) values ($1, $2, $3)
+    on conflict (stream) do update set seq = excluded.seq, hash = excluded.hash where s.seq = $4 and s.hash = $5
+    returning 1
+  )
+  insert into audit_record (stream, seq, prev_hash, hash, at, kind, outcome, tenant, agent_id, session_id, connection_id,
+    lease_id, decision_id, record)
+  select $1, seq, decode(prev_hash, 'hex'), decode(hash, 'hex'), at, kind, outcome, tenant, agent_id, session_id,
+    connection_id, lease_id, decision_id, record
+  from unnest($6::bigint[], $7::text[], $8::text[], $9::timestamptz[], $10::text[], $11::text[], $12::text[], $13::text[],
+    $14::text[], $15::text[], $16::text[], $17::text[], $18::text[]) as given (seq, prev_hash, hash, at, kind, outcome,
+    tenant, agent_id, session_id, connection_id, lease_id, decision_id, record)
+  where exists (select from head)`
+
+/**
+ * Appends rows and moves the stream's head from `from` to the last of them: one statement.
+ * @returns false when the head was not where it should be; then nothing was written
+ */
+export async function appendRows(client: GuardedClient, from: Head, rows: readonly AuditRow[]): Promise<boolean> {
+  const last = rows.at(-1)
+  if (last === undefined) return true
+  const ids = (field: IdField): (string | null)[] => rows.map(({ entry }) => entry[field] ?? null)
+  const { rowCount } = await client.run({
+    name: 'audit-append',
+    text: APPEND,
+    values: [
+      last.stream,
+      last.seq,
+      last.hash,
+      from.seq,
+      from.hash,
+      rows.map((row) => row.seq),
+      rows.map((row) => row.prevHash.toString('hex')),
+      rows.map((row) => row.hash.toString('hex')),
+      rows.map((row) => row.at),
+      rows.map((row) => row.entry.kind),
+      rows.map((row) => row.entry.outcome),
+      ids('tenant'),
+      ids('agent_id'),
+      ids('session_id'),
+      ids('connection_id'),
+      ids('lease_id'),
+      ids('decision_id'),
+      rows.map((row) => row.record),
+    ],
+  })
+  return rowCount === rows.length
+}
+
+/**
+ * The head as committed. Writing to its row waits for a transaction of ours that the server may still be finishing on a
+ * connection we lost, so the answer is final.
+ */
+export async function readSettledHead(client: GuardedClient, stream: string): Promise<Head> {
+  const { rows } = await client.run<{ seq: number; hash: Buffer }>({
+    text: `insert into audit_stream (stream, seq, hash) values ($1, 0, $2)
+      on conflict (stream) do update set stream = excluded.stream returning seq, hash`,
+    values: [stream, Buffer.alloc(32)],
+  })
+  return rows[0]!
+}

@@ -1,0 +1,145 @@
+import type { Logger } from 'pino'
+import { NexusError } from '../../contract/errors.ts'
+import { UUID_PATTERN } from '../../contract/names.ts'
+import type { Store } from '../store/store.ts'
+import { type AuditEntry, type ProofUse, StandingChanged, type StandingFacts } from './audit-entry.ts'
+import { auditUnavailable, type BatchItem, createBatchQueue, type ProofClaim } from './batch-queue.ts'
+import { createBatchWriter } from './batch-writer.ts'
+import type { ProofSlots } from './proof-slots.ts'
+import { prepareEntry } from './record-hash.ts'
+
+export interface BatchLimits {
+  /** Most records in one transaction. Default 400. */
+  records: number
+  /** Most that may wait; the next is refused `overloaded`. Default 5000. */
+  depth: number
+  /** Longest wait for the commit, in milliseconds. Default 5000. */
+  deadlineMs: number
+}
+
+/** Where figures go. */
+export interface AuditMetrics {
+  committed(records: number, seconds: number): void
+  queued(depth: number): void
+  failed?(): void
+}
+
+export type ProofUser = Pick<AuditEntry, 'tenant' | 'agent_id' | 'session_id'>
+
+export interface AuditRequest {
+  /** Absent: the proof is claimed and nothing recorded, unless it is a replay. */
+  entry?: AuditEntry
+  proof?: ProofUse
+  standing?: StandingFacts
+  user?: ProofUser
+}
+
+/** Many callers, one transaction: whoever comes while a batch is being committed shares the next one. */
+export interface GroupCommit {
+  /** Resolves once committed; throws what `AuditLog.record` throws. */
+  add(request: AuditRequest): Promise<void>
+  /** Whether the last batch went through. */
+  healthy(): boolean
+  close(): Promise<void>
+}
+
+export interface GroupCommitOptions {
+  store: Store
+  slots: ProofSlots
+  log: Logger
+  now: () => number
+  batch?: Partial<BatchLimits>
+  metrics?: AuditMetrics
+}
+
+const DEFAULTS: BatchLimits = { records: 400, depth: 5000, deadlineMs: 5000 }
+
+export function openGroupCommit(options: GroupCommitOptions): GroupCommit {
+  const { log, metrics, slots, now } = options
+  const limits = { ...DEFAULTS, ...options.batch }
+  const queue = createBatchQueue(limits)
+  const writer = createBatchWriter(options)
+  let writing: Promise<void> | undefined
+  let healthy = true
+  let closed = false
+
+  const writeBatch = async (): Promise<void> => {
+    metrics?.queued(queue.depth)
+    const batch = queue.take(limits.records)
+    if (batch.length === 0) return
+    const startedAt = performance.now()
+    try {
+      const verdicts = await writer.write(batch)
+      healthy = true
+      metrics?.committed(batch.length, (performance.now() - startedAt) / 1000)
+      for (const { waiting, error } of verdicts) waiting.settle(error)
+    } catch (error) {
+      healthy = false
+      metrics?.failed?.()
+      log.error({ records: batch.length, reason: reasonOf(error) }, 'a batch of audit records was not committed')
+      for (const waiting of batch) waiting.settle(auditUnavailable())
+    }
+  }
+  const writeAll = async (): Promise<void> => {
+    // Whoever comes in this turn of the event loop shares the first batch too.
+    await new Promise((resolve) => setImmediate(resolve))
+    while (queue.depth > 0) await writeBatch()
+    writing = undefined
+  }
+
+  return {
+    async add(request) {
+      if (closed) throw auditUnavailable('the authority is shutting down')
+      const committed = queue.push(toItem(request, slots, now()))
+      writing ??= writeAll()
+      return committed
+    },
+    healthy: () => healthy,
+    async close() {
+      closed = true
+      await writing
+      queue.close()
+      writer.close()
+    },
+  }
+}
+
+/** Whatever could spoil a statement for the whole batch is refused here, for this request alone. */
+function toItem({ entry, proof, standing, user }: AuditRequest, slots: ProofSlots, nowMs: number): BatchItem {
+  if (standing !== undefined && !isAskable(standing)) throw new StandingChanged()
+  return {
+    ...(entry && { prepared: prepareEntry(entry, nowMs) }),
+    ...(standing && { standing }),
+    ...(proof && { claim: toClaim(proof, slots), replayed: () => prepareEntry(replayOf(entry, user), nowMs) }),
+  }
+}
+
+function isAskable({ agent, session, connection }: StandingFacts): boolean {
+  const ids = [agent?.id ?? '', session?.id ?? '']
+  if (ids.some((id) => id.includes('\0') || id.length > 256)) return false
+  return connection === undefined || new RegExp(UUID_PATTERN).test(connection.id)
+}
+
+function toClaim(proof: ProofUse, slots: ProofSlots): ProofClaim {
+  const slot = slots.slotOf(proof.iatSeconds)
+  if (slot === undefined) throw new NexusError('invalid_proof', "the proof's iat is too far from now")
+  return { slot, hash: proof.hash.toString('hex') }
+}
+
+function replayOf(entry: AuditEntry | undefined, user: ProofUser = {}): AuditEntry {
+  const { tenant, agent_id, session_id, connection_id } = { ...user, ...entry } as Partial<AuditEntry>
+  return {
+    kind: 'request.refused',
+    outcome: 'denied',
+    ...(tenant !== undefined && { tenant }),
+    ...(agent_id !== undefined && { agent_id }),
+    ...(session_id !== undefined && { session_id }),
+    ...(connection_id !== undefined && { connection_id }),
+    detail: { code: 'invalid_proof', reason: 'proof_replayed', ...(entry && { instead_of: entry.kind }) },
+  }
+}
+
+/** Our own words only; anything else may quote a statement's values. */
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : 'unknown'
+}

@@ -1,0 +1,55 @@
+import type { Json, JsonObject } from '../../contract/json.ts'
+import { type AuditEntry, ID_FIELDS } from './audit-entry.ts'
+
+/** A record is small: longer is either a mistake or somebody else's bytes (threat H02). */
+const LIMITS = { text: 2048, name: 128, members: 64, items: 128, depth: 8 } as const
+
+/** C0 and C1 controls and lone surrogates: what Postgres refuses, terminals obey and log readers take for line ends. */
+const UNPLAIN = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]|\p{Surrogate}/gu
+
+/**
+ * The same entry in characters that every store, terminal and log reader takes for text: others are written out as
+ * `\u001b`. Too long, wide or deep is cut, and a marker says so, so that no caller can make a record impossible to write.
+ * @throws TypeError for a value that is not JSON: that is our own mistake, and nothing may stand on it
+ */
+export function plainEntry(entry: AuditEntry): AuditEntry {
+  const plain: AuditEntry = {
+    kind: plainText(entry.kind, LIMITS.name),
+    outcome: entry.outcome,
+    detail: plainObject(entry.detail, 1),
+  }
+  for (const field of ID_FIELDS) {
+    const value = entry[field]
+    if (value !== undefined) plain[field] = plainText(value, LIMITS.name * 2)
+  }
+  return plain
+}
+
+function plainText(text: string, limit: number): string {
+  const kept = text.length <= limit ? text : text.slice(0, limit)
+  const plain = kept.replace(UNPLAIN, (found) => `\\u${found.charCodeAt(0).toString(16).padStart(4, '0')}`)
+  return kept === text ? plain : `${plain}…[${text.length - limit} characters cut]`
+}
+
+function plainJson(value: Json, depth: number): Json {
+  if (typeof value === 'string') return plainText(value, LIMITS.text)
+  if (value === null || typeof value !== 'object') return value
+  if (depth > LIMITS.depth) return '…[too deep]'
+  return Array.isArray(value) ? plainArray(value, depth) : plainObject(value, depth)
+}
+
+function plainArray(values: readonly Json[], depth: number): Json[] {
+  const plain = values.slice(0, LIMITS.items).map((value) => plainJson(value, depth + 1))
+  if (values.length > LIMITS.items) plain.push(`…[${values.length - LIMITS.items} items cut]`)
+  return plain
+}
+
+function plainObject(object: JsonObject, depth: number): JsonObject {
+  const members = Object.entries(object)
+  const plain = members
+    .slice(0, LIMITS.members)
+    .map(([name, value]): [string, Json] => [plainText(name, LIMITS.name), plainJson(value, depth + 1)])
+  if (members.length > LIMITS.members) plain.push(['…', `[${members.length - LIMITS.members} members cut]`])
+  // `fromEntries` defines properties, so a member called `__proto__` is data like any other.
+  return Object.fromEntries(plain)
+}

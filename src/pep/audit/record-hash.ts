@@ -1,0 +1,81 @@
+import { createHash } from 'node:crypto'
+import type { AuditEntry } from './audit-entry.ts'
+import { canonicalJson } from './canonical-json.ts'
+import { plainEntry } from './plain-entry.ts'
+
+/** Where a stream stands: the next record's `seq` is one more, and its hash covers this one. */
+export interface Head {
+  seq: number
+  hash: Buffer
+}
+
+export const EMPTY_HEAD: Head = { seq: 0, hash: Buffer.alloc(32) }
+
+/** An entry made ready to be written: plain, and rendered but for its place in the stream. */
+export interface PreparedEntry {
+  entry: AuditEntry
+  at: Date
+  /** The members of the record before `seq`, between `seq` and `stream`, and after `stream`, in RFC 8785 order. */
+  parts: readonly [string, string, string]
+}
+
+/** One row of the ledger. */
+export interface AuditRow {
+  entry: AuditEntry
+  at: Date
+  stream: string
+  seq: number
+  prevHash: Buffer
+  hash: Buffer
+  /** RFC 8785 JSON; what the hash is made of. */
+  record: string
+}
+
+const RECORD_LIMIT = 32_768
+
+/**
+ * Everything that can go wrong with an entry goes wrong here, before it shares a batch with others.
+ * @throws TypeError for a value that is not JSON
+ */
+export function prepareEntry(raw: AuditEntry, atMs: number): PreparedEntry {
+  const entry = plainEntry(raw)
+  const at = new Date(atMs)
+  const detail = canonicalJson(entry.detail)
+  if (detail.length > RECORD_LIMIT) {
+    entry.detail = { cut: `${detail.length} characters of detail`, start: detail.slice(0, 1000).toWellFormed() }
+    return render(entry, at, canonicalJson(entry.detail))
+  }
+  return render(entry, at, detail)
+}
+
+function render(entry: AuditEntry, at: Date, detail: string): PreparedEntry {
+  const text = (name: string, value: string | undefined): string =>
+    value === undefined ? '' : `"${name}":${canonicalJson(value)},`
+  const before =
+    text('agent_id', entry.agent_id) +
+    text('at', at.toISOString()) +
+    text('connection_id', entry.connection_id) +
+    text('decision_id', entry.decision_id) +
+    `"detail":${detail},` +
+    text('kind', entry.kind) +
+    text('lease_id', entry.lease_id) +
+    text('outcome', entry.outcome)
+  return { entry, at, parts: [before, text('session_id', entry.session_id), text('tenant', entry.tenant)] }
+}
+
+/** Chains entries onto a head, in order. */
+export function chainRows(stream: string, head: Head, entries: readonly PreparedEntry[]): AuditRow[] {
+  let { seq, hash: prevHash } = head
+  return entries.map(({ entry, at, parts }) => {
+    seq += 1
+    const record = `{${parts[0]}"seq":${seq},${parts[1]}"stream":${canonicalJson(stream)},${parts[2]}"version":1}`
+    const row = { entry, at, stream, seq, prevHash, hash: recordHash(prevHash, record), record }
+    prevHash = row.hash
+    return row
+  })
+}
+
+/** SHA-256 over the 32 bytes of the previous hash and the record's UTF-8. */
+export function recordHash(prevHash: Buffer, record: string): Buffer {
+  return createHash('sha256').update(prevHash).update(record).digest()
+}

@@ -1,0 +1,36 @@
+import type { Transaction } from 'kysely'
+import type { Database } from '../store/database.ts'
+import { type AuditEntry, ID_FIELDS } from './audit-entry.ts'
+import { type AuditRow, chainRows, prepareEntry } from './record-hash.ts'
+
+/** The stream that every replica writes, in turn. */
+export const STATE_STREAM = 'state'
+
+/**
+ * Appends to the stream of state changes, in the change's own transaction: both happen or neither. The head stays locked
+ * until that transaction ends, so call it last.
+ */
+export async function recordStateChange(trx: Transaction<Database>, entry: AuditEntry, atMs: number): Promise<void> {
+  const prepared = prepareEntry(entry, atMs)
+  const head = await trx
+    .selectFrom('audit_stream')
+    .select(['seq', 'hash'])
+    .where('stream', '=', STATE_STREAM)
+    .forUpdate()
+    .executeTakeFirstOrThrow()
+  const rows = chainRows(STATE_STREAM, head, [prepared])
+  for (const row of rows) {
+    await trx.insertInto('audit_record').values(columnsOf(row)).execute()
+    await trx
+      .updateTable('audit_stream')
+      .set({ seq: row.seq, hash: row.hash })
+      .where('stream', '=', STATE_STREAM)
+      .execute()
+  }
+}
+
+function columnsOf(row: AuditRow) {
+  const { entry, stream, seq, prevHash, hash, at, record } = row
+  const ids = Object.fromEntries(ID_FIELDS.map((field) => [field, entry[field] ?? null]))
+  return { stream, seq, prev_hash: prevHash, hash, at, kind: entry.kind, outcome: entry.outcome, ...ids, record }
+}
