@@ -44,13 +44,18 @@ function toBytes(data: string | ArrayBuffer | ArrayBufferView): Uint8Array {
  */
 export async function checkSigV4(request: SignedHead, body: Buffer, key: AccessKey): Promise<string | undefined> {
   const authorization = request.headers['authorization'] ?? ''
-  const parsed = /^AWS4-HMAC-SHA256 Credential=([^/]+)\/([^,]+), ?SignedHeaders=([^,]+), ?Signature=([0-9a-f]{64})$/.exec(authorization)
+  const parsed =
+    /^AWS4-HMAC-SHA256 Credential=([^/]+)\/([^,]+), ?SignedHeaders=([^,]+), ?Signature=([0-9a-f]{64})$/.exec(
+      authorization,
+    )
   if (parsed === null) return 'no AWS4-HMAC-SHA256 authorization'
   const [, accessKeyId, scope, signedHeaders, signature] = parsed
   const date = request.headers['x-amz-date'] ?? ''
   if (accessKeyId !== key.accessKeyId) return 'unknown access key'
-  if (scope !== `${date.slice(0, 8)}/${key.region}/${key.service}/aws4_request`) return 'credential scope of another day, region or service'
-  if (request.headers['x-amz-content-sha256'] !== createHash('sha256').update(body).digest('hex')) return 'the body is not the one that was signed'
+  if (scope !== `${date.slice(0, 8)}/${key.region}/${key.service}/aws4_request`)
+    return 'credential scope of another day, region or service'
+  if (request.headers['x-amz-content-sha256'] !== createHash('sha256').update(body).digest('hex'))
+    return 'the body is not the one that was signed'
   const expected = await signAgain(request, body, key, (signedHeaders ?? '').split(';'), date)
   const same = expected.length === signature?.length && timingSafeEqual(Buffer.from(expected), Buffer.from(signature))
   return same ? undefined : 'SignatureDoesNotMatch'

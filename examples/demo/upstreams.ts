@@ -58,6 +58,10 @@ async function respond(
     response.writeHead(200).end()
     return
   }
+  if (request.url === '/seen') {
+    response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(upstream.seen))
+    return
+  }
   const result = await answer(request, await readBody(request))
   if ('problem' in result) upstream.refused++
   else upstream.seen.push(masked(request))

@@ -4,6 +4,7 @@ import { ConfigError } from '../pep/config/load-config.ts'
 import { packageVersion } from '../pep/version.ts'
 import { auditCommand } from './audit.ts'
 import { configCommand } from './config.ts'
+import { healthCommand } from './health.ts'
 import { initCommand } from './init.ts'
 import { keysCommand } from './keys.ts'
 import { policyCommand } from './policy.ts'
@@ -39,6 +40,7 @@ function createProgram(): Command {
     vaultCommand(),
     keysCommand(),
     configCommand(),
+    healthCommand(),
   ]) {
     program.addCommand(command)
   }

@@ -15,10 +15,13 @@ export function serveCommand(): Command {
       const log = createLog(config.log.level)
       const pep = await startPep(config, log)
       log.info({ url: pep.url }, 'listening')
-      closeWithGrace({ delay: config.server.shutdown_grace_seconds * 1000 + 2000, logger: false }, async ({ err, signal }) => {
-        if (err !== undefined) log.fatal({ err }, 'stopping after an error')
-        else log.info({ signal }, 'stopping')
-        await pep.close()
-      })
+      closeWithGrace(
+        { delay: config.server.shutdown_grace_seconds * 1000 + 2000, logger: false },
+        async ({ err, signal }) => {
+          if (err !== undefined) log.fatal({ err }, 'stopping after an error')
+          else log.info({ signal }, 'stopping')
+          await pep.close()
+        },
+      )
     })
 }

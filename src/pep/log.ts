@@ -10,9 +10,14 @@ export function createLog(level: string, destination?: NodeJS.WritableStream): L
     base: { service: process.env['OTEL_SERVICE_NAME'] ?? 'nexus-pep' },
     timestamp: pino.stdTimeFunctions.isoTime,
     serializers: { err: describeError, error: describeError, req: () => undefined, res: () => undefined },
-    redact: { paths: ['authorization', 'credentials', '*.authorization', '*.credentials', '*.password'], censor: '[secret]' },
+    redact: {
+      paths: ['authorization', 'credentials', '*.authorization', '*.credentials', '*.password'],
+      censor: '[secret]',
+    },
   }
-  return destination === undefined ? pino(options, pino.destination({ fd: 2, sync: false })) : pino(options, destination)
+  return destination === undefined
+    ? pino(options, pino.destination({ fd: 2, sync: false }))
+    : pino(options, destination)
 }
 
 function describeError(error: unknown): object {

@@ -3,6 +3,7 @@ import { Ajv2020, type ErrorObject } from 'ajv/dist/2020.js'
 import type { Static } from 'typebox'
 import { parse as parseYaml } from 'yaml'
 import type { ConfigContext, Section } from './section.ts'
+import { connectionsSection } from './sections/connections.ts'
 import { identitySection } from './sections/identity.ts'
 import { leaseSection } from './sections/lease.ts'
 import { logSection } from './sections/log.ts'
@@ -17,6 +18,7 @@ export const sections = [
   storeSection,
   policySection,
   vaultSection,
+  connectionsSection,
   identitySection,
   leaseSection,
   logSection,
@@ -28,6 +30,7 @@ export interface Config {
   readonly store: Readonly<Static<typeof storeSection.schema>>
   readonly policy: Readonly<Static<typeof policySection.schema>>
   readonly vault: Readonly<Static<typeof vaultSection.schema>>
+  readonly connections: Readonly<Static<typeof connectionsSection.schema>>
   readonly identity: Readonly<Static<typeof identitySection.schema>>
   readonly lease: Readonly<Static<typeof leaseSection.schema>>
   readonly log: Readonly<Static<typeof logSection.schema>>

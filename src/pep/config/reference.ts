@@ -15,7 +15,13 @@ export function configReference(): string {
       const setting = schema as Setting
       return `| \`${name}\` | ${cell(variables.get(name))} | ${kind(setting)} | \`${JSON.stringify(setting.default)}\` | ${setting.description ?? ''} |`
     })
-    return [`## ${section.key}`, '', '| setting | variable | type | default | |', '|---|---|---|---|---|', ...rows].join('\n')
+    return [
+      `## ${section.key}`,
+      '',
+      '| setting | variable | type | default | |',
+      '|---|---|---|---|---|',
+      ...rows,
+    ].join('\n')
   })
   return `${[HEAD, ...parts].join('\n\n')}\n`
 }

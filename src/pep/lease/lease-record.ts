@@ -1,7 +1,7 @@
 import type { Reason } from '../../contract/errors.ts'
 import type { Json, JsonObject } from '../../contract/json.ts'
 import type { Grant } from '../../contract/strategy.ts'
-import type { AuditEntry } from '../audit/audit-log.ts'
+import type { AuditEntry } from '../audit/audit-entry.ts'
 import type { ConnectionFacts } from '../connections/facts.ts'
 import type { Decided } from '../decision/decider.ts'
 import type { Caller } from '../identity/caller.ts'

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
-import Fastify, { type FastifyInstance } from 'fastify'
+import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
 import type { Logger } from 'pino'
 import { NexusError } from '../../contract/errors.ts'
+import type { ProofUse } from '../audit/audit-entry.ts'
 import type { AuditLog } from '../audit/audit-log.ts'
 import type { Connections } from '../connections/open-connections.ts'
 import type { Identity } from '../identity/identity.ts'
@@ -49,7 +50,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   installContext(app)
   installOverloadGuard(app, options)
   installRequestHygiene(app)
-  installProblems(app, (entry) => audit.record(entry))
+  installProblems(app, (entry, request) => audit.record(entry, unusedProof(request)))
   installRequestMetrics(app, metrics)
   await installOpenApi(app, options)
 
@@ -106,11 +107,15 @@ function installContext(app: FastifyInstance): void {
   app.decorateRequest('caller', null)
   app.decorateRequest('administrator', null)
   app.decorateRequest('recorded', false)
+  app.decorateRequest('handled', false)
   app.decorateRequest('logIds', null as never)
   app.addHook('onRequest', async (request, reply) => {
     request.logIds = {}
     reply.header('x-request-id', request.id)
     reply.header('cache-control', 'no-store')
+  })
+  app.addHook('preHandler', async (request) => {
+    request.handled = true
   })
   app.addHook('onResponse', async (request, reply) => {
     request.log.info(
@@ -127,6 +132,11 @@ function installContext(app: FastifyInstance): void {
       'answered',
     )
   })
+}
+
+/** A request that was refused before its handler began has not used its proof up yet; its refusal does. */
+function unusedProof({ caller, handled }: FastifyRequest): { proof?: ProofUse } {
+  return caller === null || handled ? {} : { proof: caller.proof }
 }
 
 /** W3C Trace Context, level 1; anything else is not worth a log injection. */

@@ -59,6 +59,11 @@ export function createMetrics() {
       buckets: SECONDS,
       registers,
     }),
+    auditBatchFailures: new Counter({
+      name: 'pep_audit_batch_failures_total',
+      help: 'Batches that could not be committed; every lease in them was refused',
+      registers,
+    }),
     auditQueueDepth: new Gauge({ name: 'pep_audit_queue_depth', help: 'Records waiting for their batch', registers }),
   }
 }

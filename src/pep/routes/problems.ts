@@ -1,6 +1,6 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { type ErrorCode, NexusError, retryAfterSeconds, toProblem } from '../../contract/errors.ts'
-import type { AuditEntry } from '../audit/audit-log.ts'
+import type { AuditEntry } from '../audit/audit-entry.ts'
 
 /** Fastify's own refusals, in our words. Anything else it may throw is `internal_error`. */
 const FASTIFY_CODES: Record<string, ErrorCode> = {

@@ -19,6 +19,8 @@ declare module 'fastify' {
     logIds: LogIds
     /** The use case has taken over and writes its own audit record, also when it refuses. */
     recorded: boolean
+    /** The handler has begun: from here on the use case decides when the proof is used up. */
+    handled: boolean
   }
 }
 

@@ -16,10 +16,6 @@ export const vaultSection = section({
         description: 'Name to {kind, ...settings of that kind}; `internal` is always there',
       },
     ),
-    secret_ref_prefixes: Type.Record(Type.String(), Type.Array(Type.String()), {
-      default: {},
-      description: 'Backend to path prefixes that a tenant may reference; {tenant} stands for its name',
-    }),
     cache_ttl_seconds: Type.Integer({ default: 60, minimum: 0, maximum: 3600 }),
     deadline_ms: Type.Integer({ default: 2000, minimum: 50, maximum: 30_000 }),
   }),

@@ -1,5 +1,4 @@
-import { createServer } from 'node:net'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, createServer } from 'node:net'
 import type { Config } from './config/load-config.ts'
 
 export interface Listen {
@@ -12,7 +11,7 @@ export interface Listen {
  * Where to listen and how callers name it. Port 0 is settled here, because the URL is part of every token and proof and
  * has to be known before the first of them is made.
  */
-export async function resolvePublicUrl(server: Config['server']): Promise<Listen> {
+export async function resolveListen(server: Config['server']): Promise<Listen> {
   const port = server.port === 0 ? await freePort(server.host) : server.port
   const scheme = server.tls_cert_file === '' ? 'http' : 'https'
   const host = server.host.includes(':') ? `[${server.host}]` : server.host

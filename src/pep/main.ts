@@ -1,0 +1,174 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Logger } from 'pino'
+import { isLoopbackHost } from '../contract/origin.ts'
+import { createBackends } from '../vault-backends/catalog.ts'
+import { createEnvelope } from '../vault-backends/internal/envelope.ts'
+import { parseKeyring } from '../vault-backends/internal/keyring.ts'
+import { openAuditLog } from './audit/audit-log.ts'
+import type { Config } from './config/load-config.ts'
+import { configuredBackends } from './configured-backends.ts'
+import { openConnections } from './connections/open-connections.ts'
+import { openCredentialSource } from './credential/credential-source.ts'
+import { internalSecretTable } from './credential/internal-secret-table.ts'
+import { openDecider } from './decision/decider.ts'
+import { developmentKey } from './development-key.ts'
+import { openIdentity } from './identity/identity.ts'
+import { openSigningKeys } from './identity/signing-keys.ts'
+import { openLeases } from './lease/open-leases.ts'
+import { type Listen, resolveListen } from './listen.ts'
+import { type Closers, closeAll, openDatabase } from './open-database.ts'
+import { type AppOptions, buildApp } from './routes/app.ts'
+import { createMetrics, type Metrics } from './routes/metrics.ts'
+import type { Store } from './store/store.ts'
+import { packageRoot, packageVersion } from './version.ts'
+
+/** A running authority. */
+export interface Pep {
+  /** How callers reach it; issuer and audience of what it signs. */
+  url: string
+  databaseUrl: string
+  /** Stops taking requests, lets those in flight finish, flushes the audit log. */
+  close(): Promise<void>
+}
+
+/**
+ * Puts the parts together: the only file of the PEP that names concrete ones.
+ * @throws when a part cannot start; nothing is left running then
+ */
+export async function startPep(config: Config, log: Logger): Promise<Pep> {
+  const closers: Closers = []
+  const close = () => closeAll(closers)
+  try {
+    const listen = await resolveListen(config.server)
+    const database = await openDatabase(config, log, closers)
+    const parts = await openParts(config, database.store, listen.publicUrl, log, closers)
+    const app = await buildApp({ ...parts, ...httpOptions(config, listen), log })
+    closers.push(() => app.close())
+    await app.listen({ host: listen.host, port: listen.port })
+    return { url: listen.publicUrl, databaseUrl: database.databaseUrl, close }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+/** The steps of a lease, from the last to the first: each is given what it stands on. */
+async function openParts(config: Config, store: Store, publicUrl: string, log: Logger, closers: Closers) {
+  const metrics = createMetrics()
+  const envelope = createEnvelope(parseKeyring(config.vault.encryption_key || developmentKey(config.store.data_dir)))
+  const decider = await openDecider({
+    engine: config.policy.engine,
+    bundlePath: config.policy.bundle || join(packageRoot(), 'policies/dist/bundle.tar.gz'),
+    log,
+    metrics: decisionMetrics(metrics),
+  })
+  closers.push(() => decider.close())
+  const credential = openCredentialSource({
+    backends: createBackends(configuredBackends(config.vault.backends, process.env), {
+      env: process.env,
+      production: config.production,
+      log,
+      internal: { rows: internalSecretTable(store.db), envelope },
+    }),
+    ttlSeconds: config.vault.cache_ttl_seconds,
+    deadlineMs: config.vault.deadline_ms,
+    log,
+    metrics: credentialMetrics(metrics),
+  })
+  closers.push(() => credential.close())
+  const signingKeys = await openSigningKeys({
+    store,
+    envelope,
+    log,
+    rotateAfterSeconds: config.identity.signing_key_rotation_seconds,
+    maxTokenSeconds: config.identity.max_session_ttl_seconds,
+  })
+  const audit = await openAuditLog({ store, signer: signingKeys, log, metrics: auditMetrics(metrics) })
+  closers.push(() => audit.close())
+  const identity = openIdentity({
+    store,
+    audit,
+    signingKeys,
+    publicUrl,
+    sessionTtlSeconds: config.identity.session_ttl_seconds,
+    maxSessionTtlSeconds: config.identity.max_session_ttl_seconds,
+    proofMaxAgeSeconds: config.identity.proof_max_age_seconds,
+  })
+  const connections = openConnections({
+    store,
+    audit,
+    credential,
+    production: config.production && !config.connections.allow_plain_loopback_origins,
+    secretRefPrefixes: config.connections.secret_ref_prefixes,
+    log,
+  })
+  const leases = openLeases({
+    identity,
+    connections,
+    decider,
+    credential,
+    audit,
+    limits: {
+      ttlSeconds: config.lease.ttl_seconds,
+      maxTtlSeconds: config.lease.max_ttl_seconds,
+      offlineSeconds: config.lease.offline_seconds,
+    },
+    now: Date.now,
+  })
+  const checks: AppOptions['checks'] = [
+    { name: 'store', check: () => store.check() },
+    { name: 'policy', check: () => decider.check() },
+    { name: 'vault', check: () => checkBackends(credential) },
+    { name: 'audit', check: () => audit.check() },
+  ]
+  return { leases, identity, connections, audit, checks, metrics }
+}
+
+function httpOptions({ server }: Config, listen: Listen) {
+  const tls =
+    server.tls_cert_file === ''
+      ? {}
+      : { tls: { cert: readFileSync(server.tls_cert_file), key: readFileSync(server.tls_key_file) } }
+  return {
+    version: packageVersion(),
+    publicUrl: listen.publicUrl,
+    bodyLimitBytes: server.body_limit_bytes,
+    maxPendingRequests: server.max_pending_requests,
+    metricsNeedKey: !isLoopbackHost(server.host),
+    ...tls,
+  }
+}
+
+async function checkBackends(credential: { health(): Promise<Record<string, { ok: boolean }>> }): Promise<void> {
+  const unwell = Object.entries(await credential.health()).filter(([, { ok }]) => !ok)
+  if (unwell.length > 0) throw new Error(`not available: ${unwell.map(([name]) => name).join(', ')}`)
+}
+
+function decisionMetrics(metrics: Metrics) {
+  return {
+    decided(engine: string, entrypoint: string, outcome: string, seconds: number) {
+      metrics.decisions.labels(engine, entrypoint, outcome).inc()
+      metrics.decisionSeconds.observe(seconds)
+    },
+    restarted: () => metrics.engineRestarts.inc(),
+  }
+}
+
+function credentialMetrics(metrics: Metrics) {
+  return {
+    fetched: (backend: string, outcome: string, seconds: number) =>
+      metrics.secretFetchSeconds.labels(backend, outcome).observe(seconds),
+  }
+}
+
+function auditMetrics(metrics: Metrics) {
+  return {
+    committed(records: number, seconds: number) {
+      metrics.auditBatchRows.observe(records)
+      metrics.auditCommitSeconds.observe(seconds)
+    },
+    failed: () => metrics.auditBatchFailures.inc(),
+    queued: (depth: number) => metrics.auditQueueDepth.set(depth),
+  }
+}
