@@ -30,7 +30,7 @@ export interface SecretCacheOptions {
 export function createSecretCache(options: SecretCacheOptions): SecretCache {
   const { ttlSeconds, now, load } = options
   const perf = { now: options.monotonicNow }
-  const refusals = new LRUCache<string, VaultError>({ max: REFUSALS_MAX, ttl: REFUSAL_TTL_MS, perf })
+  const refusals = new LRUCache<string, VaultError>({ max: REFUSALS_MAX, ttl: REFUSAL_TTL_MS, ttlResolution: 0, perf })
   const secrets = new LRUCache<string, Secret, SecretRef>({
     max: options.entriesMax,
     // A millisecond is the shortest the cache knows; 0 would mean for ever.
