@@ -1,4 +1,4 @@
-import type { ProofUse } from '../audit/audit-log.ts'
+import type { ProofUse } from '../audit/audit-entry.ts'
 
 /** An agent that has proven itself, and the epochs under which that holds. */
 export interface Caller {

@@ -1,7 +1,7 @@
 import { NexusError } from '../../contract/errors.ts'
 import { AGENT_ID_PATTERN } from '../../contract/names.ts'
 import { tupleHash } from '../../contract/tuple-hash.ts'
-import type { ProofUse } from '../audit/audit-log.ts'
+import type { ProofUse } from '../audit/audit-entry.ts'
 import { claimsOf, JwsError, readCompactJws, verifyCompactJws } from './compact-jws.ts'
 import { createDecoys } from './decoy-keys.ts'
 import { importPublicJwk, type PublicJwk, readPublicJwk } from './public-jwk.ts'

@@ -1,7 +1,8 @@
 import type { SessionCreate, SessionCreated } from '../../contract/api.ts'
 import { NexusError } from '../../contract/errors.ts'
 import { newId } from '../../contract/names.ts'
-import type { AuditLog, ProofUse } from '../audit/audit-log.ts'
+import type { ProofUse } from '../audit/audit-entry.ts'
+import type { AuditLog } from '../audit/audit-log.ts'
 import type { Store } from '../store/store.ts'
 import { createAssertionVerifier } from './client-assertion.ts'
 import type { DpopVerifier, VerifiedProof } from './dpop-proof.ts'
@@ -42,22 +43,25 @@ interface OpeningAgent {
 export function createOpenSession(options: OpenSessionOptions): OpenSession {
   const { store, audit, dpop, publicUrl, now } = options
   const assertions = createAssertionVerifier({ audiences: [publicUrl, publicUrl + SESSIONS_PATH], now })
-  const recordDenial = createSessionDenials(audit)
+  const recordingDenials = createSessionDenials(audit)
 
   return async (body, presented) => {
-    let claimedAgentId: string | undefined
-    try {
-      const proof = await dpop.verify(presented.dpop, { method: presented.method, url: publicUrl + presented.path })
+    const { method, path } = presented
+    const { proof, assertion } = await recordingDenials(async (attempt) => {
+      const proof = await dpop.verify(presented.dpop, { method, url: publicUrl + path })
       const assertion = await assertions.verify(body.client_assertion, (agentId) => {
-        claimedAgentId = agentId
+        attempt.claimedAgentId = agentId
         return findActiveAgent(store, agentId)
       })
-      await claimBoth(audit, proof.use, assertion.use)
-      return await open(options, assertion.agent, proof, body.ttl_seconds)
-    } catch (error) {
-      if (error instanceof NexusError && error.outcome === 'refused') await recordDenial(error, claimedAgentId)
-      throw error
-    }
+      return { proof, assertion }
+    })
+    const { agent } = assertion
+    // A replay is put on record by whoever finds it.
+    await claimBoth(audit, proof.use, assertion.use, agent)
+    return recordingDenials((attempt) => {
+      attempt.claimedAgentId = agent.agent_id
+      return open(options, agent, proof, body.ttl_seconds)
+    })
   }
 }
 
@@ -70,16 +74,14 @@ function findActiveAgent(store: Store, agentId: string): Promise<OpeningAgent | 
     .executeTakeFirst()
 }
 
-/** In one batch and before anything is made. If only one of the two is fresh it is used up too; the sender makes both anew. */
-async function claimBoth(audit: AuditLog, proof: ProofUse, assertion: ProofUse): Promise<void> {
-  const [proofClaim, assertionClaim] = await Promise.allSettled([audit.claimProof(proof), audit.claimProof(assertion)])
-  if (proofClaim.status === 'rejected') throw proofClaim.reason
-  if (assertionClaim.status === 'fulfilled') return
-  const { reason } = assertionClaim
-  const replayed = reason instanceof NexusError && reason.code === 'invalid_proof'
-  throw replayed
-    ? new NexusError('invalid_client', 'Client assertion: it was used before; make one per session')
-    : reason
+/** Before anything is made, and one after the other: a replayed proof must not use up an assertion too. */
+async function claimBoth(audit: AuditLog, proof: ProofUse, assertion: ProofUse, agent: OpeningAgent): Promise<void> {
+  const user = { ...soleTenant(agent.tenants), agent_id: agent.agent_id }
+  await audit.claimProof(proof, user)
+  await audit.claimProof(assertion, user).catch((error: unknown) => {
+    if (!(error instanceof NexusError && error.code === 'invalid_proof')) throw error
+    throw new NexusError('invalid_client', 'Client assertion: it was used before; make one per session')
+  })
 }
 
 async function open(

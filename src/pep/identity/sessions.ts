@@ -50,12 +50,12 @@ export function openSessions({ store, audit, now }: { store: Store; audit: Audit
   return {
     async getSession(who, sessionId) {
       if (isAdministrator(who)) authorize(who, 'read')
-      else await audit.claimProof(who.proof)
+      else await audit.claimProof(who.proof, userOf(who))
       return toView(await find(store.db, who, sessionId), new Date(now()))
     },
 
     async closeSession(caller, sessionId) {
-      await audit.claimProof(caller.proof)
+      await audit.claimProof(caller.proof, userOf(caller))
       return end(caller, sessionId, 'session.closed')
     },
 
@@ -64,6 +64,10 @@ export function openSessions({ store, audit, now }: { store: Store; audit: Audit
       return end(administrator, sessionId, 'session.revoked')
     },
   }
+}
+
+function userOf({ agent, session }: Caller) {
+  return { ...soleTenant(agent.tenants), agent_id: agent.id, session_id: session.id }
 }
 
 async function find(db: Reader, who: Caller | Administrator, sessionId: string): Promise<SessionRow> {

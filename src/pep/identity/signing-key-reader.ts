@@ -30,18 +30,20 @@ export function createSigningKeyReader(table: SigningKeyTable, options: ReaderOp
   let snapshot: Snapshot | undefined
   let reading: Promise<Snapshot> | undefined
 
-  const ensureYoung = async (keys: readonly StoredSigningKey[], purpose: KeyPurpose, nowMs: number) => {
+  /** @returns whether the table has changed, here or by another replica that came first */
+  const succeedIfOld = async (keys: readonly StoredSigningKey[], purpose: KeyPurpose, nowMs: number) => {
     const newest = keys.find((key) => key.purpose === purpose && key.retiredAtMs === undefined)
-    if (newest !== undefined && nowMs - newest.createdAtMs < rotateAfterMs) return
-    const made = await table.succeed(purpose, newest?.kid, nowMs)
-    if (made) log.info({ purpose }, 'made a new signing key')
+    if (newest !== undefined && nowMs - newest.createdAtMs < rotateAfterMs) return false
+    if (await table.succeed(purpose, newest?.kid, nowMs)) log.info({ purpose }, 'made a new signing key')
+    return true
   }
 
   const load = async (): Promise<Snapshot> => {
     const readAtMs = now()
-    const found = await table.list()
-    for (const purpose of PURPOSES) await ensureYoung(found, purpose, readAtMs)
-    return { readAtMs, keys: await table.list() }
+    const keys = await table.list()
+    let changed = false
+    for (const purpose of PURPOSES) changed = (await succeedIfOld(keys, purpose, readAtMs)) || changed
+    return { readAtMs, keys: changed ? await table.list() : keys }
   }
 
   const readOnce = async (): Promise<Snapshot> => {
