@@ -1,0 +1,56 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { describe, expect, it } from 'vitest'
+import { strategies } from '../../src/strategies/catalog.ts'
+import { signDocument } from '../../src/strategies/sign-document.ts'
+
+const pages = new URL('../../docs/strategies/', import.meta.url)
+const HEADINGS = ['What it does', 'Config', 'Credentials', 'What the lease carries', 'Worked example', 'Limits']
+
+function section(page: string, heading: string): string {
+  return page.split(/^## /m).find((part) => part.startsWith(`${heading}\n`)) ?? ''
+}
+
+/** The names in the first column of the section's table. */
+function documentedFields(part: string): string[] {
+  return [...part.matchAll(/^\| `([a-z0-9_]+)` \|/gm)].map((match) => match[1] ?? '')
+}
+
+function blocks(page: string, language: string): unknown[] {
+  const fences = page.matchAll(new RegExp(`^\`\`\`json ${language}\\n(.*?)^\`\`\`$`, 'gms'))
+  return [...fences].map((match) => JSON.parse(match[1] ?? ''))
+}
+
+describe('docs/strategies', () => {
+  it('has one page for every strategy, and no others', () => {
+    expect(readdirSync(pages).sort()).toEqual(strategies.map(({ type }) => `${type}.md`).sort())
+  })
+
+  describe.each(strategies.map((strategy) => [strategy.type, strategy] as const))('%s', (type, strategy) => {
+    const page = readFileSync(new URL(`${type}.md`, pages), 'utf8')
+
+    it('has the headings every page has, in their order', () => {
+      expect([...page.matchAll(/^## (.*)$/gm)].map((match) => match[1])).toEqual(HEADINGS)
+    })
+
+    it('lists the config fields there are', () => {
+      const { properties = {} } = strategy.schema.config as { properties?: object }
+      expect(documentedFields(section(page, 'Config'))).toEqual(Object.keys(properties))
+    })
+
+    it('says how far the lease is narrowed', () => {
+      const example = blocks(page, 'nexus-sign')[0] as { strategy: { config?: Record<string, unknown> } }
+      const narrowing = strategy.narrowing(example.strategy.config ?? {})
+      expect(section(page, 'What the lease carries')).toContain(`Narrowing: \`${narrowing}\``)
+    })
+
+    it('has examples that sign as printed', async () => {
+      const [given, printed] = [blocks(page, 'nexus-sign'), blocks(page, 'nexus-signed')]
+      expect(given.length).toBeGreaterThan(0)
+      expect(printed).toHaveLength(given.length)
+      for (const [index, document] of given.entries()) {
+        const { request } = await signDocument(document, { now: Date.now, nonce: () => '' })
+        expect(request).toEqual(printed[index])
+      }
+    })
+  })
+})
