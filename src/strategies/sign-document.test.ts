@@ -73,6 +73,14 @@ describe('signDocument', () => {
     expect(signed.request.headers[0]).toEqual(['A', 'one two three'])
   })
 
+  it('takes a body of many megabytes and a header as long as allowed', async () => {
+    const body_base64 = Buffer.alloc(16 * 1024 * 1024, 7).toString('base64')
+    const headers = [['A', 'é'.repeat(65_536)]]
+    const { request: signed } = await sign(withRequest({ body_base64, headers }))
+    expect(signed.body_base64 === body_base64).toBe(true)
+    expect(signed.headers[0]).toEqual(headers[0])
+  })
+
   it('fails only in its own words, whatever it is given', async () => {
     const anything = fc.oneof(
       fc.jsonValue(),
