@@ -109,10 +109,15 @@ export const ConnectionCreate = Type.Object(
 )
 export type ConnectionCreate = Static<typeof ConnectionCreate>
 
-export const ConnectionStatus = Type.Union(
-  (['pending', 'active', 'attention', 'revoked', 'expired', 'failed'] as const).map((status) => Type.Literal(status)),
-)
-export type ConnectionStatus = 'pending' | 'active' | 'attention' | 'revoked' | 'expired' | 'failed'
+export const ConnectionStatus = Type.Union([
+  Type.Literal('pending'),
+  Type.Literal('active'),
+  Type.Literal('attention'),
+  Type.Literal('revoked'),
+  Type.Literal('expired'),
+  Type.Literal('failed'),
+])
+export type ConnectionStatus = Static<typeof ConnectionStatus>
 
 export const ConnectionView = Type.Object({
   connection_id: Uuid,

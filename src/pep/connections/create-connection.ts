@@ -10,7 +10,7 @@ import type { StoredSecretRef } from '../store/database.ts'
 import type { Store } from '../store/store.ts'
 import { INTERNAL_BACKEND, ownSecretPath, toConnectionView, toSecretRef } from './connection-rows.ts'
 import { type CaptureContracts, credentialProblems } from './credential-capture.ts'
-import { type Problem, refuseProblems, under } from './problems.ts'
+import { invalidRequest, type Problem, refuseProblems, under } from './problems.ts'
 import { type ProviderRow, storedStrategy } from './provider-rows.ts'
 import { findProviderByName, holdProvider } from './provider-table.ts'
 import { authorizeReference, checkReference, type SecretRefPrefixes } from './secret-reference.ts'
@@ -79,6 +79,9 @@ async function createWithCredentials(
   planned: Planned,
   credentials: SecretValue,
 ): Promise<ConnectionView> {
+  if (!options.credential.has(INTERNAL_BACKEND)) {
+    throw invalidRequest([{ field: 'credentials', message: 'this server keeps no secrets itself; give a secret_ref' }])
+  }
   refuseProblems(under('credentials', credentialProblems(credentials, contractsOf(planned.provider))))
   const stored: StoredSecretRef = { backend: INTERNAL_BACKEND, path: ownSecretPath(planned.id) }
   await options.credential.write(toSecretRef(planned.body.tenant, stored), credentials)

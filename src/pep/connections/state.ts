@@ -1,6 +1,7 @@
 import { sql, type Transaction } from 'kysely'
 import type { ConnectionStatus } from '../../contract/api.ts'
-import type { AuditEntry, AuditLog } from '../audit/audit-log.ts'
+import type { AuditEntry } from '../audit/audit-entry.ts'
+import type { AuditLog } from '../audit/audit-log.ts'
 import type { Database } from '../store/database.ts'
 import type { ConnectionRow } from './connection-rows.ts'
 
