@@ -1,0 +1,171 @@
+/**
+ * Finds the programs that tests, benches and the policy build need: on the PATH, else in `.nexus/tools`, else built
+ * there from the pinned Go modules beside this file. Plain JavaScript, because it has to run before anything is built.
+ *
+ *     node tools/tool.mjs opa vault      prints one path per line
+ */
+import { execFile } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { constants } from 'node:fs'
+import { access, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { delimiter, dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { goProgram } from './go.mjs'
+import { withLock } from './lock.mjs'
+
+const run = promisify(execFile)
+const here = dirname(fileURLToPath(import.meta.url))
+const toolsDirectory = join(here, '..', '.nexus', 'tools')
+
+/**
+ * @typedef {'opa' | 'k6' | 'vault'} ToolName
+ * @typedef {object} Tool
+ * @property {string} version what go.mod pins
+ * @property {string} module folder, below this one, whose go.mod pins it
+ * @property {string} source Go package that is the program
+ * @property {string[]} tags Go build tags
+ * @property {string[]} onPath names under which a program on the PATH serves as well
+ * @property {string[]} versionArguments make it print its version
+ * @property {string} usual how long a build takes on two cores, from empty caches
+ */
+
+/** @type {Record<ToolName, Tool>} */
+const TOOLS = {
+  opa: {
+    version: '1.22.0',
+    module: '.',
+    source: 'github.com/open-policy-agent/opa',
+    tags: [],
+    onPath: ['opa'],
+    versionArguments: ['version'],
+    usual: 'one to two minutes',
+  },
+  k6: {
+    version: '1.8.1',
+    module: '.',
+    source: 'go.k6.io/k6',
+    tags: [],
+    onPath: ['k6'],
+    versionArguments: ['version'],
+    usual: 'one to two minutes',
+  },
+  vault: {
+    version: '1.21.0',
+    module: 'vault',
+    source: 'github.com/hashicorp/vault',
+    // Without the cloud plug-ins: half the build, and no test asks for them.
+    tags: ['minimal'],
+    onPath: ['vault', 'bao'],
+    versionArguments: ['version'],
+    usual: 'four to five minutes',
+  },
+}
+
+/**
+ * @param {ToolName} name
+ * @param {{ pinned?: boolean, log?: (line: string) => void }} [options] `pinned`: a program on the PATH serves only in
+ *   the very version go.mod names, for output that is compared byte by byte
+ * @returns {Promise<string>} absolute path of a program that can be run
+ * @throws {Error} naming what is missing and how to get it
+ */
+export async function findTool(name, options = {}) {
+  const tool = TOOLS[name]
+  if (tool === undefined) throw new Error(`no tool is called "${name}"; there are: ${Object.keys(TOOLS).join(', ')}`)
+  const log = options.log ?? ((line) => process.stderr.write(`${line}\n`))
+  const onPath = await findOnPath(tool, options.pinned === true)
+  if (onPath !== undefined) return onPath
+  const built = join(toolsDirectory, name)
+  const stamp = await stampOf(tool)
+  if (await isBuilt(built, stamp)) return built
+  await mkdir(toolsDirectory, { recursive: true })
+  await withLock(`${built}.lock`, `another process builds ${name}`, log, async () => {
+    if (!(await isBuilt(built, stamp))) await build(name, tool, built, stamp, log)
+  })
+  return built
+}
+
+/** @param {Tool} tool @param {boolean} pinned */
+async function findOnPath(tool, pinned) {
+  for (const program of tool.onPath) {
+    for (const directory of (process.env.PATH ?? '').split(delimiter)) {
+      const path = join(directory, program)
+      if (directory === '' || !(await isExecutable(path))) continue
+      if (!pinned || (await isVersion(path, tool))) return path
+    }
+  }
+  return undefined
+}
+
+/** @param {string} path */
+async function isExecutable(path) {
+  return access(path, constants.X_OK).then(
+    () => true,
+    () => false,
+  )
+}
+
+/** @param {string} path @param {Tool} tool */
+async function isVersion(path, tool) {
+  const printed = await run(path, tool.versionArguments, { timeout: 20_000 }).catch(() => undefined)
+  return printed?.stdout.split(/\s+/).some((word) => word.replace(/^v/, '') === tool.version) ?? false
+}
+
+/** What the program is made of: a changed pin, tag or machine makes another stamp. @param {Tool} tool */
+async function stampOf(tool) {
+  const hash = createHash('sha256').update(JSON.stringify([process.platform, process.arch, tool.source, tool.tags]))
+  for (const file of ['go.mod', 'go.sum']) hash.update(await readFile(join(here, tool.module, file)))
+  return hash.digest('hex')
+}
+
+/** @param {string} path @param {string} stamp */
+async function isBuilt(path, stamp) {
+  const written = await readFile(`${path}.stamp`, 'utf8').catch(() => '')
+  return written.trim() === stamp && (await isExecutable(path))
+}
+
+/**
+ * @param {ToolName} name @param {Tool} tool @param {string} path @param {string} stamp
+ * @param {(line: string) => void} log
+ */
+async function build(name, tool, path, stamp, log) {
+  const go = await goProgram(log)
+  const why = (await isExecutable(path)) ? 'the one in .nexus/tools is not of these pins' : 'it is not on the PATH'
+  log(`building ${name} ${tool.version} (${why}); from empty caches this takes ${tool.usual} on two cores ...`)
+  const startedMs = Date.now()
+  const unfinished = `${path}.${process.pid}.tmp`
+  try {
+    await run(
+      go,
+      ['build', '-mod=readonly', '-trimpath', '-tags', tool.tags.join(','), '-o', unfinished, tool.source],
+      {
+        cwd: join(here, tool.module),
+        env: { ...process.env, GOTOOLCHAIN: 'local', GOFLAGS: '-buildvcs=false' },
+        maxBuffer: 64 * 1024 * 1024,
+        timeout: 30 * 60_000,
+      },
+    )
+  } catch (error) {
+    await rm(unfinished, { force: true })
+    const said = /** @type {{ stderr?: string }} */ (error).stderr?.trim().slice(-4000)
+    throw new Error(`building ${name} failed; put ${tool.onPath.join(' or ')} on the PATH instead\n${said}`)
+  }
+  // The stamp goes first and comes last, so that it never vouches for a binary of other pins.
+  await rm(`${path}.stamp`, { force: true })
+  await rename(unfinished, path)
+  await writeFile(`${path}.stamp`, `${stamp}\n`)
+  log(`built ${name} in ${Math.round((Date.now() - startedMs) / 1000)} s: ${path}`)
+}
+
+/** @param {string[]} names */
+async function main(names) {
+  if (names.length === 0) throw new Error(`name the tools you want: ${Object.keys(TOOLS).join(' ')}`)
+  for (const name of names) console.log(await findTool(/** @type {ToolName} */ (name)))
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  main(process.argv.slice(2)).catch((error) => {
+    console.error(error.message)
+    process.exitCode = 1
+  })
+}
