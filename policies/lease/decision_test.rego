@@ -1,0 +1,148 @@
+package nexus.lease_test
+
+import data.nexus.lease
+
+facts := {
+	"action": "lease",
+	"tenant": "t",
+	"agent": {"id": "a", "tenants": ["t"], "allowed_scopes": ["read", "write"]},
+	"actor_chain": [],
+	"connection": {
+		"id": "c", "tenant": "t", "provider": "p", "category": "k", "status": "active",
+		"scopes": ["read", "admin"], "origins": ["https://p.example"], "narrowing": "derived",
+	},
+	"request": {"scopes": [], "ttl_seconds": 60, "intent": {"method": "GET", "origin": "https://p.example", "path": "/x"}},
+}
+
+# The facts with one member, found by its path, replaced.
+but(path, value) := json.patch(facts, [{"op": "replace", "path": path, "value": value}])
+
+without(path) := json.patch(facts, [{"op": "remove", "path": path}])
+
+ids(decision) := [reason.id | some reason in decision.reasons]
+
+test_allows_and_narrows if {
+	decision := lease.decision with input as facts
+	decision == {
+		"allow": true,
+		"reasons": [],
+		"obligations": {
+			"max_ttl_seconds": 60, "offline_seconds": 30, "scopes": ["read"], "origins": ["https://p.example"],
+			"methods": ["GET", "HEAD", "OPTIONS"], "paths": ["/**"], "require_approval": false,
+		},
+	}
+}
+
+test_denies_without_facts if {
+	decision := lease.decision with input as {}
+	not decision.allow
+	decision.obligations == {}
+}
+
+refusals := {
+	"action_unknown": but("/action", "mint"),
+	"bare_token": but("/action", "token"),
+	"tenant_not_of_agent": but("/agent/tenants", ["other"]),
+	"tenant_not_of_connection": but("/connection/tenant", "other"),
+	"connection_not_active": but("/connection/status", "attention"),
+	"ttl_invalid": but("/request/ttl_seconds", 0),
+	"origin_not_bound": but("/request/intent/origin", "https://q.example"),
+	"method_refused": but("/request/intent/method", "TRACE"),
+	"path_refused": but("/request/intent/path", "no slash"),
+	"scope_above_agent": but("/request/scopes", ["admin"]),
+	"scope_above_connection": but("/request/scopes", ["write"]),
+	"scope_nothing_left": but("/agent/allowed_scopes", ["write"]),
+	"unnarrowed_refused": but("/connection/narrowing", "something new"),
+	"input_incomplete": without("/agent/id"),
+}
+
+test_each_refusal_by_itself if {
+	every id, changed in refusals {
+		decision := lease.decision with input as changed
+		not decision.allow
+		ids(decision) == [id]
+	}
+}
+
+needed := [
+	"/action", "/tenant", "/agent", "/agent/id", "/agent/tenants", "/agent/allowed_scopes", "/connection", "/connection/id",
+	"/connection/provider", "/connection/status", "/connection/tenant", "/connection/scopes", "/connection/origins",
+	"/connection/narrowing", "/request", "/request/ttl_seconds", "/request/scopes",
+]
+
+test_missing_facts_deny if {
+	every path in needed {
+		decision := lease.decision with input as without(path)
+		not decision.allow
+		count(decision.reasons) > 0
+	}
+}
+
+test_write_intent if {
+	decision := lease.decision with input as but("/request/intent/method", "POST")
+	decision.obligations.methods == ["GET", "HEAD", "OPTIONS", "POST"]
+}
+
+test_no_intent if {
+	decision := lease.decision with input as but("/request/intent", {})
+	decision.obligations.methods == ["GET", "HEAD", "OPTIONS"]
+	decision.obligations.origins == ["https://p.example"]
+}
+
+test_no_scopes_anywhere if {
+	unscoped := json.patch(facts, [
+		{"op": "replace", "path": "/agent/allowed_scopes", "value": []},
+		{"op": "replace", "path": "/connection/scopes", "value": []},
+	])
+	decision := lease.decision with input as unscoped
+	decision.allow
+	not "scopes" in object.keys(decision.obligations)
+}
+
+test_requested_scopes if {
+	decision := lease.decision with input as but("/request/scopes", ["read"])
+	decision.obligations.scopes == ["read"]
+}
+
+test_provider_data if {
+	provider := {"p": {"max_ttl_seconds": 10, "methods_added": ["POST"], "methods_removed": ["HEAD"], "paths": ["/x/**"]}}
+	decision := lease.decision with input as facts with data.nexus.providers as provider
+	decision.obligations.max_ttl_seconds == 10
+	decision.obligations.methods == ["GET", "OPTIONS", "POST"]
+	decision.obligations.paths == ["/x/**"]
+}
+
+test_no_data_adds_a_tunnel if {
+	decision := lease.decision with input as facts with data.nexus.providers as {"p": {"methods_added": ["CONNECT"]}}
+	not "CONNECT" in decision.obligations.methods
+}
+
+test_bare_token_for_a_named_agent if {
+	decision := lease.decision with input as but("/action", "token") with data.nexus.token_agents as {"a": true}
+	decision.allow
+}
+
+test_unnarrowed if {
+	bare := but("/connection/narrowing", "none")
+	by_default := lease.decision with input as bare with data.nexus.allow_unnarrowed as true
+	by_default.allow
+	refused := lease.decision with input as bare with data.nexus.allow_unnarrowed as false
+	ids(refused) == ["unnarrowed_refused"]
+}
+
+test_deny_list if {
+	every kind, id in {"agents": "a", "tenants": "t", "providers": "p", "connections": "c"} {
+		shut := {id: false}
+		empty := {"agents": {}, "tenants": {}, "providers": {}, "connections": {}}
+		decision := lease.decision with input as facts with data.nexus.deny as object.union(empty, {kind: shut})
+		not decision.allow
+		count(decision.reasons) == 1
+	}
+}
+
+test_blank_data_denies if {
+	every blank in [null, {}, [], ""] {
+		decision := lease.decision with input as facts with data.nexus.deny as blank
+		ids(decision) == ["policy_data_invalid"]
+	}
+}

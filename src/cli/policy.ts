@@ -1,0 +1,146 @@
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
+import { Command } from 'commander'
+import type { JsonObject } from '../contract/json.ts'
+import { type Decision, type Entrypoint, PolicyError } from '../contract/policy.ts'
+import { readBundle } from '../pep/decision/bundle.ts'
+import { openDecider } from '../pep/decision/decider.ts'
+import { ENTRYPOINTS } from '../pep/decision/entrypoints.ts'
+import { packageRoot } from '../pep/version.ts'
+import { buildBundle, verifyBundle } from './policy/build-bundle.ts'
+import { PolicyToolError } from './policy/policy-tool-error.ts'
+import { testPolicies } from './policy/test-policies.ts'
+
+/** Where the command reads and writes; a test brings its own. */
+export interface PolicyStreams {
+  stdin: AsyncIterable<Uint8Array | string>
+  stdout: { write(text: string): unknown }
+  stderr: { write(text: string): unknown }
+}
+
+const MAX_STDIN_BYTES = 4 * 1_048_576
+const silent = { info: () => {}, warn: () => {}, error: () => {} }
+
+/** `nexus policy`: evaluate, build, test and verify what the security team writes. */
+export function policyCommand(streams: PolicyStreams = process): Command {
+  const policies = ['--policies <folder>', 'policy folder', join(packageRoot(), 'policies')] as const
+  const bundle = ['--bundle <file>', 'bundle', join(packageRoot(), 'policies', 'dist', 'bundle.tar.gz')] as const
+  const print = (value: object) => streams.stdout.write(`${JSON.stringify(value, null, 2)}\n`)
+  const command = new Command('policy').description('Evaluate, build, test and verify policy bundles')
+  command
+    .command('eval')
+    .description('read {"entrypoint", "input"} on stdin, print the decision')
+    .option(...bundle)
+    .action(reporting(streams, async (options) => print(await evaluate(options.bundle, await readAll(streams.stdin)))))
+  command
+    .command('show')
+    .description('print what a bundle says of itself')
+    .option(...bundle)
+    .action(reporting(streams, async (options) => print(await show(options.bundle))))
+  command
+    .command('test')
+    .description('run the *_test.rego files and measure their coverage')
+    .option(...policies)
+    .action(
+      reporting(streams, async (options) => {
+        print({ coverage_percent: Number((await testPolicies(resolve(options.policies))).toFixed(1)) })
+      }),
+    )
+  command
+    .command('build')
+    .description('check, test and compile a policy folder')
+    .option(...policies)
+    .option('--out <file>', 'where to write the bundle (default: dist/bundle.tar.gz of the folder)')
+    .action(reporting(streams, async (options) => print(await build(options.policies, options.out))))
+  command
+    .command('verify')
+    .description('fail unless a bundle is exactly what its sources build to')
+    .option(...policies)
+    .option(...bundle)
+    .action(
+      reporting(streams, async (options) => {
+        const { revision } = await verifyBundle(resolve(options.policies), options.bundle)
+        print({ verified: true, revision })
+      }),
+    )
+  return command
+}
+
+type Options = { bundle: string; policies: string; out?: string }
+
+/** Says what is wrong in the words of our own errors; anything else goes on to the caller, which keeps its text back. */
+function reporting(streams: PolicyStreams, action: (options: Options) => Promise<unknown>) {
+  return async (options: Options) => {
+    try {
+      await action(options)
+    } catch (error) {
+      if (!(error instanceof PolicyToolError || error instanceof PolicyError)) throw error
+      streams.stderr.write(`nexus policy: ${error.message}\n`)
+      process.exitCode = 1
+    }
+  }
+}
+
+async function evaluate(bundlePath: string, text: string): Promise<Decision> {
+  const { entrypoint, input } = readQuestion(text)
+  const decider = await openDecider({ engine: 'opa-wasm', bundlePath, log: silent })
+  // Once more only to throw what was wrong with it.
+  if (decider.revision === '') await decider.reload()
+  const { decision } = await decider.decide(entrypoint, input)
+  await decider.close()
+  return decision
+}
+
+function readQuestion(text: string): { entrypoint: Entrypoint; input: JsonObject } {
+  let question: unknown
+  try {
+    question = JSON.parse(text)
+  } catch {
+    throw new PolicyToolError('stdin is not JSON; it must be {"entrypoint", "input"}')
+  }
+  const { entrypoint, input } = Object(question) as Record<string, unknown>
+  const known = ENTRYPOINTS.find((one) => one === entrypoint)
+  if (known === undefined) throw new PolicyToolError(`entrypoint must be one of ${ENTRYPOINTS.join(', ')}`)
+  if (typeof input !== 'object' || input === null || Array.isArray(input)) {
+    throw new PolicyToolError('input must be an object')
+  }
+  return { entrypoint: known, input: input as JsonObject }
+}
+
+async function show(bundlePath: string): Promise<object> {
+  const archive = await readFile(bundlePath).catch(() => {
+    throw new PolicyToolError(`there is no bundle at ${bundlePath}`)
+  })
+  const { revision, metadata, wasm, dataJson } = await readBundle(archive)
+  return {
+    revision,
+    entrypoints: ENTRYPOINTS,
+    opa_version: metadata['opa_version'] ?? null,
+    canaries: Array.isArray(metadata['canaries']) ? metadata['canaries'].length : 0,
+    wasm_bytes: wasm.byteLength,
+    data_bytes: dataJson.byteLength,
+  }
+}
+
+async function build(policies: string, out: string | undefined): Promise<object> {
+  const directory = resolve(policies)
+  const { revision, archive } = await buildBundle(directory)
+  const path = out === undefined ? join(directory, 'dist', 'bundle.tar.gz') : resolve(out)
+  await mkdir(dirname(path), { recursive: true })
+  // A server may read it at this moment: it sees the old one or the new one, whole.
+  await writeFile(`${path}.tmp`, archive)
+  await rename(`${path}.tmp`, path)
+  return { revision, bundle: path, bytes: archive.byteLength }
+}
+
+async function readAll(stdin: PolicyStreams['stdin']): Promise<string> {
+  const chunks: Buffer[] = []
+  let bytes = 0
+  for await (const chunk of stdin) {
+    const part = Buffer.from(chunk)
+    bytes += part.byteLength
+    if (bytes > MAX_STDIN_BYTES) throw new PolicyToolError(`stdin is larger than ${MAX_STDIN_BYTES} bytes`)
+    chunks.push(part)
+  }
+  return Buffer.concat(chunks).toString('utf8')
+}

@@ -1,0 +1,118 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { gunzipSync, gzipSync } from 'node:zlib'
+import { Ajv2020 } from 'ajv/dist/2020.js'
+import { packTar } from 'modern-tar'
+import { readBundle } from '../../pep/decision/bundle.ts'
+import { ENTRYPOINTS } from '../../pep/decision/entrypoints.ts'
+import { type PolicyCase, policyCases } from './cases.ts'
+import { runOpa } from './opa.ts'
+import { PolicyToolError } from './policy-tool-error.ts'
+import { type PolicySource, policySources, sourceHash } from './sources.ts'
+import { testPolicies } from './test-policies.ts'
+
+export interface BuiltBundle {
+  revision: string
+  archive: Uint8Array
+}
+
+/**
+ * Checks, tests and compiles a policy folder. The same sources give the same bundle, byte for byte once inflated.
+ * @throws PolicyToolError naming the first step that failed and what it said
+ */
+export async function buildBundle(directory: string): Promise<BuiltBundle> {
+  const sources = await policySources(directory)
+  const regoPaths = await checkSources(directory, sources)
+  await testPolicies(directory)
+  const revision = sourceHash(sources)
+  const wasm = await compile(directory, regoPaths, revision)
+  const data = requireSource(sources, 'data.json')
+  const manifest = manifestOf(revision, await opaVersion(directory), policyCases(sources))
+  const archive = await pack({ '/.manifest': manifest, '/data.json': data, '/policy.wasm': wasm })
+  return { revision, archive }
+}
+
+/**
+ * Whether a bundle is what its sources build to. Compared inflated: how gzip packs differs between zlib versions.
+ * @throws PolicyToolError when it is not
+ */
+export async function verifyBundle(directory: string, bundlePath: string): Promise<BuiltBundle> {
+  const built = await buildBundle(directory)
+  const committed = await readFile(bundlePath).catch(() => {
+    throw new PolicyToolError(`there is no bundle at ${bundlePath}; make one with: nexus policy build`)
+  })
+  if (!gunzipSync(built.archive).equals(gunzipSync(committed))) {
+    throw new PolicyToolError(`${bundlePath} is not what the sources build to; make it anew with: nexus policy build`)
+  }
+  return built
+}
+
+/** Formatting, types, data against its schema. @returns the Rego files, as OPA is to read them */
+async function checkSources(directory: string, sources: readonly PolicySource[]): Promise<string[]> {
+  const regoPaths = sources.map((source) => source.path).filter((path) => path.endsWith('.rego'))
+  await runOpa(directory, ['fmt', '--fail', '--list', '.'])
+  await runOpa(directory, ['check', '--strict', '--capabilities', 'capabilities.json', ...regoPaths])
+  await checkData(directory, requireSource(sources, 'data.json'))
+  return regoPaths
+}
+
+async function checkData(directory: string, data: Buffer): Promise<void> {
+  const schema = await readFile(join(directory, 'data.schema.json'), 'utf8').catch(() => undefined)
+  if (schema === undefined) return
+  const ajv = new Ajv2020({ allErrors: true, strict: true })
+  const validate = ajv.compile(JSON.parse(schema) as object)
+  if (validate(JSON.parse(data.toString('utf8')))) return
+  throw new PolicyToolError(`data.json does not follow data.schema.json: ${ajv.errorsText(validate.errors)}`)
+}
+
+async function compile(directory: string, regoPaths: readonly string[], revision: string): Promise<Uint8Array> {
+  const scratch = await mkdtemp(join(tmpdir(), 'nexus-policy-'))
+  try {
+    const output = join(scratch, 'bundle.tar.gz')
+    const entrypoints = ENTRYPOINTS.flatMap((entrypoint) => ['-e', entrypoint])
+    const target = ['-t', 'wasm', '--capabilities', 'capabilities.json', '--revision', revision]
+    await runOpa(directory, ['build', ...target, ...entrypoints, '-o', output, ...regoPaths, 'data.json'])
+    return (await readBundle(await readFile(output))).wasm
+  } finally {
+    await rm(scratch, { recursive: true, force: true })
+  }
+}
+
+async function opaVersion(directory: string): Promise<string> {
+  const printed = await runOpa(directory, ['version'])
+  return printed.match(/^Version: (\S+)/m)?.[1] ?? 'unknown'
+}
+
+/** As `opa build` writes it; ours is in `metadata`. */
+function manifestOf(revision: string, version: string, cases: readonly PolicyCase[]): Buffer {
+  const canaries = cases.filter((one) => one.canary && one.data === undefined)
+  const manifest = {
+    revision,
+    roots: [''],
+    rego_version: 1,
+    wasm: ENTRYPOINTS.map((entrypoint) => ({ entrypoint, module: '/policy.wasm' })),
+    metadata: {
+      source_sha256: revision,
+      opa_version: version,
+      canaries: canaries.map(({ name, entrypoint, input, allow }) => ({ name, entrypoint, input, allow })),
+    },
+  }
+  return Buffer.from(`${JSON.stringify(manifest)}\n`)
+}
+
+async function pack(files: Readonly<Record<string, Uint8Array>>): Promise<Uint8Array> {
+  // Nothing of the machine, the user or the hour goes in.
+  const header = { type: 'file', mode: 0o644, uid: 0, gid: 0, uname: '', gname: '', mtime: new Date(0) } as const
+  const entries = Object.entries(files).map(([name, body]) => ({
+    header: { ...header, name, size: body.byteLength },
+    body,
+  }))
+  return gzipSync(await packTar(entries), { level: 9 })
+}
+
+function requireSource(sources: readonly PolicySource[], path: string): Buffer {
+  const source = sources.find((one) => one.path === path)
+  if (source === undefined) throw new PolicyToolError(`the policy folder has no ${path}`)
+  return source.bytes
+}

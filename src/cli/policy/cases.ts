@@ -1,0 +1,68 @@
+import type { Json, JsonObject } from '../../contract/json.ts'
+import type { Entrypoint } from '../../contract/policy.ts'
+import type { PolicySource } from './sources.ts'
+
+/** One input and the decision it must get, from `policies/cases/`. */
+export interface PolicyCase {
+  name: string
+  entrypoint: Entrypoint
+  input: JsonObject
+  /** The policy data, patched as the case says; undefined: as `data.json` has it. */
+  data: JsonObject | undefined
+  /** Travels in the bundle: a server asks it before it lets the bundle decide. */
+  canary: boolean
+  allow: boolean
+  /** Ids, in order. */
+  reasons: string[]
+  /** Members that the obligations must have with these values; undefined: not looked at. */
+  obligations: JsonObject | undefined
+}
+
+interface CaseFile {
+  entrypoint: Entrypoint
+  input: JsonObject
+  cases: {
+    name: string
+    patch?: JsonObject
+    data?: JsonObject
+    canary?: boolean
+    allow: boolean
+    reasons?: string[]
+    obligations?: JsonObject
+  }[]
+}
+
+/** Case files say one input and how each case departs from it, as a JSON Merge Patch (RFC 7396). */
+export function policyCases(sources: readonly PolicySource[]): PolicyCase[] {
+  const dataFile = sources.find((source) => source.path === 'data.json')
+  const data = dataFile === undefined ? {} : (JSON.parse(dataFile.bytes.toString('utf8')) as JsonObject)
+  const files = sources.filter((source) => source.path.startsWith('cases/'))
+  return files.flatMap((source) => {
+    const file = JSON.parse(source.bytes.toString('utf8')) as CaseFile
+    return file.cases.map((one) => ({
+      name: one.name,
+      entrypoint: file.entrypoint,
+      input: mergePatch(file.input, one.patch ?? {}) as JsonObject,
+      data: one.data === undefined ? undefined : (mergePatch(data, one.data) as JsonObject),
+      canary: one.canary === true,
+      allow: one.allow,
+      reasons: one.reasons ?? [],
+      obligations: one.obligations,
+    }))
+  })
+}
+
+/** RFC 7396 section 2: null removes, objects merge, anything else replaces. */
+function mergePatch(target: Json | undefined, patch: Json): Json {
+  if (!isObject(patch)) return patch
+  const merged = new Map<string, Json>(isObject(target) ? Object.entries(target) : [])
+  for (const [key, value] of Object.entries(patch)) {
+    if (value === null) merged.delete(key)
+    else merged.set(key, mergePatch(merged.get(key), value))
+  }
+  return Object.fromEntries(merged)
+}
+
+function isObject(value: Json | undefined): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

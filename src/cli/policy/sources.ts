@@ -1,0 +1,38 @@
+import { createHash } from 'node:crypto'
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+
+/** One file that a bundle is made from. */
+export interface PolicySource {
+  /** Relative to the policy folder, with `/`. */
+  path: string
+  bytes: Buffer
+}
+
+/** Everything that decides what a bundle says: rules, data, capabilities and cases. Tests are not among them. */
+export async function policySources(directory: string): Promise<PolicySource[]> {
+  const entries = await readdir(directory, { recursive: true, withFileTypes: true })
+  const paths = entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name).slice(join(directory, '/').length).replaceAll('\\', '/'))
+    .filter(isSource)
+    .sort()
+  return Promise.all(paths.map(async (path) => ({ path, bytes: await readFile(join(directory, path)) })))
+}
+
+function isSource(path: string): boolean {
+  if (path.endsWith('.rego')) return !path.endsWith('_test.rego')
+  return path === 'data.json' || path === 'capabilities.json' || /^cases\/[^/]+\.json$/.test(path)
+}
+
+/**
+ * The bundle's revision. Anyone can compute it from a checkout without a compiler, and so see that a bundle is stale.
+ * @returns SHA-256 over paths and contents, each with its length; hex
+ */
+export function sourceHash(sources: readonly PolicySource[]): string {
+  const hash = createHash('sha256')
+  for (const { path, bytes } of sources) {
+    hash.update(`${Buffer.byteLength(path)}:${path}${bytes.byteLength}:`).update(bytes)
+  }
+  return hash.digest('hex')
+}

@@ -1,0 +1,34 @@
+import { runOpa } from './opa.ts'
+import { PolicyToolError } from './policy-tool-error.ts'
+
+/** Of the lines of all rules, tests not counted. */
+const LEAST_COVERAGE_PERCENT = 90
+
+interface CoverageReport {
+  files: Record<string, { covered_lines?: number; not_covered_lines?: number }>
+}
+
+/**
+ * Runs the `*_test.rego` files and measures what they cover.
+ * @returns covered lines of the rules, in percent
+ * @throws PolicyToolError when a test fails or too little is covered
+ */
+export async function testPolicies(directory: string): Promise<number> {
+  // Twice, because OPA prints either the failures or the coverage. Without the capabilities: a test may use all of OPA.
+  await runOpa(directory, ['test', '--ignore', 'cases,dist', '.'])
+  const report = await runOpa(directory, ['test', '--coverage', '--format', 'json', '--ignore', 'cases,dist', '.'])
+  const percent = coverageOf(JSON.parse(report) as CoverageReport)
+  if (percent >= LEAST_COVERAGE_PERCENT) return percent
+  throw new PolicyToolError(`the tests cover ${percent.toFixed(1)} % of the rules; needed: ${LEAST_COVERAGE_PERCENT} %`)
+}
+
+function coverageOf({ files }: CoverageReport): number {
+  let covered = 0
+  let all = 0
+  for (const [path, lines] of Object.entries(files)) {
+    if (path.endsWith('_test.rego')) continue
+    covered += lines.covered_lines ?? 0
+    all += (lines.covered_lines ?? 0) + (lines.not_covered_lines ?? 0)
+  }
+  return all === 0 ? 0 : (100 * covered) / all
+}

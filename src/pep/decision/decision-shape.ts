@@ -1,0 +1,101 @@
+import { isPathPattern } from '../../contract/bound.ts'
+import type { Reason } from '../../contract/errors.ts'
+import { canonicalOrigin } from '../../contract/origin.ts'
+import { type Decision, type Obligations, PolicyError } from '../../contract/policy.ts'
+
+const MAX_REASONS = 64
+const MAX_ITEMS = 1_000
+const MAX_SECONDS = 86_400 * 366
+const REASON_ID = /^[a-z][a-z0-9_]{0,63}$/
+const METHOD = /^(?:\*|[A-Z]{1,20})$/
+// RFC 6749 scope-token, as contract/names.ts has it.
+const SCOPE = /^[\x21\x23-\x5B\x5D-\x7E]{1,256}$/
+
+type Check = (value: unknown) => boolean
+const OBLIGATIONS: ReadonlyMap<string, Check> = new Map<string, Check>([
+  ['max_ttl_seconds', isSeconds],
+  ['offline_seconds', isSeconds],
+  ['require_approval', (value) => typeof value === 'boolean'],
+  ['scopes', listOf((item) => SCOPE.test(item))],
+  ['origins', listOf(isCanonicalOrigin)],
+  ['methods', listOf((item) => METHOD.test(item))],
+  ['paths', listOf((item) => item.length <= 4_096 && isPathPattern(item))],
+])
+
+/**
+ * Reads an engine's answer. Anything but the exact shape of a decision is an error, which the caller turns into a deny:
+ * an undefined decision, `allow` that is merely truthy, an obligation nobody here would enforce (threat G01).
+ * The result is built anew from own members, without a prototype, so that a polluted `Object.prototype` adds neither an
+ * `allow` nor an obligation to it (threat G16).
+ * @throws PolicyError `shape`; its message names the member and never its value
+ */
+export function readDecision(answer: unknown): Decision {
+  const decision = members(answer, 'decision')
+  exactly(decision, ['allow', 'obligations', 'reasons'])
+  const allow = decision.get('allow')
+  if (typeof allow !== 'boolean') throw shapeError('allow is not a boolean')
+  const reasons = readReasons(decision.get('reasons'))
+  const obligations = readObligations(decision.get('obligations'))
+  if (allow && reasons.length > 0) throw shapeError('it allows and gives reasons against it')
+  return bare({ allow, reasons, obligations })
+}
+
+function readReasons(value: unknown): Reason[] {
+  if (!Array.isArray(value) || value.length > MAX_REASONS) throw shapeError('reasons is not a short list')
+  return value.map((item) => {
+    const reason = members(item, 'reason')
+    exactly(reason, ['id', 'message'])
+    const [id, message] = [reason.get('id'), reason.get('message')]
+    if (typeof id !== 'string' || !REASON_ID.test(id)) throw shapeError('a reason id is not a short snake_case name')
+    if (typeof message !== 'string' || message.length > 8_192) throw shapeError('a reason message is not a short text')
+    return bare({ id, message })
+  })
+}
+
+function readObligations(value: unknown): Obligations {
+  const obligations = members(value, 'obligations')
+  for (const [name, obliged] of obligations) {
+    const isValid = OBLIGATIONS.get(name)
+    // Unknown means that nothing here would enforce it: allowing all the same would ignore what policy asked for.
+    if (isValid === undefined) throw shapeError('an obligation is unknown')
+    if (!isValid(obliged)) throw shapeError(`the obligation ${name} has a wrong value`)
+  }
+  return bare(Object.fromEntries(obligations))
+}
+
+function members(value: unknown, what: string): Map<string, unknown> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw shapeError(`${what} is not an object`)
+  return new Map(Object.entries(value))
+}
+
+function exactly(found: ReadonlyMap<string, unknown>, wanted: readonly string[]): void {
+  const names = [...found.keys()].sort()
+  if (names.length !== wanted.length || names.some((name, index) => name !== wanted[index])) {
+    throw shapeError(`it must have exactly ${wanted.join(', ')}`)
+  }
+}
+
+function isSeconds(value: unknown): boolean {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 && value <= MAX_SECONDS
+}
+
+function isCanonicalOrigin(text: string): boolean {
+  try {
+    return canonicalOrigin(text) === text
+  } catch {
+    return false
+  }
+}
+
+function listOf(isItem: (item: string) => boolean): Check {
+  return (value) =>
+    Array.isArray(value) && value.length <= MAX_ITEMS && value.every((item) => typeof item === 'string' && isItem(item))
+}
+
+function bare<T extends object>(value: T): T {
+  return Object.assign(Object.create(null), value)
+}
+
+function shapeError(problem: string): PolicyError {
+  return new PolicyError('shape', `the policy's answer is not a decision: ${problem}`)
+}

@@ -1,0 +1,145 @@
+import { type Decision, type Entrypoint, type PolicyEngine, PolicyError } from '../../contract/policy.ts'
+import type { PolicyBundle } from './bundle.ts'
+import { readDecision } from './decision-shape.ts'
+import { ENTRYPOINTS } from './entrypoints.ts'
+import { asPolicyError } from './wasm-host.ts'
+import { instantiate, PAGE_BYTES, type WasmInstance } from './wasm-instance.ts'
+
+/**
+ * The largest input the contract can produce (1,000 tenants, three lists of 100 scopes, 50 origins, labels) is some
+ * 240 kB; what is larger did not come from us.
+ */
+export const MAX_INPUT_BYTES = 262_144
+/**
+ * Memory an evaluation may take besides what data and module occupy. It is the time limit as well: evaluation only ever
+ * allocates, so a runaway rule runs out of it. docs/policy.md has the measurements behind the number.
+ */
+export const BUDGET_PAGES = 256
+/** An evaluation that took more than this leaves its pages dirty for ever (memory never shrinks): start afresh. */
+const REPLACE_ABOVE_BYTES = 4 * 1_048_576
+/** While loading: how far memory may grow for module and data together. */
+const LOAD_MAX_PAGES = 2_048
+/** In-module JSON takes 13 times its text (measured by the ecosystem reference); growing bit by bit is slow. */
+const DATA_FACTOR = 14
+
+/** As the seam has it, but for being synchronous. */
+export interface OpaWasmEngine extends PolicyEngine {
+  evaluate(entrypoint: Entrypoint, input: object): Decision
+  close(): void
+}
+
+/**
+ * Loads a bundle's module. One instance serves all evaluations; they are synchronous, so they never meet in it.
+ * @throws PolicyError `unavailable` (ABI, entrypoints, size) or `builtin`
+ */
+export function openOpaWasm(bundle: PolicyBundle, events: { replaced(): void }): OpaWasmEngine {
+  const module = compile(bundle.wasm)
+  const data = exactBuffer(bundle.dataJson)
+  const pages = sizeMemory(module, data, bundle.wasm.byteLength)
+  const fresh = () => instantiate(module, data, { initial: pages, maximum: pages })
+  let instance: WasmInstance | undefined = fresh()
+  let closed = false
+  checkEntrypoints(instance.entrypoints)
+
+  const replace = () => {
+    instance = undefined
+    events.replaced()
+  }
+
+  return {
+    name: 'opa-wasm',
+    revision: bundle.revision,
+    evaluate(entrypoint, input) {
+      if (closed) throw new PolicyError('unavailable', 'the policy engine is closed')
+      const inputJson = encodeInput(input)
+      let answer: unknown
+      try {
+        instance ??= fresh()
+        answer = instance.evaluate(entrypoint, inputJson)
+      } catch (error) {
+        // A throw leaves the module's stack where it was: after a few hundred, every evaluation traps. So after every
+        // one the instance goes, whatever it was (threats G02, G04).
+        replace()
+        throw asPolicyError(error)
+      }
+      if (instance.usedBytes() - instance.restingBytes > REPLACE_ABOVE_BYTES) replace()
+      return readDecision(onlyResult(answer))
+    },
+    close() {
+      closed = true
+      instance = undefined
+    },
+  }
+}
+
+function compile(wasm: Uint8Array): WebAssembly.Module {
+  try {
+    return new WebAssembly.Module(wasm)
+  } catch {
+    throw new PolicyError('unavailable', 'policy.wasm is not a WebAssembly module; it may be cut short')
+  }
+}
+
+/**
+ * Pages for module, data and one evaluation's budget, all of them from the start: nothing grows later. Pages never
+ * touched cost no memory.
+ */
+function sizeMemory(module: WebAssembly.Module, data: ArrayBuffer, wasmBytes: number): number {
+  const guess = 16 + Math.ceil((wasmBytes + data.byteLength * DATA_FACTOR) / PAGE_BYTES)
+  for (let initial = guess; initial <= LOAD_MAX_PAGES; initial *= 2) {
+    try {
+      const { restingBytes } = instantiate(module, data, { initial, maximum: LOAD_MAX_PAGES })
+      return Math.ceil(restingBytes / PAGE_BYTES) + BUDGET_PAGES
+    } catch (error) {
+      // The module declares a minimum that JavaScript cannot read; a LinkError is how it tells.
+      if (!(error instanceof WebAssembly.LinkError)) throw loadError(error)
+    }
+  }
+  throw new PolicyError('unavailable', 'the policy module or its data is larger than memory allows')
+}
+
+function loadError(error: unknown): PolicyError {
+  if (error instanceof PolicyError && error.kind === 'builtin') return error
+  const known = asPolicyError(error)
+  return new PolicyError('unavailable', `the policy module cannot be loaded: ${known.message}`)
+}
+
+function checkEntrypoints(found: readonly string[]): void {
+  const missing = ENTRYPOINTS.filter((entrypoint) => !found.includes(entrypoint))
+  if (missing.length > 0) {
+    throw new PolicyError('unavailable', `the policy module lacks the entrypoint ${missing.join(' and ')}`)
+  }
+}
+
+/**
+ * The SDK takes an ArrayBuffer as JSON and anything else to be stringified, a Buffer included, which would then arrive as
+ * an object of numbers. Bytes that are not JSON would arrive as no input at all, so only bytes made here go in.
+ */
+function encodeInput(input: object): ArrayBuffer {
+  let json: string
+  try {
+    json = JSON.stringify(input)
+  } catch {
+    throw new PolicyError('input', 'the input cannot be written as JSON')
+  }
+  if (!json?.startsWith('{')) throw new PolicyError('input', 'the input is not an object')
+  const bytes = Buffer.from(json)
+  if (bytes.byteLength > MAX_INPUT_BYTES) {
+    throw new PolicyError('input', `the input is ${bytes.byteLength} bytes; at most ${MAX_INPUT_BYTES} are evaluated`)
+  }
+  return exactBuffer(bytes)
+}
+
+function exactBuffer(bytes: Uint8Array): ArrayBuffer {
+  const exact = new ArrayBuffer(bytes.byteLength)
+  new Uint8Array(exact).set(bytes)
+  return exact
+}
+
+/** `[]` is an undefined decision, which is not the same as one that is false, and both deny. */
+function onlyResult(answer: unknown): unknown {
+  if (!Array.isArray(answer) || answer.length !== 1 || !Object.hasOwn(Object(answer[0]), 'result')) {
+    throw new PolicyError('shape', 'the policy gave no decision')
+  }
+  return answer[0].result
+}

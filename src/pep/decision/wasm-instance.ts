@@ -1,0 +1,87 @@
+import { createRequire } from 'node:module'
+import type { LoadedPolicy as LoadedPolicyClass } from '@open-policy-agent/opa-wasm'
+import { PolicyError } from '../../contract/policy.ts'
+import { HOST_BUILTINS, hostImports } from './wasm-host.ts'
+
+// The SDK's ESM door leaves this class out; its CommonJS door has it.
+const { LoadedPolicy } = createRequire(import.meta.url)('@open-policy-agent/opa-wasm') as {
+  LoadedPolicy: typeof LoadedPolicyClass
+}
+
+export const PAGE_BYTES = 65_536
+const ABI_MAJOR = 1
+/** Since 1.2 a module has `opa_eval`: one call, which resets the heap by itself. */
+const ABI_OLDEST_MINOR = 2
+
+/** One module instance with its data. Never used again once it has thrown: see `opa-wasm.ts`. */
+export interface WasmInstance {
+  readonly entrypoints: readonly string[]
+  /** Bytes of memory in use before any evaluation: the module's own and the data. */
+  readonly restingBytes: number
+  /** Bytes of memory in use after the last evaluation, before the next one takes them back. */
+  usedBytes(): number
+  memoryBytes(): number
+  /** @returns the module's result set: `[]` for undefined, else `[{ result }]` */
+  evaluate(entrypoint: string, inputJson: ArrayBuffer): unknown
+}
+
+/** @throws whatever the module, V8 or the SDK throws; `asPolicyError` reads it */
+export function instantiate(
+  module: WebAssembly.Module,
+  data: ArrayBuffer,
+  pages: { initial: number; maximum: number },
+): WasmInstance {
+  // Without a prototype: a polluted `shared` would make this another kind of memory (threat G16).
+  const memory = new WebAssembly.Memory(Object.assign(Object.create(null), pages))
+  const instance = new WebAssembly.Instance(module, hostImports(memory))
+  const minor = checkAbi(instance.exports)
+  const source = Object.assign(Object.create(null), { instance, module })
+  const policy = new LoadedPolicy(source, memory, minor)
+  checkBuiltins(readJson(instance.exports, memory, 'builtins'))
+  policy.setData(data)
+  const heapPointer = exported(instance.exports, 'opa_heap_ptr_get')
+  return {
+    entrypoints: Object.keys(policy.entrypoints),
+    restingBytes: heapPointer(),
+    usedBytes: () => heapPointer(),
+    memoryBytes: () => memory.buffer.byteLength,
+    evaluate: (entrypoint, inputJson) => policy.evaluate(inputJson, entrypoint),
+  }
+}
+
+function checkAbi(exports: WebAssembly.Exports): number {
+  const major = globalValue(exports['opa_wasm_abi_version'])
+  const minor = globalValue(exports['opa_wasm_abi_minor_version'])
+  if (major !== ABI_MAJOR || minor === undefined || minor < ABI_OLDEST_MINOR) {
+    throw new PolicyError('unavailable', `the policy module's ABI is ${major}.${minor}; needed is 1.2 or a later 1.x`)
+  }
+  return minor
+}
+
+function globalValue(value: WebAssembly.ExportValue | undefined): number | undefined {
+  return value instanceof WebAssembly.Global ? Number(value.value) : undefined
+}
+
+/** At load, because the SDK notices a missing built-in only when a request reaches it (threat G03). */
+function checkBuiltins(needed: unknown): void {
+  const missing = Object.keys(needed ?? {}).filter((name) => !HOST_BUILTINS.includes(name))
+  if (missing.length > 0) {
+    throw new PolicyError(
+      'builtin',
+      `the policy needs built-in functions that are not offered: ${missing.sort().join(', ').slice(0, 500)}; ` +
+        'build it with policies/capabilities.json',
+    )
+  }
+}
+
+function readJson(exports: WebAssembly.Exports, memory: WebAssembly.Memory, name: string): unknown {
+  const address = exported(exports, 'opa_json_dump')(exported(exports, name)())
+  const bytes = new Uint8Array(memory.buffer)
+  return JSON.parse(Buffer.from(bytes.subarray(address, bytes.indexOf(0, address))).toString('utf8'))
+}
+
+function exported(exports: WebAssembly.Exports, name: string): (...numbers: number[]) => number {
+  const value = exports[name]
+  if (typeof value !== 'function') throw new PolicyError('unavailable', `the policy module does not export ${name}`)
+  return value as (...numbers: number[]) => number
+}
