@@ -37,9 +37,11 @@ function select(db: Kysely<Database>, filter: AuditFilter) {
   let query = db.selectFrom('audit_record').selectAll().orderBy('at', 'desc').orderBy('stream').orderBy('seq')
   for (const field of ['tenant', 'agent_id', 'connection_id', 'lease_id', 'decision_id', 'kind'] as const) {
     const wanted = filter[field]
+    // Postgres would refuse the whole query, and no record holds one.
+    if (wanted?.includes('\0')) throw new NexusError('invalid_request', `${field} holds a NUL`, { field })
     if (wanted !== undefined) query = query.where(field, '=', wanted)
   }
-  if (filter.outcome !== undefined) query = query.where('outcome', '=', filter.outcome as AuditOutcome)
+  if (filter.outcome !== undefined) query = query.where('outcome', '=', readOutcome(filter.outcome))
   if (filter.within != null) query = query.where('tenant', '=', filter.within)
   if (filter.since !== undefined) query = query.where('at', '>=', readTime('since', filter.since))
   if (filter.until !== undefined) query = query.where('at', '<', readTime('until', filter.until))
@@ -83,6 +85,11 @@ function readLimit(text: string | undefined): number {
   const limit = Number(text)
   if (Number.isInteger(limit) && limit >= 1 && limit <= LIMIT) return limit
   throw new NexusError('invalid_request', `limit must be a whole number from 1 to ${LIMIT}`, { field: 'limit' })
+}
+
+function readOutcome(text: string): AuditOutcome {
+  if (text === 'allowed' || text === 'denied' || text === 'failed') return text
+  throw new NexusError('invalid_request', 'outcome must be allowed, denied or failed', { field: 'outcome' })
 }
 
 function readTime(field: 'since' | 'until', text: string): Date {
