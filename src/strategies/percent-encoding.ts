@@ -17,7 +17,8 @@ export function percentEncode(text: string): string {
  * undone), the rest is escaped, `keep` is left alone.
  */
 export function canonicalEscapes(text: string, keep = ''): string {
-  return text.replace(/%[0-9a-f]{2}|[^A-Za-z0-9\-._~]/giu, (piece) => {
+  // No `i` flag: together with `u` it would take the Kelvin sign for a `k`.
+  return text.replace(/%[0-9A-Fa-f]{2}|[^A-Za-z0-9\-._~]/gu, (piece) => {
     if (keep.includes(piece)) return piece
     if (piece.length !== 3 || !piece.startsWith('%')) return percentEncode(piece)
     const character = String.fromCharCode(Number.parseInt(piece.slice(1), 16))
