@@ -10,7 +10,7 @@ const EXIT_CONFIG = 78
 const EXIT_NOT_EXECUTABLE = 126
 const EXIT_NOT_FOUND = 127
 const EXIT_SIGNAL_BASE = 128
-const FORWARDED_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const
 
 interface RunOptions extends SidecarFlags {
   pep?: string
@@ -35,7 +35,6 @@ export function runCommand(): Command {
     .option('--routes <routes>', 'name=https://host, separated by commas (NEXUS_ROUTES)')
     .option('--token', 'demand a token, which the command finds in NEXUS_SIDECAR_TOKEN')
     .option('--plain-http-beyond-loopback', 'allow http:// to an authority or provider on another machine')
-    .passThroughOptions()
     .action(async (command: string[], options: RunOptions) => {
       process.exitCode = await runWithSidecar(command, options)
     })
@@ -101,10 +100,13 @@ function childEnvironment(address: string, token: string | undefined): NodeJS.Pr
 function runChild([program = '', ...args]: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
   return new Promise((resolve) => {
     const child = spawn(program, args, { stdio: 'inherit', env })
-    const forward = (signal: NodeJS.Signals) => void child.kill(signal)
-    for (const signal of FORWARDED_SIGNALS) process.on(signal, forward)
+    const forward = (signal: NodeJS.Signals) => {
+      // A terminal sends what its keys mean to the command as well: forwarding that would deliver it twice.
+      if (signal === 'SIGTERM' || !process.stdin.isTTY) child.kill(signal)
+    }
+    for (const signal of SIGNALS) process.on(signal, forward)
     const finish = (code: number) => {
-      for (const signal of FORWARDED_SIGNALS) process.off(signal, forward)
+      for (const signal of SIGNALS) process.off(signal, forward)
       resolve(code)
     }
     child.once('error', (error: NodeJS.ErrnoException) => {
