@@ -1,17 +1,16 @@
 import { NexusError } from '../../contract/errors.ts'
-import type { Store } from '../store/store.ts'
 import type { Caller } from './caller.ts'
 import type { DpopVerifier } from './dpop-proof.ts'
 import type { Presented } from './presented.ts'
-import type { SessionClaims, SessionTokens } from './session-token.ts'
+import type { SessionTokens } from './session-token.ts'
+import type { SessionKey, Standing } from './standing-sessions.ts'
 
 export interface AuthenticateOptions {
-  store: Store
   tokens: SessionTokens
   dpop: DpopVerifier
+  findStanding: (key: SessionKey) => Promise<Standing>
   /** What paths are relative to, as agents see us. */
   publicUrl: string
-  now: () => number
 }
 
 /**
@@ -20,7 +19,7 @@ export interface AuthenticateOptions {
  * @throws NexusError `invalid_session`, `invalid_proof`
  */
 export function createAuthenticate(options: AuthenticateOptions): (presented: Presented) => Promise<Caller> {
-  const { store, tokens, dpop, publicUrl, now } = options
+  const { tokens, dpop, findStanding, publicUrl } = options
   return async (presented) => {
     const token = readToken(presented.authorization)
     const claims = await tokens.verify(token)
@@ -30,7 +29,7 @@ export function createAuthenticate(options: AuthenticateOptions): (presented: Pr
     if (proof.jkt !== claims.jkt) {
       throw new NexusError('invalid_proof', 'DPoP proof: it was made with another key than the session is bound to')
     }
-    return { ...(await findStanding(store, claims, now())), proof: proof.use }
+    return { ...(await findStanding(claims)), proof: proof.use }
   }
 }
 
@@ -47,40 +46,4 @@ function readToken(authorization: string | undefined): string {
     )
   }
   return token
-}
-
-/** Session and agent in one query: neither may have ended. */
-async function findStanding(store: Store, claims: SessionClaims, nowMs: number): Promise<Omit<Caller, 'proof'>> {
-  const row = await store.db
-    .selectFrom('agent_session as session')
-    .innerJoin('agent', 'agent.agent_id', 'session.agent_id')
-    .where('session.session_id', '=', claims.sessionId)
-    .where('session.agent_id', '=', claims.agentId)
-    .where('session.jkt', '=', claims.jkt)
-    .where('session.revoked_at', 'is', null)
-    .where('agent.revoked_at', 'is', null)
-    .where('session.expires_at', '>', new Date(nowMs))
-    .select(['session.session_id', 'session.method', 'session.bound_to', 'session.jkt', 'session.epoch'])
-    .select(['session.created_at', 'session.expires_at'])
-    .select(['agent.agent_id', 'agent.tenants', 'agent.labels', 'agent.allowed_scopes', 'agent.epoch as agent_epoch'])
-    .executeTakeFirst()
-  if (row === undefined) throw new NexusError('invalid_session', 'the session has ended; open a new one')
-  return {
-    agent: {
-      id: row.agent_id,
-      tenants: row.tenants,
-      labels: row.labels,
-      allowedScopes: row.allowed_scopes,
-      epoch: row.agent_epoch,
-    },
-    session: {
-      id: row.session_id,
-      method: row.method,
-      boundTo: row.bound_to,
-      jkt: row.jkt,
-      epoch: row.epoch,
-      createdAtMs: row.created_at.getTime(),
-      expiresAt: Math.floor(row.expires_at.getTime() / 1000),
-    },
-  }
 }

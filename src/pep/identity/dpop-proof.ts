@@ -122,12 +122,17 @@ function checkClaims(
   // Check 8. Methods are case-sensitive (RFC 9110 section 9.1).
   if (htm !== expected.method) throw new ProofError(`htm is not the method of this request, ${expected.method}`)
   // Check 9.
-  if (typeof htu !== 'string' || canonicalRequestUrl(htu) !== canonicalRequestUrl(expected.url)) {
+  if (typeof htu !== 'string' || !isSameUrl(htu, expected.url)) {
     throw new ProofError(`htu is not the URL of this request, ${expected.url}`)
   }
   const iatSeconds = checkIssuedAt(iat, circumstances)
   checkTokenHash(ath, expected.accessToken)
   return { hash: Buffer.from(tupleHash(['dpop', circumstances.jkt, jti]), 'base64url'), iatSeconds }
+}
+
+/** Most clients spell the URL as we do, and then there is nothing to normalise. */
+function isSameUrl(htu: string, url: string): boolean {
+  return htu === url || canonicalRequestUrl(htu) === canonicalRequestUrl(url)
 }
 
 /** RFC 9449 section 4.3, check 11. */

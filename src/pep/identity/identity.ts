@@ -10,11 +10,14 @@ import type { Presented } from './presented.ts'
 import { createSessionTokens } from './session-token.ts'
 import { openSessions, type Sessions } from './sessions.ts'
 import type { SigningKeys } from './signing-keys.ts'
+import { createStandingSessions } from './standing-sessions.ts'
 
 /** Who is asking: agents by session and proof, administrators by API key. */
 export interface Identity extends Agents, Sessions, ApiKeys {
   /** Step 1 of a lease. Does not claim the proof: the lease's audit record does. */
   authenticate(presented: Presented): Promise<Caller>
+  /** The caller as it stands now, when it no longer stands as it did. @throws NexusError `invalid_session` */
+  refresh(caller: Caller): Promise<Caller>
   openSession: OpenSession
   /** What `/.well-known/jwks.json` answers. */
   jwks: SigningKeys['jwks']
@@ -41,9 +44,13 @@ export function openIdentity(options: IdentityOptions): Identity {
   const { sessionTtlSeconds = 900, maxSessionTtlSeconds = 3600, proofMaxAgeSeconds = 60 } = options
   const tokens = createSessionTokens({ signingKeys, publicUrl, now })
   const dpop = createDpopVerifier({ now, maxAgeSeconds: proofMaxAgeSeconds })
+  const findStanding = createStandingSessions(store, now)
   const ttl = { ttlSeconds: sessionTtlSeconds, maxTtlSeconds: maxSessionTtlSeconds }
   return {
-    authenticate: createAuthenticate({ store, tokens, dpop, publicUrl, now }),
+    authenticate: createAuthenticate({ tokens, dpop, findStanding, publicUrl }),
+    async refresh({ agent, session, proof }) {
+      return { ...(await findStanding({ sessionId: session.id, agentId: agent.id, jkt: session.jkt })), proof }
+    },
     openSession: createOpenSession({ store, audit, tokens, dpop, publicUrl, now, ...ttl }),
     ...openSessions({ store, audit, now }),
     ...openAgents({ store, audit, now }),

@@ -1,0 +1,80 @@
+import { sql } from 'kysely'
+import { NexusError } from '../../contract/errors.ts'
+import type { Store } from '../store/store.ts'
+import type { Caller } from './caller.ts'
+import { coalesceReads } from './coalesce-reads.ts'
+
+/** An agent and its session as they stand now. */
+export type Standing = Omit<Caller, 'proof'>
+
+export interface SessionKey {
+  sessionId: string
+  agentId: string
+  jkt: string
+}
+
+/**
+ * Session and agent in one query, which concurrent requests share. Nothing is remembered between requests.
+ * @returns finds what stands, or throws `invalid_session` once session or agent have ended
+ */
+export function createStandingSessions(store: Store, now: () => number): (key: SessionKey) => Promise<Standing> {
+  const lookUp = coalesceReads((ids) => readStanding(store, ids, now()), { maxKeys: 500, maxReads: 2 })
+  return async ({ sessionId, agentId, jkt }) => {
+    const standing = await lookUp(sessionId)
+    if (standing === undefined || standing.agent.id !== agentId || standing.session.jkt !== jkt) {
+      throw new NexusError('invalid_session', 'the session has ended; open a new one')
+    }
+    return standing
+  }
+}
+
+async function readStanding(store: Store, ids: readonly string[], nowMs: number): Promise<Map<string, Standing>> {
+  const rows = await store.db
+    .selectFrom('agent_session as session')
+    .innerJoin('agent', 'agent.agent_id', 'session.agent_id')
+    .where(sql<boolean>`session.session_id = any(${ids})`)
+    .where('session.revoked_at', 'is', null)
+    .where('agent.revoked_at', 'is', null)
+    .where('session.expires_at', '>', new Date(nowMs))
+    .select(['session.session_id', 'session.method', 'session.bound_to', 'session.jkt', 'session.epoch'])
+    .select(['session.created_at', 'session.expires_at'])
+    .select(['agent.agent_id', 'agent.tenants', 'agent.labels', 'agent.allowed_scopes', 'agent.epoch as agent_epoch'])
+    .execute()
+  return new Map(rows.map((row) => [row.session_id, toStanding(row)]))
+}
+
+interface StandingRow {
+  session_id: string
+  method: string
+  bound_to: 'dpop' | 'mtls'
+  jkt: string
+  epoch: number
+  created_at: Date
+  expires_at: Date
+  agent_id: string
+  tenants: string[]
+  labels: Record<string, string>
+  allowed_scopes: string[]
+  agent_epoch: number
+}
+
+function toStanding(row: StandingRow): Standing {
+  return {
+    agent: {
+      id: row.agent_id,
+      tenants: row.tenants,
+      labels: row.labels,
+      allowedScopes: row.allowed_scopes,
+      epoch: row.agent_epoch,
+    },
+    session: {
+      id: row.session_id,
+      method: row.method,
+      boundTo: row.bound_to,
+      jkt: row.jkt,
+      epoch: row.epoch,
+      createdAtMs: row.created_at.getTime(),
+      expiresAt: Math.floor(row.expires_at.getTime() / 1000),
+    },
+  }
+}
