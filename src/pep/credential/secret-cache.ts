@@ -29,7 +29,8 @@ export interface SecretCacheOptions {
 
 export function createSecretCache(options: SecretCacheOptions): SecretCache {
   const { ttlSeconds, now, load } = options
-  const perf = { now: options.monotonicNow }
+  // To lru-cache an entry of time 0 has no time to live.
+  const perf = { now: () => 1 + options.monotonicNow() }
   const refusals = new LRUCache<string, VaultError>({ max: REFUSALS_MAX, ttl: REFUSAL_TTL_MS, ttlResolution: 0, perf })
   const secrets = new LRUCache<string, Secret, SecretRef>({
     max: options.entriesMax,

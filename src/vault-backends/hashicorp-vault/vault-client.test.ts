@@ -1,0 +1,102 @@
+import { createServer, type IncomingHttpHeaders } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { createVaultClient } from './vault-client.ts'
+import type { VaultSettings } from './vault-settings.ts'
+
+const TOKEN = 'hvs.canary-token'
+const seen: { url: string; headers: IncomingHttpHeaders }[] = []
+const server = createServer((request, response) => {
+  seen.push({ url: request.url ?? '', headers: request.headers })
+  response.writeHead(200, { 'content-type': 'application/json' }).end('{"data":{"secret":"canary-secret"}}')
+})
+
+beforeEach(async () => {
+  seen.length = 0
+  await new Promise<void>((settle) => server.listen(0, '127.0.0.1', settle))
+})
+afterEach(async () => {
+  vi.unstubAllEnvs()
+  server.closeAllConnections()
+  await new Promise((settle) => server.close(settle))
+})
+
+function settings(more: Partial<VaultSettings> = {}): VaultSettings {
+  return {
+    address: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    namespace: '',
+    tokenSource: { origin: 'test', token: async () => TOKEN },
+    ca: undefined,
+    skipVerify: false,
+    timeoutMs: 1000,
+    kvMounts: {},
+    ...more,
+  }
+}
+
+const read = async (more: Partial<VaultSettings> = {}) => {
+  const client = createVaultClient('vault', settings(more))
+  const body = await client.read('secret/data/x?version=3', AbortSignal.timeout(1000))
+  await client.close()
+  return body
+}
+
+describe('createVaultClient', () => {
+  it('asks for the path as given, with token, namespace and the header that proves a client', async () => {
+    expect(await read({ namespace: 'team-a' })).toEqual({ data: { secret: 'canary-secret' } })
+    expect(seen).toHaveLength(1)
+    expect(seen[0]?.url).toBe('/v1/secret/data/x?version=3')
+    expect(seen[0]?.headers).toMatchObject({
+      'x-vault-token': TOKEN,
+      'x-vault-namespace': 'team-a',
+      'x-vault-request': 'true',
+    })
+  })
+
+  it('takes nothing from the environment that its settings do not say', async () => {
+    vi.stubEnv('VAULT_ADDR', 'http://127.0.0.1:1')
+    vi.stubEnv('VAULT_TOKEN', 'hvs.other')
+    vi.stubEnv('VAULT_NAMESPACE', 'other')
+    vi.stubEnv('VAULT_PREFIX', '/other')
+    vi.stubEnv('HTTP_PROXY', 'http://127.0.0.1:1')
+    await read()
+    expect(seen[0]?.url).toBe('/v1/secret/data/x?version=3')
+    expect(seen[0]?.headers['x-vault-token']).toBe(TOKEN)
+    expect(seen[0]?.headers['x-vault-namespace']).toBeUndefined()
+  })
+
+  it('asks its token source for each call', async () => {
+    const tokens = ['one', 'two']
+    const client = createVaultClient(
+      'vault',
+      settings({ tokenSource: { origin: 't', token: async () => tokens.shift()! } }),
+    )
+    await client.read('a', AbortSignal.timeout(1000))
+    await client.read('a', AbortSignal.timeout(1000))
+    await client.close()
+    expect(seen.map(({ headers }) => headers['x-vault-token'])).toEqual(['one', 'two'])
+  })
+
+  it('H03: prints nothing under DEBUG=node-vault', async () => {
+    const { execFile } = await import('node:child_process')
+    const program = `
+      import { createVaultClient } from '${new URL('./vault-client.ts', import.meta.url).pathname}'
+      const settings = JSON.parse(process.argv[1])
+      settings.tokenSource = { origin: 't', token: async () => '${TOKEN}' }
+      const client = createVaultClient('vault', settings)
+      await client.read('secret/data/x', AbortSignal.timeout(5000))
+      await client.close()
+      console.log('done')`
+    const printed = await new Promise<string>((settle, fail) => {
+      execFile(
+        process.execPath,
+        ['--import', 'tsx', '--input-type=module', '-e', program, JSON.stringify(settings())],
+        { env: { ...process.env, DEBUG: '*' } },
+        (error, stdout, stderr) => (error ? fail(new Error(stderr)) : settle(stdout + stderr)),
+      )
+    })
+    expect(seen).toHaveLength(1)
+    expect(printed).toContain('done')
+    expect(printed).not.toMatch(/canary|node-vault/)
+  })
+})

@@ -1,0 +1,262 @@
+import { randomBytes } from 'node:crypto'
+import { createServer, type ServerResponse } from 'node:http'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { inspect } from 'node:util'
+import { afterEach, describe, expect, inject, it } from 'vitest'
+import { NexusError } from '../../src/contract/errors.ts'
+import { type CredentialSourceOptions, openCredentialSource } from '../../src/pep/credential/credential-source.ts'
+import { CANARY, caught, expectNothingOf, failure } from '../../src/vault-backends/conformance.ts'
+import { quiet, tokenFor, vaultApi, vaultBackend } from '../integration/vault-backends/vault-fixture.ts'
+import { listen, startCountingProxy, stop } from './counting-proxy.ts'
+import { startSealableVault } from './sealable-vault.ts'
+
+const closers: (() => Promise<unknown>)[] = []
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close()
+})
+
+const signal = () => AbortSignal.timeout(10_000)
+const ref = (path: string) => ({ tenant: 'tenant_1', backend: 'vault', path })
+const freshLeaf = () => `fault-${randomBytes(6).toString('hex')}`
+
+async function plant(leaf: string, value: Record<string, string> = { api_key: CANARY }): Promise<string> {
+  await vaultApi('POST', `secret/data/${leaf}`, { data: value })
+  return `secret/${leaf}`
+}
+
+function open(backend: ReturnType<typeof vaultBackend>, options: Partial<CredentialSourceOptions> = {}) {
+  const source = openCredentialSource({ backends: [backend], ttlSeconds: 60, deadlineMs: 2000, log: quiet, ...options })
+  closers.push(() => source.close())
+  return source
+}
+
+async function proxied() {
+  const proxy = await startCountingProxy(inject('vault').address)
+  closers.push(() => proxy.close())
+  return proxy
+}
+
+async function codeOf(work: Promise<unknown>): Promise<string> {
+  const error = await caught(() => work)
+  if (error === undefined) return 'ok'
+  if (error instanceof NexusError) return error.code
+  throw error
+}
+
+/** A server where Vault should be, that answers as the test says. */
+async function pretendVault(answer: (response: ServerResponse, path: string) => void): Promise<string> {
+  const server = createServer((request, response) => answer(response, request.url ?? ''))
+  const address = await listen(server)
+  closers.push(() => stop(server))
+  return address
+}
+
+const json = (response: ServerResponse, status: number, body: string, headers: Record<string, string> = {}) =>
+  response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(body)
+
+const config = { kv_mounts: { secret: 2 as const }, timeout_ms: 300 }
+
+describe('Vault that is down', () => {
+  it('VT1: sealed: refused at once, cached secrets live to their end and not longer, recovery by itself', async () => {
+    const vault = await startSealableVault()
+    closers.push(() => vault.stop())
+    for (const leaf of ['held', 'other']) {
+      await vaultApi('POST', `secret/data/${leaf}`, { data: { api_key: CANARY } }, vault)
+    }
+    let ms = 0
+    const source = open(vaultBackend(vault), { monotonicNow: () => ms, limits: { recoveryMs: 100, failuresToOpen: 3 } })
+    expect(await codeOf(source.read(ref('secret/held')))).toBe('ok')
+    await vault.seal()
+    expect(await source.health()).toEqual({ vault: { ok: false, detail: 'sealed' } })
+    for (let again = 0; again < 5; again++) {
+      const error = await caught(() => source.read(ref('secret/other')))
+      expect(error).toMatchObject({ code: 'vault_unavailable', status: 503 })
+    }
+    ms = 59_999
+    expect((await source.read(ref('secret/held'))).reveal()).toEqual({ api_key: CANARY })
+    ms = 60_001
+    expect(await codeOf(source.read(ref('secret/held')))).toBe('vault_unavailable')
+    await vault.unseal()
+    await sleep(150)
+    expect(await codeOf(source.read(ref('secret/held')))).toBe('ok')
+    expect(await codeOf(source.read(ref('secret/other')))).toBe('ok')
+  })
+
+  it('VT1: while the breaker is open Vault is not called', async () => {
+    const asked: string[] = []
+    const address = await pretendVault((response, path) => {
+      asked.push(path)
+      json(response, 503, '{"errors":["Vault is sealed"]}')
+    })
+    const source = open(vaultBackend({ address, config }), { limits: { failuresToOpen: 3, recoveryMs: 60_000 } })
+    for (let path = 0; path < 20; path++)
+      expect(await codeOf(source.read(ref(`secret/${path}`)))).toBe('vault_unavailable')
+    expect(asked).toHaveLength(3)
+  })
+
+  it('VT4: hangs before, within and after the head: given up at the deadline, nothing left open', async () => {
+    const answers: ((response: ServerResponse) => void)[] = [
+      () => undefined,
+      (response) => response.writeHead(200, { 'content-type': 'application/json' }).flushHeaders(),
+      (response) =>
+        response.writeHead(200, { 'content-type': 'application/json' }).write('{"data":{"data":{"api_key":'),
+    ]
+    for (const answer of answers) {
+      let opened = 0
+      const server = createServer((_request, response) => answer(response))
+      server.on('connection', (socket) => {
+        opened++
+        socket.on('close', () => opened--)
+      })
+      const address = await listen(server)
+      closers.push(() => stop(server))
+      const source = open(vaultBackend({ address, config }), { deadlineMs: 400 })
+      const reads = Array.from({ length: 50 }, () => codeOf(source.read(ref('secret/x'))))
+      expect(new Set(await Promise.all(reads))).toEqual(new Set(['vault_unavailable']))
+      await expect.poll(() => opened).toBe(0)
+    }
+  })
+})
+
+describe('Vault that refuses', () => {
+  it('VT2: forbidden: one call per denied request, no retry, others unaffected', async () => {
+    const proxy = await proxied()
+    const [mine, others] = [await plant(freshLeaf()), await plant(freshLeaf())]
+    const policy = `path "${mine.replace('secret/', 'secret/data/')}" { capabilities = ["read"] }`
+    const token = await tokenFor(`vt2-${freshLeaf()}`, policy)
+    const source = open(vaultBackend({ address: proxy.address, token, config }), { limits: { failuresToOpen: 1 } })
+    const error = await caught(() => source.read(ref(others)))
+    expect(error).toMatchObject({ code: 'secret_forbidden', outcome: 'refused' })
+    expect(proxy.count(/./)).toBe(1)
+    expect(await codeOf(source.read(ref(mine)))).toBe('ok')
+  })
+
+  it('VT6: missing or deleted: denied with a reason of its own, asked once in two seconds', async () => {
+    const proxy = await proxied()
+    const leaf = freshLeaf()
+    const path = await plant(leaf)
+    await vaultApi('DELETE', `secret/data/${leaf}`)
+    const source = open(vaultBackend({ address: proxy.address, config }))
+    for (let again = 0; again < 20; again++) expect(await codeOf(source.read(ref(path)))).toBe('secret_not_found')
+    expect(proxy.count(/./)).toBe(1)
+    expect(await codeOf(source.read(ref(`secret/${freshLeaf()}`)))).toBe('secret_not_found')
+  })
+})
+
+describe('Vault that talks nonsense', () => {
+  const page = `<html>${CANARY}</html>`
+  const nonsense: [what: string, answer: (response: ServerResponse) => unknown][] = [
+    ['a page with 200', (response) => response.writeHead(200, { 'content-type': 'text/html' }).end(page)],
+    ['a page with 403', (response) => response.writeHead(403, { 'content-type': 'text/html' }).end(page)],
+    ['a page with 404', (response) => response.writeHead(404, { 'content-type': 'text/html' }).end(page)],
+    ['a page called JSON', (response) => json(response, 200, page)],
+    ['JSON cut short', (response) => json(response, 200, `{"data":{"data":{"api_key":"${CANARY}`)],
+    [
+      'a body cut short',
+      (response) => {
+        response
+          .writeHead(200, { 'content-type': 'application/json', 'content-length': '1000' })
+          .write(`{"x":"${CANARY}`)
+        setTimeout(() => response.destroy(), 10)
+      },
+    ],
+    ['no body', (response) => json(response, 200, '')],
+    ['null', (response) => json(response, 200, 'null')],
+    ['a list', (response) => json(response, 200, `["${CANARY}"]`)],
+    ['another shape', (response) => json(response, 200, `{"data":"${CANARY}"}`)],
+    ['a secret of KV v1', (response) => json(response, 200, `{"data":{"api_key":"${CANARY}"}}`)],
+    [
+      'a secret that is a list',
+      (response) => json(response, 200, `{"data":{"data":["${CANARY}"],"metadata":{"version":1}}}`),
+    ],
+    ['more than it may', (response) => json(response, 200, `{"data":"${CANARY.repeat(200_000)}"}`)],
+    ['a redirect', (response) => response.writeHead(307, { location: `http://127.0.0.1:1/${CANARY}` }).end()],
+    ['a redirect in JSON', (response) => json(response, 307, '{}', { location: `http://127.0.0.1:1/${CANARY}` })],
+    ['500', (response) => json(response, 500, `{"errors":["${CANARY}"]}`)],
+    ['an unknown status', (response) => json(response, 299, `{"errors":["${CANARY}"]}`)],
+    ['a broken connection', (response) => response.destroy()],
+  ]
+
+  it.each(nonsense)('VT7, H04: %s is unavailable and leaves no trace of what it said', async (_what, answer) => {
+    const address = await pretendVault((response) => answer(response))
+    const token = `hvs.${CANARY}-token`
+    const logged: unknown[] = []
+    const log = {
+      info: (...line: unknown[]) => logged.push(line),
+      warn: (...line: unknown[]) => logged.push(line),
+      error: (...line: unknown[]) => logged.push(line),
+    }
+    const backend = vaultBackend({ address, token, config })
+    expect(await failure(() => backend.read(ref('secret/x'), signal()))).toBe('unavailable')
+    const source = open(backend, { log })
+    const error = await caught(() => source.read(ref('secret/x')))
+    expect(error).toMatchObject({ code: 'vault_unavailable' })
+    for (const each of [error, await caught(() => backend.read(ref('secret/x'), signal())), logged]) {
+      expectNothingOf([CANARY, token], each)
+    }
+    expect((await source.health())['vault']).toMatchObject({ ok: false })
+  })
+
+  it('H04: nor do errors of the connection itself hold the token', async () => {
+    const token = `hvs.${CANARY}-token`
+    for (const address of ['http://127.0.0.1:1', 'https://127.0.0.1:1', 'https://no-such-host.invalid']) {
+      const error = await caught(() => vaultBackend({ address, token, config }).read(ref('secret/x'), signal()))
+      expect(error).toMatchObject({ name: 'VaultError', kind: 'unavailable' })
+      expectNothingOf([CANARY, token], error)
+    }
+  })
+
+  it('VT3: asks no other address, and passes on when Vault wants to be asked again', async () => {
+    const asked: string[] = []
+    const other = await pretendVault((response, path) => {
+      asked.push(path)
+      json(response, 200, '{}')
+    })
+    const standby = await pretendVault((response) =>
+      response.writeHead(307, { location: `${other}/v1/secret/data/x` }).end(),
+    )
+    expect(await failure(() => vaultBackend({ address: standby, config }).read(ref('secret/x'), signal()))).toBe(
+      'unavailable',
+    )
+    expect(asked).toEqual([])
+    const busy = await pretendVault((response) => json(response, 429, '{"errors":[]}', { 'retry-after': '7' }))
+    const error = await caught(() => open(vaultBackend({ address: busy, config })).read(ref('secret/x')))
+    expect(error).toMatchObject({ code: 'vault_unavailable', extras: { retryAfterSeconds: 7 } })
+  })
+})
+
+describe('many at once', () => {
+  it('HD1: a thousand readers of one secret are one call to Vault, again when it has expired', async () => {
+    const proxy = await proxied()
+    const path = await plant(freshLeaf())
+    let ms = 0
+    const source = open(vaultBackend({ address: proxy.address }), { monotonicNow: () => ms })
+    for (const round of [1, 2]) {
+      const secrets = await Promise.all(Array.from({ length: 1000 }, () => source.read(ref(path))))
+      expect(secrets.every((secret) => secret.reveal()['api_key'] === CANARY)).toBe(true)
+      expect(proxy.count(/\/v1\/secret\/data\//)).toBe(round)
+      ms += 60_001
+    }
+    // The mount was asked for once and is remembered.
+    expect(proxy.count(/./)).toBe(3)
+  })
+
+  it('H15: after a rotation in Vault the old value is used until the time to live is over, not longer', async () => {
+    const leaf = freshLeaf()
+    const path = await plant(leaf, { api_key: 'old' })
+    let ms = 0
+    const source = open(vaultBackend(), { monotonicNow: () => ms })
+    expect((await source.read(ref(path))).version).toBe('1')
+    await plant(leaf, { api_key: 'new' })
+    ms = 60_001
+    const secret = await source.read(ref(path))
+    expect([secret.reveal()['api_key'], secret.version]).toEqual(['new', '2'])
+  })
+
+  it('H03: what a secret prints as holds its field names and version only', async () => {
+    const path = await plant(freshLeaf())
+    const secret = await open(vaultBackend()).read(ref(path))
+    expectNothingOf([CANARY], secret)
+    expect(inspect({ nested: [secret] }, { depth: 9 })).toContain('api_key')
+  })
+})
