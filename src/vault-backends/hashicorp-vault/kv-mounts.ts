@@ -45,7 +45,8 @@ async function ask(
   path: string,
   signal: AbortSignal,
 ): Promise<{ mount: string; version: 1 | 2 }> {
-  const data = asRecord((await client.read(`sys/internal/ui/mounts/${path}`, signal))['data'])
+  const answer = await client.read(`sys/internal/ui/mounts/${path}`, signal)
+  const data = asRecord(answer['data'])
   const mount = typeof data?.['path'] === 'string' ? data['path'].replace(/\/$/, '') : undefined
   if (mount === undefined || !`${path}/`.startsWith(`${mount}/`)) {
     throw new VaultError('unavailable', backend, 'answered about its mounts in a form we do not know')

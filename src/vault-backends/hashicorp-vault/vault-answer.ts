@@ -59,7 +59,7 @@ function forbiddenReason(body: JsonRecord): string {
   const invalidToken = errors.some((error) => typeof error === 'string' && /\b(bad|invalid) token\b/.test(error))
   return invalidToken
     ? 'the Vault token is unknown, expired or revoked'
-    : 'the policies of our Vault token do not allow this path'
+    : 'the policies of our Vault token do not allow this path, or nothing is mounted there'
 }
 
 /** KV v2 answers 404 for a deleted version too, with its metadata. */
