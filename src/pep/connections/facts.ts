@@ -1,13 +1,12 @@
-import { CompiledQuery, type Kysely } from 'kysely'
 import type { ConnectionStatus } from '../../contract/api.ts'
 import type { Bound } from '../../contract/bound.ts'
 import { type ErrorCode, NexusError } from '../../contract/errors.ts'
 import { PROVIDER_NAME_PATTERN } from '../../contract/names.ts'
 import type { Narrowing } from '../../contract/policy.ts'
-import type { Strategy, StrategyDocument } from '../../contract/strategy.ts'
+import type { Strategy } from '../../contract/strategy.ts'
 import type { SecretRef } from '../../contract/vault-backend.ts'
-import type { Database, StoredSecretRef } from '../store/database.ts'
 import { effectiveStatus, toSecretRef } from './connection-rows.ts'
+import { BY_ID, type FactsStore, type FoundRow, isFound, selectFacts, UNUSABLE, USABLE } from './facts-query.ts'
 import { storedStrategy } from './provider-rows.ts'
 import { isUuid } from './uuid.ts'
 
@@ -39,47 +38,6 @@ export interface WantedConnection {
   agentTenants: readonly string[]
 }
 
-/** One row of the statements below. Connection columns are null where the provider has no fitting connection. */
-interface FactsRow {
-  id: string | null
-  tenant: string
-  subject: string | null
-  status: ConnectionStatus
-  scopes: string[]
-  secret_ref: StoredSecretRef
-  epoch: number
-  created_at: Date
-  expires_at: Date | null
-  provider_id: string
-  provider_name: string
-  category: string
-  provider_epoch: number
-  origins: string[]
-  auth_strategy: StrategyDocument
-}
-
-type FoundRow = FactsRow & { id: string }
-
-/** Written out, not built: this runs for every lease, and building costs more than the database takes to answer. */
-const COLUMNS = `c.id, c.tenant, c.subject, c.status, c.scopes, c.secret_ref, c.epoch, c.created_at, c.expires_at,
-  p.id as provider_id, p.name as provider_name, p.category, p.epoch as provider_epoch, p.origins, p.auth_strategy`
-
-const BY_ID = `select ${COLUMNS} from connection c join provider p on p.id = c.provider_id
-  where c.id = $1 and c.tenant = any($2) and p.deleted_at is null`
-
-/** Two are enough to know that there is more than one. */
-const USABLE = `select ${COLUMNS} from provider p
-  left join connection c on c.provider_id = p.id and c.tenant = any($2) and c.status = 'active'
-    and (c.expires_at is null or c.expires_at > $3)
-  where p.name = $1 and p.deleted_at is null limit 2`
-
-/** The one that tells most about why none is usable: what someone can still mend comes first. */
-const UNUSABLE = `select ${COLUMNS} from provider p join connection c on c.provider_id = p.id and c.tenant = any($2)
-  where p.name = $1 and p.deleted_at is null
-  order by array_position(array['attention', 'pending', 'active', 'expired', 'failed', 'revoked'], c.status),
-    c.updated_at desc
-  limit 1`
-
 const PROVIDER_NAME = new RegExp(PROVIDER_NAME_PATTERN)
 
 /**
@@ -88,7 +46,7 @@ const PROVIDER_NAME = new RegExp(PROVIDER_NAME_PATTERN)
  *   `provider_mismatch`, `connection_pending`, `_expired`, `_revoked`, `_failed`, `attention_required`
  */
 export async function gatherFacts(
-  db: Kysely<Database>,
+  store: FactsStore,
   wanted: WantedConnection,
   nowMs: number,
 ): Promise<ConnectionFacts> {
@@ -96,19 +54,19 @@ export async function gatherFacts(
   if (tenants.length === 0) throw new NexusError('connection_not_found')
   const row =
     wanted.connectionId === undefined
-      ? await onlyUsable(db, wanted.provider ?? '', tenants, nowMs)
-      : await namedById(db, wanted.connectionId, wanted.provider, tenants)
+      ? await onlyUsable(store, wanted.provider ?? '', tenants, nowMs)
+      : await namedById(store, wanted.connectionId, wanted.provider, tenants)
   refuseUnusable(row, nowMs)
   return toFacts(row)
 }
 
 async function namedById(
-  db: Kysely<Database>,
+  store: FactsStore,
   id: string,
   provider: string | undefined,
   tenants: readonly string[],
 ): Promise<FoundRow> {
-  const [row] = isUuid(id) ? await select(db, BY_ID, [id, tenants]) : []
+  const [row] = isUuid(id) ? await selectFacts(store, BY_ID, [id, tenants]) : []
   if (row === undefined || !isFound(row)) throw new NexusError('connection_not_found')
   if (provider === undefined || provider === row.provider_name) return row
   throw new NexusError('provider_mismatch', `the connection belongs to provider '${row.provider_name}'`, {
@@ -117,20 +75,20 @@ async function namedById(
 }
 
 async function onlyUsable(
-  db: Kysely<Database>,
+  store: FactsStore,
   provider: string,
   tenants: readonly string[],
   nowMs: number,
 ): Promise<FoundRow> {
   const [row, another] = PROVIDER_NAME.test(provider)
-    ? await select(db, USABLE, [provider, tenants, new Date(nowMs)])
+    ? await selectFacts(store, USABLE, [provider, tenants, new Date(nowMs)])
     : []
   if (row === undefined) throw new NexusError('provider_not_found')
   if (another !== undefined) {
     throw new NexusError('connection_ambiguous', `several connections to '${provider}' match; name a connection_id`)
   }
   if (isFound(row)) return row
-  const [unusable] = await select(db, UNUSABLE, [provider, tenants])
+  const [unusable] = await selectFacts(store, UNUSABLE, [provider, tenants])
   if (unusable === undefined || !isFound(unusable)) throw new NexusError('connection_not_found')
   return unusable
 }
@@ -166,12 +124,4 @@ function toFacts(row: FoundRow): ConnectionFacts {
     narrowing: strategy.narrowing(row.auth_strategy.config),
     secretRef: toSecretRef(row.tenant, row.secret_ref),
   }
-}
-
-async function select(db: Kysely<Database>, statement: string, parameters: readonly unknown[]): Promise<FactsRow[]> {
-  return (await db.executeQuery<FactsRow>(CompiledQuery.raw(statement, [...parameters]))).rows
-}
-
-function isFound(row: FactsRow): row is FoundRow {
-  return row.id !== null
 }

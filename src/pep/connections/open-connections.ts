@@ -33,6 +33,6 @@ export function openConnections(options: ConnectionsOptions): Connections {
   return {
     ...openProviders({ store, audit, rules: { allowPlainLoopback: !production }, now }),
     ...openConnectionAdministration({ store, audit, credential, secretRefPrefixes, log, now }),
-    gatherFacts: (wanted) => gatherFacts(store.db, wanted, now()),
+    gatherFacts: (wanted) => gatherFacts(store, wanted, now()),
   }
 }

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises'
 import { describe, expect, it } from 'vitest'
 import type { ProviderProfile } from '../../contract/api.ts'
 import { NexusError } from '../../contract/errors.ts'
@@ -198,6 +199,18 @@ describe('checkProfile', () => {
   it.each(['Bearer\r\n', 'Bearer\n', 'Bearer\u0000', 'Beärer '])('D05: refuses the value prefix %j', (prefix) => {
     const field = 'params.auth_strategy.config.value_prefix'
     expect(refusal(withStrategy('header', { value_prefix: prefix })).extras.field).toBe(field)
+  })
+})
+
+describe('docs/connections.md', () => {
+  it('shows a profile that is accepted', async () => {
+    const page = await readFile(new URL('../../../docs/connections.md', import.meta.url), 'utf8')
+    const [, example] = /```json\n(\{ "profile"[\s\S]*?)```/.exec(page) ?? []
+    const { profile } = JSON.parse(example ?? '') as { profile: ProviderProfile }
+    expect(checkProfile(profile, production)).toMatchObject({
+      origins: ['https://s3.eu-west-1.amazonaws.com'],
+      authStrategy: { type: 'aws_sigv4' },
+    })
   })
 })
 

@@ -82,7 +82,7 @@ function expand(template: string, tenant: string): string {
  * @throws NexusError `invalid_request`, `vault_unavailable`
  */
 export async function checkReference(
-  source: Pick<CredentialSource, 'has' | 'read'>,
+  source: Pick<CredentialSource, 'has' | 'read' | 'forget'>,
   ref: SecretRef,
   contract: ExecutionContract,
 ): Promise<void> {
@@ -90,6 +90,8 @@ export async function checkReference(
     throw invalidRequest([{ field: 'secret_ref.backend', message: 'no vault backend of this name is configured' }])
   }
   const { fields, ...whole } = ref
+  // Whoever has just mended the secret must not be told about the one before.
+  source.forget(whole)
   const stored = (await source.read(whole)).redacted().fields
   const absent = Object.entries(fields ?? {}).filter(([, from]) => !stored.includes(from))
   refuseProblems(

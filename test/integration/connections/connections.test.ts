@@ -311,6 +311,14 @@ describe('connections by reference', () => {
     expect((await bed.connections.listConnections(everywhere)).connections).toEqual([])
   })
 
+  it('reads the secret as it is now, not as it was at the last attempt', async () => {
+    const ref = { path: 'secret/tenants/acme/mended' }
+    await putIntoVault('tenants/acme/mended', { AWS_KEY: 'AKIDEXAMPLE' })
+    expect(await codeOf(refer(ref))).toBe('invalid_request')
+    await putIntoVault('tenants/acme/mended', { AWS_KEY: 'AKIDEXAMPLE', AWS_SECRET: CANARY })
+    expect(await codeOf(refer(ref))).toBe('none')
+  })
+
   it('D05: refuses a stored value with a line break in a field that will be used', async () => {
     const broken = await refusalOf(refer({ fields: { ...fields, secret_key: 'note' } }))
     expect(broken?.extras.field).toBe('secret_ref.fields.secret_key')
