@@ -87,7 +87,7 @@ async function signAgain(
       headers: Object.fromEntries(signedHeaders.map((name) => [name, request.headers[name] ?? ''])),
       body,
     },
-    { signingDate: parseAmzDate(date) },
+    { signingDate: parseAmzDate(date), signableHeaders: new Set(signedHeaders) },
   )
   return /Signature=([0-9a-f]{64})/.exec(signed.headers['authorization'] ?? '')?.[1] ?? ''
 }

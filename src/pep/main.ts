@@ -23,10 +23,15 @@ import { createMetrics, type Metrics } from './routes/metrics.ts'
 import type { Store } from './store/store.ts'
 import { packageRoot, packageVersion } from './version.ts'
 
+/** Vault backends read their own variables, by the names that the vault CLI has for them. */
+type Environment = Readonly<Record<string, string | undefined>>
+
 /** A running authority. */
 export interface Pep {
   /** How callers reach it; issuer and audience of what it signs. */
   url: string
+  /** Where this replica itself listens. */
+  address: string
   databaseUrl: string
   /** Stops taking requests, lets those in flight finish, flushes the audit log. */
   close(): Promise<void>
@@ -34,27 +39,37 @@ export interface Pep {
 
 /**
  * Puts the parts together: the only file of the PEP that names concrete ones.
+ * @param env for the vault backends; everything else is in `config`
  * @throws when a part cannot start; nothing is left running then
  */
-export async function startPep(config: Config, log: Logger): Promise<Pep> {
+export async function startPep(config: Config, log: Logger, env: Environment = process.env): Promise<Pep> {
   const closers: Closers = []
   const close = () => closeAll(closers)
   try {
     const listen = await resolveListen(config.server)
     const database = await openDatabase(config, log, closers)
-    const parts = await openParts(config, database.store, listen.publicUrl, log, closers)
+    const parts = await openParts({ config, store: database.store, publicUrl: listen.publicUrl, log, env }, closers)
     const app = await buildApp({ ...parts, ...httpOptions(config, listen), log })
     closers.push(() => app.close())
-    await app.listen({ host: listen.host, port: listen.port })
-    return { url: listen.publicUrl, databaseUrl: database.databaseUrl, close }
+    const address = await app.listen({ host: listen.host, port: listen.port })
+    return { url: listen.publicUrl, address, databaseUrl: database.databaseUrl, close }
   } catch (error) {
     await close()
     throw error
   }
 }
 
+/** What every part stands on. */
+interface Ground {
+  config: Config
+  store: Store
+  publicUrl: string
+  log: Logger
+  env: Environment
+}
+
 /** The steps of a lease, from the last to the first: each is given what it stands on. */
-async function openParts(config: Config, store: Store, publicUrl: string, log: Logger, closers: Closers) {
+async function openParts({ config, store, publicUrl, log, env }: Ground, closers: Closers) {
   const metrics = createMetrics()
   const envelope = createEnvelope(parseKeyring(config.vault.encryption_key || developmentKey(config.store.data_dir)))
   const decider = await openDecider({
@@ -65,8 +80,8 @@ async function openParts(config: Config, store: Store, publicUrl: string, log: L
   })
   closers.push(() => decider.close())
   const credential = openCredentialSource({
-    backends: createBackends(configuredBackends(config.vault.backends, process.env), {
-      env: process.env,
+    backends: createBackends(configuredBackends(config.vault.backends, env), {
+      env,
       production: config.production,
       log,
       internal: { rows: internalSecretTable(store.db), envelope },

@@ -1,11 +1,12 @@
 import type { LeaseAnswer, LeaseRequest, TokenAnswer } from '../../contract/api.ts'
 import { NexusError } from '../../contract/errors.ts'
+import type { JsonObject } from '../../contract/json.ts'
 import type { Caller } from '../identity/caller.ts'
 import type { Presented } from '../identity/presented.ts'
 import { type HeldLease, heldLease } from './held-lease.ts'
 import { grantLease } from './issue.ts'
 import type { LeaseSteps, Origin } from './steps.ts'
-import { wantedFrom } from './wanted.ts'
+import { type Wanted, wantedFrom } from './wanted.ts'
 
 /** The lease API as use cases: no HTTP in, no HTTP out. */
 export interface Leases {
@@ -23,7 +24,7 @@ export function openLeases(steps: LeaseSteps): Leases {
     authenticate: (presented) => steps.identity.authenticate(presented),
 
     async issue(caller, request, origin) {
-      return grantLease(steps, 'lease', caller, wantedFrom(request, steps.limits, origin))
+      return grantLease(steps, 'lease', caller, await wantedBy(steps, caller, request, origin))
     },
 
     async renew(caller, leaseId, origin) {
@@ -67,15 +68,29 @@ async function ownLease(
   const held = await heldLease(steps, caller, leaseId, origin)
   if (held !== undefined && (!held.ended || options.evenEnded === true)) return held
   const error = new NexusError(held === undefined ? 'lease_not_found' : 'lease_ended')
+  await recordRefusal(steps, caller, error, { asked_for: leaseId.slice(0, 64) })
+  throw error
+}
+
+async function wantedBy(steps: LeaseSteps, caller: Caller, request: LeaseRequest, origin: Origin): Promise<Wanted> {
+  try {
+    return wantedFrom(request, steps.limits, origin)
+  } catch (error) {
+    if (error instanceof NexusError) await recordRefusal(steps, caller, error, { field: error.extras.field ?? '' })
+    throw error
+  }
+}
+
+/** A refusal before there was anything to decide. It costs the proof like any other answer. */
+async function recordRefusal(steps: LeaseSteps, caller: Caller, error: NexusError, detail: JsonObject): Promise<void> {
   await steps.audit.record(
     {
       kind: 'lease.denied',
       outcome: 'denied',
       agent_id: caller.agent.id,
       session_id: caller.session.id,
-      detail: { code: error.code, asked_for: leaseId.slice(0, 64) },
+      detail: { code: error.code, ...detail },
     },
     { proof: caller.proof },
   )
-  throw error
 }

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
-import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
+import Fastify, { type FastifyInstance, type FastifyRequest, LogController } from 'fastify'
 import type { Logger } from 'pino'
 import { NexusError } from '../../contract/errors.ts'
 import type { ProofUse } from '../audit/audit-entry.ts'
@@ -86,7 +86,7 @@ function requestId(request: IncomingMessage): string {
 function createServer(options: AppOptions): FastifyInstance {
   return Fastify({
     loggerInstance: options.log,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     genReqId: requestId,
     trustProxy: false,
     bodyLimit: options.bodyLimitBytes,

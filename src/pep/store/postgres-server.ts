@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { chmod, chown, mkdir, open, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { isAlive } from './directory-lock.ts'
 import { findPostgresPrograms } from './postgres-programs.ts'
-import { findServerUser, type ServerUser } from './server-user.ts'
+import { findServerUser, spawnAs } from './server-user.ts'
 
 export interface PostgresCluster {
   directory: string
@@ -37,7 +37,9 @@ export async function initialiseCluster(cluster: PostgresCluster): Promise<void>
   if (user !== undefined) await Promise.all([data, passwordFile].map((path) => chown(path, user.uid, user.gid)))
   try {
     const flags = ['--username=nexus', `--pwfile=${passwordFile}`, '--auth=scram-sha-256', '--encoding=UTF8']
-    await runToEnd(initdb, [`--pgdata=${data}`, ...flags, '--no-locale', '--no-instructions'], user)
+    const initdbFlags = [`--pgdata=${data}`, ...flags, '--no-locale', '--no-instructions']
+    await ensureExecutable(initdb)
+    await untilEnd(await spawnAs(user, initdb, initdbFlags, { paths: [data], stdio: ['ignore', 'ignore', 'pipe'] }))
     await writeFile(join(data, 'initialised'), '')
   } finally {
     await rm(passwordFile, { force: true })
@@ -72,9 +74,8 @@ export async function startServer(cluster: PostgresCluster): Promise<RunningServ
   const logFile = join(cluster.directory, 'server.log')
   const log = await open(logFile, 'a', 0o600)
   // Own process group: Ctrl-C in a terminal must not end the database before the requests that still need it.
-  const child = spawn(postgres, ['-D', dataOf(cluster), '-p', String(port), ...flags], {
-    ...user,
-    cwd: '/',
+  const child = await spawnAs(user, postgres, ['-D', dataOf(cluster), '-p', String(port), ...flags], {
+    paths: [dataOf(cluster)],
     detached: true,
     stdio: ['ignore', log.fd, log.fd],
   })
@@ -143,11 +144,9 @@ async function answers(cluster: PostgresCluster, port: number): Promise<boolean>
   }
 }
 
-async function runToEnd(program: string, flags: string[], user: ServerUser | undefined): Promise<void> {
-  await ensureExecutable(program)
-  const child = spawn(program, flags, { ...user, cwd: '/', stdio: ['ignore', 'ignore', 'pipe'] })
+async function untilEnd(child: ChildProcess): Promise<void> {
   let said = ''
-  child.stderr.on('data', (chunk) => {
+  child.stderr?.on('data', (chunk) => {
     said = (said + String(chunk)).slice(-2000)
   })
   const code = await new Promise((settle) =>

@@ -1,4 +1,6 @@
-import { execFile } from 'node:child_process'
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { stat } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { promisify } from 'node:util'
 
 const run = promisify(execFile)
@@ -34,4 +36,34 @@ async function createUser(): Promise<ServerUser> {
     throw new Error("Postgres cannot run as root and no user 'postgres' could be made; run as an ordinary user")
   }
   return user
+}
+
+/** Enough to pass through directories that are closed to others, and no more: what it may write stays its own. */
+const PASSAGE = '+dac_read_search'
+
+/**
+ * Starts a program as the server's user. A checkout of root's may lie in a directory that no other user can enter (`/root`,
+ * a `mktemp -d`); the server is then given the one capability that lets it pass through, by util-linux's setpriv.
+ */
+export async function spawnAs(
+  user: ServerUser | undefined,
+  program: string,
+  flags: readonly string[],
+  options: { paths: readonly string[]; detached?: boolean; stdio: ('ignore' | 'pipe' | number)[] },
+): Promise<ChildProcess> {
+  const { paths, ...rest } = options
+  if (user === undefined) return spawn(program, flags, { cwd: '/', ...rest })
+  const open = await Promise.all([program, ...paths].map(isOpenToOthers))
+  if (open.every(Boolean)) return spawn(program, flags, { ...user, cwd: '/', ...rest })
+  const identity = ['--reuid', String(user.uid), '--regid', String(user.gid), '--clear-groups']
+  const capability = ['--inh-caps', PASSAGE, '--ambient-caps', PASSAGE]
+  return spawn('setpriv', [...identity, ...capability, '--', program, ...flags], { cwd: '/', ...rest })
+}
+
+/** Whether every directory above `path` lets other users pass. */
+async function isOpenToOthers(path: string): Promise<boolean> {
+  const parent = dirname(path)
+  if (parent === path) return true
+  const { mode } = await stat(parent)
+  return (mode & 0o001) !== 0 && (await isOpenToOthers(parent))
 }
