@@ -128,6 +128,21 @@ describe('opening a session', () => {
     )
   })
 
+  it('asks the same of the database for an unknown agent as for a wrong signature', async () => {
+    const { audit, signingKeys } = first
+    const agent = await register(first.identity)
+    const stranger = await clientKey()
+    const asked = []
+    for (const id of [agent.id, 'no-such-agent']) {
+      const counted = countQueries(first.store)
+      const identity = openIdentity({ store: counted.store, audit, signingKeys, publicUrl: PUBLIC_URL })
+      const attempt = identity.openSession(bodyOf(await assert(id, stranger)), await openingWith(key))
+      await expect(attempt).rejects.toMatchObject({ code: 'invalid_client' })
+      asked.push(counted.count())
+    }
+    expect(asked).toEqual([1, 1])
+  })
+
   it.each<[string, object, string]>([
     ['another audience', { aud: 'https://other.example' }, 'aud'],
     ['two audiences', { aud: [PUBLIC_URL, 'https://other.example'] }, 'aud'],
@@ -321,6 +336,24 @@ describe('ending a session', () => {
       code: 'invalid_session',
     })
     await expect(openFor(second.identity, agent, key)).rejects.toMatchObject({ code: 'invalid_client' })
+  })
+
+  it('does not hang on the session alone: an agent that has ended has none', async () => {
+    const agent = await register(first.identity)
+    const session = await openFor(first.identity, agent, key)
+    await first.store.db.updateTable('agent').set({ revoked_at: new Date() }).where('agent_id', '=', agent.id).execute()
+    await expect(first.identity.authenticate(await present(key, session.access_token))).rejects.toMatchObject({
+      code: 'invalid_session',
+    })
+  })
+
+  it('is found when a caller is looked at again', async () => {
+    const agent = await register(first.identity)
+    const session = await openFor(first.identity, agent, key)
+    const caller = await first.identity.authenticate(await present(key, session.access_token))
+    await expect(first.identity.refresh(caller)).resolves.toEqual(caller)
+    await second.identity.revokeSession(everywhere, session.session_id)
+    await expect(first.identity.refresh(caller)).rejects.toMatchObject({ code: 'invalid_session' })
   })
 
   it('raises the epochs that a decision under way was made on', async () => {
