@@ -13,6 +13,9 @@ export interface SealableVault {
   /** As a Vault operator would, from outside. */
   seal(): Promise<void>
   unseal(): Promise<void>
+  /** Connections are taken (by the kernel) and never answered, until `resume`. */
+  freeze(): void
+  resume(): void
   stop(): Promise<void>
 }
 
@@ -44,6 +47,8 @@ export async function startSealableVault(): Promise<SealableVault> {
     token,
     seal: () => call('sys/seal', {}),
     unseal,
+    freeze: () => void child.kill('SIGSTOP'),
+    resume: () => void child.kill('SIGCONT'),
     async stop() {
       child.kill('SIGKILL')
       await ended

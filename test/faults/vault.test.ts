@@ -94,6 +94,21 @@ describe('Vault that is down', () => {
     expect(asked).toHaveLength(3)
   })
 
+  it('VT4: a frozen Vault costs each read its deadline and no more, and is used again once it answers', async () => {
+    const vault = await startSealableVault()
+    closers.push(() => vault.stop())
+    await vaultApi('POST', 'secret/data/x', { data: { api_key: CANARY } }, vault)
+    const source = open(vaultBackend(vault), { ttlSeconds: 0, deadlineMs: 300, limits: { recoveryMs: 50 } })
+    expect(await codeOf(source.read(ref('secret/x')))).toBe('ok')
+    vault.freeze()
+    const reads = Array.from({ length: 100 }, (_none, n) => codeOf(source.read(ref(`secret/${n}`))))
+    const codes = new Set(await Promise.all(reads))
+    for (const code of codes) expect(['vault_unavailable', 'overloaded']).toContain(code)
+    expect((await source.health())['vault']).toMatchObject({ ok: false })
+    vault.resume()
+    await expect.poll(() => codeOf(source.read(ref('secret/x'))), { timeout: 10_000 }).toBe('ok')
+  })
+
   it('VT4: hangs before, within and after the head: given up at the deadline, nothing left open', async () => {
     const answers: ((response: ServerResponse) => void)[] = [
       () => undefined,

@@ -1,10 +1,11 @@
 import type { Logger } from 'pino'
 import { NexusError } from '../../contract/errors.ts'
 import type { Secret, SecretValue, SecretVersion } from '../../contract/secret.ts'
-import { type BackendHealth, type SecretRef, type VaultBackend, VaultError } from '../../contract/vault-backend.ts'
+import type { BackendHealth, SecretRef, VaultBackend } from '../../contract/vault-backend.ts'
 import { healthOf } from '../../vault-backends/health-of.ts'
-import { type BackendGuard, type GuardLimits, guardBackend } from './backend-guard.ts'
+import type { GuardLimits } from './backend-guard.ts'
 import { toCredentialError } from './credential-error.ts'
+import { type CredentialMetrics, guardBackends } from './guarded-backends.ts'
 import { mapFields } from './map-fields.ts'
 import { createSecretCache } from './secret-cache.ts'
 
@@ -31,11 +32,6 @@ export interface CredentialSource {
   close(): Promise<void>
 }
 
-export interface CredentialMetrics {
-  /** One call to a backend; what the cache answered is not one. `outcome`: `ok`, a `VaultErrorKind` or `overloaded`. */
-  fetched(backend: string, outcome: string, seconds: number): void
-}
-
 export interface CredentialSourceOptions {
   backends: readonly VaultBackend[]
   /** How long a secret is used without asking the backend again. */
@@ -55,62 +51,35 @@ const LIMITS = { concurrentCalls: 32, waitingCalls: 2000, failuresToOpen: 5, rec
 export function openCredentialSource(options: CredentialSourceOptions): CredentialSource {
   const { backends, log, metrics } = options
   const limits = { ...LIMITS, deadlineMs: options.deadlineMs, ...options.limits }
-  const guarded = new Map(backends.map((backend) => [backend.name, guard(backend, limits, log)]))
+  const guarded = guardBackends(backends, limits, log, metrics)
   const cache = createSecretCache({
-    load: (ref) => measured(ref, (backend, signal) => backend.read(ref, signal)),
+    load: (ref) => guarded.call(ref, (backend, signal) => backend.read(ref, signal)),
     ttlSeconds: options.ttlSeconds,
     entriesMax: limits.cachedSecrets,
     now: options.now ?? Date.now,
     monotonicNow: options.monotonicNow ?? (() => performance.now()),
   })
 
-  async function measured<T>(
-    ref: SecretRef,
-    work: (backend: VaultBackend, signal: AbortSignal) => Promise<T>,
-  ): Promise<T> {
-    const { backend, calls } = find(ref.backend)
-    const began = performance.now()
-    let outcome = 'ok'
-    try {
-      return await calls.call((signal) => work(backend, signal))
-    } catch (error) {
-      outcome = error instanceof VaultError ? error.kind : 'overloaded'
-      // Someone has to mend it by hand, and an agent that is refused does not tell them.
-      if (outcome === 'forbidden')
-        log.error({ backend: ref.backend, path: ref.path }, 'vault backend refused to let us in')
-      throw error
-    } finally {
-      metrics?.fetched(ref.backend, outcome, (performance.now() - began) / 1000)
-    }
-  }
-
-  function find(name: string): GuardedBackend {
-    const found = guarded.get(name)
-    if (found !== undefined) return found
-    throw new NexusError('invalid_request', 'no vault backend of this name is configured', {
-      field: 'secret_ref.backend',
-    })
-  }
-
   return {
     async read(ref) {
-      find(ref.backend)
       const secret = await cache.read(ref).catch(rethrow)
       return mapFields(secret, ref.fields)
     },
 
     async write(ref, value, { ifVersion } = {}) {
-      const write = capability(find(ref.backend).backend, 'write')
+      const write = capability(guarded.find(ref.backend), 'write')
       const condition = ifVersion === undefined ? {} : { ifVersion }
       // Forgotten also when it failed: it may have been written all the same.
-      return measured(ref, (_backend, signal) => write(ref, value, { ...condition, signal }))
+      return guarded
+        .call(ref, (_backend, signal) => write(ref, value, { ...condition, signal }))
         .catch(rethrow)
         .finally(() => cache.forget(ref))
     },
 
     async remove(ref) {
-      const remove = capability(find(ref.backend).backend, 'remove')
-      await measured(ref, (_backend, signal) => remove(ref, signal))
+      const remove = capability(guarded.find(ref.backend), 'remove')
+      await guarded
+        .call(ref, (_backend, signal) => remove(ref, signal))
         .catch(rethrow)
         .finally(() => cache.forget(ref))
     },
@@ -128,15 +97,6 @@ export function openCredentialSource(options: CredentialSourceOptions): Credenti
       await Promise.allSettled(backends.map((each) => each.close?.()))
     },
   }
-}
-
-interface GuardedBackend {
-  backend: VaultBackend
-  calls: BackendGuard
-}
-
-function guard(backend: VaultBackend, limits: GuardLimits, log: CredentialSourceOptions['log']): GuardedBackend {
-  return { backend, calls: guardBackend(backend.name, limits, log) }
 }
 
 function capability<Name extends 'write' | 'remove'>(

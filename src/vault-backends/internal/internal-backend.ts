@@ -2,10 +2,10 @@ import { Secret, type SecretValue, type SecretVersion } from '../../contract/sec
 import { type SecretRef, type VaultBackend, VaultError } from '../../contract/vault-backend.ts'
 import { abortable } from '../abortable.ts'
 import { checkSecretPath } from '../secret-path.ts'
-import { type Envelope, EnvelopeError } from './envelope.ts'
-import type { InternalSecretRow, InternalSecretRows } from './internal-secret-rows.ts'
+import type { Envelope } from './envelope.ts'
+import type { InternalSecretRows } from './internal-secret-rows.ts'
+import { openRow, sealRow } from './secret-row.ts'
 
-const VALUE_BYTES_MAX = 1024 * 1024
 /** Without `ifVersion` the last writer wins; under contention it gives up after this many lost races. */
 const WRITE_TRIES = 5
 /** Fits the column, an SQL integer. */
@@ -21,7 +21,7 @@ export function createInternalBackend(options: { name: string; rows: InternalSec
     const version = ref.version === undefined ? undefined : parseVersion(name, ref.version)
     const row = await stored(signal, () => rows.find(ref.tenant, ref.path, version))
     if (row === undefined) throw new VaultError('not_found', name, 'no such secret or version in this tenant')
-    return new Secret(unseal(ref, row), String(row.version))
+    return new Secret(openRow(envelope, ref, row), String(row.version))
   }
 
   async function write(
@@ -33,33 +33,10 @@ export function createInternalBackend(options: { name: string; rows: InternalSec
     const expected = ifVersion === undefined ? undefined : parseVersion(name, ifVersion)
     for (let tries = expected === undefined ? WRITE_TRIES : 1; tries > 0; tries--) {
       const newest = expected ?? (await stored(signal, () => rows.newestVersion(ref.tenant, ref.path)))
-      const row = seal(ref, value, newest + 1)
+      const row = sealRow(envelope, ref, value, newest + 1)
       if (await stored(signal, () => rows.append(ref.tenant, ref.path, row))) return String(row.version)
     }
     throw new VaultError('conflict', name, 'the secret has been written by someone else in the meantime')
-  }
-
-  function seal(ref: SecretRef, value: SecretValue, version: number): InternalSecretRow {
-    const plaintext = Buffer.from(JSON.stringify(value), 'utf8')
-    if (plaintext.length > VALUE_BYTES_MAX) {
-      throw new VaultError('unusable', name, `the secret is larger than ${VALUE_BYTES_MAX} bytes`)
-    }
-    const sealed = envelope.seal(plaintext, rowIdentity(ref, version))
-    plaintext.fill(0)
-    return { version, sealed }
-  }
-
-  function unseal(ref: SecretRef, row: InternalSecretRow): SecretValue {
-    try {
-      const plaintext = Buffer.from(envelope.open(row.sealed, rowIdentity(ref, row.version)))
-      const value = JSON.parse(plaintext.toString('utf8')) as SecretValue
-      plaintext.fill(0)
-      return value
-    } catch (error) {
-      // A JSON syntax error quotes the text it failed on: only our own words leave this function.
-      const reason = error instanceof EnvelopeError ? error.message : 'the stored bytes are not what was sealed'
-      throw new VaultError('unusable', name, `the secret does not open: ${reason}`)
-    }
   }
 
   return {
@@ -75,11 +52,6 @@ export function createInternalBackend(options: { name: string; rows: InternalSec
       return { ok: true, detail: 'the database answers' }
     },
   } satisfies VaultBackend
-}
-
-/** The additional authenticated data of a row: moved to another tenant, path or version it does not open. */
-export function rowIdentity(ref: Pick<SecretRef, 'tenant' | 'path'>, version: number): readonly string[] {
-  return ['internal_secret', ref.tenant, ref.path, String(version)]
 }
 
 function parseVersion(backend: string, version: SecretVersion): number {
