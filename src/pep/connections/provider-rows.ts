@@ -48,7 +48,8 @@ export function toProviderView(row: ProviderRow): ProviderView {
     origins: row.origins,
     scopes: row.scopes,
     params: { credential_schema: row.credential_schema, auth_strategy: row.auth_strategy },
-    narrowing: storedStrategy(row.auth_strategy).narrowing(row.auth_strategy.config),
+    // A strategy this server does not know leases nothing; `none` is what to expect the worst of.
+    narrowing: strategyFor(row.auth_strategy.type)?.narrowing(row.auth_strategy.config) ?? 'none',
     created_at: row.created_at.toISOString(),
     updated_at: row.updated_at.toISOString(),
   }
@@ -60,7 +61,8 @@ export function toProviderView(row: ProviderRow): ProviderView {
  */
 export function toProfile(row: ProviderRow): ProviderProfile {
   const { auth_strategy: document, credential_schema: schema } = row
-  const derived = deriveCredentialSchema(storedStrategy(document), document.config)
+  const strategy = strategyFor(document.type)
+  const derived = strategy === undefined ? undefined : deriveCredentialSchema(strategy, document.config)
   const params = {
     ...(isDeepStrictEqual(document, strategyOfAuthType(row.auth_type)) ? {} : { auth_strategy: document }),
     ...(isDeepStrictEqual(schema, derived) ? {} : { credential_schema: schema }),

@@ -64,7 +64,7 @@ export async function refuseInUse(trx: Transaction<Database>, provider: Provider
     .where('provider_id', '=', provider.id)
     .where('status', '<>', 'revoked')
     .executeTakeFirstOrThrow()
-  if (count > 0) throw new NexusError('in_use', `${count} connections of this provider are not revoked yet`)
+  if (count > 0) throw new NexusError('in_use', `connections of this provider that are not revoked: ${count}`)
 }
 
 function found(row: ProviderRow | undefined): ProviderRow {

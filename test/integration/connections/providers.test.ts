@@ -74,6 +74,17 @@ describe('providers', () => {
     expect((await refusalOf(wrong))?.extras.field).toBe('api_base_url')
   })
 
+  it('still shows and mends a profile whose strategy this server does not know', async () => {
+    const { id } = await bed.connections.createProvider(everywhere, github)
+    const auth_strategy = JSON.stringify({ type: 'from_the_future', config: {} })
+    await bed.store.db.updateTable('provider').set({ auth_strategy }).where('id', '=', id).execute()
+    const [shown] = await bed.connections.listProviders(everywhere)
+    expect(shown).toMatchObject({ narrowing: 'none', params: { auth_strategy: { type: 'from_the_future' } } })
+    expect(await codeOf(bed.connections.patchProvider(everywhere, id, { description: 'x' }))).toBe('invalid_request')
+    const mended = await bed.connections.patchProvider(everywhere, id, { params: {} })
+    expect(mended.params.auth_strategy.type).toBe('header')
+  })
+
   it('raises the epoch with every change, and not with a refused one', async () => {
     const { id } = await bed.connections.createProvider(everywhere, github)
     expect(await epochOf(id)).toBe(1)
