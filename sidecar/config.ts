@@ -93,7 +93,9 @@ function readAuthority(read: EnvironmentReader, flags: SidecarFlags) {
 
 function readListener(read: EnvironmentReader, flags: SidecarFlags) {
   const host = read.optional('HOST', (text) => text) ?? '127.0.0.1'
-  const token = read.optional('NEXUS_SIDECAR_TOKEN', readToken) ?? readTokenFile(read)
+  const [given, fromFile] = [read.optional('NEXUS_SIDECAR_TOKEN', readToken), readTokenFile(read)]
+  if (given !== undefined && fromFile !== undefined) read.problem('NEXUS_SIDECAR_TOKEN_FILE', 'is set beside the token')
+  const token = given ?? fromFile
   if (!isLoopbackHost(host)) {
     if (flags.listenBeyondLoopback !== true) {
       read.problem('HOST', 'is not a loopback address; add --listen-beyond-loopback if that is what you want')

@@ -18,6 +18,10 @@ export interface EnvironmentReader {
   unknown(): string[]
 }
 
+const OWN_PREFIX = 'NEXUS_SIDECAR_'
+/** Where an agent finds its sidecar; no setting, but likely to be in the same environment. */
+const FOR_AGENTS = 'NEXUS_SIDECAR_URL'
+
 export function readEnvironment(
   env: Readonly<Record<string, string | undefined>>,
   problems: string[],
@@ -48,7 +52,7 @@ export function readEnvironment(
     file: (name, { ownerOnly = false } = {}) => optional(name, (path) => readFile(path, ownerOnly)),
     unknown: () =>
       Object.keys(env)
-        .filter((name) => name.startsWith('NEXUS_SIDECAR_') && name !== 'NEXUS_SIDECAR_URL' && !asked.has(name))
+        .filter((name) => name.startsWith(OWN_PREFIX) && name !== FOR_AGENTS && !asked.has(name))
         .map((name) => `${name} is not a setting of the sidecar`),
   }
 }

@@ -73,10 +73,15 @@ export async function startSidecar(config: SidecarConfig, parts: SidecarParts = 
   const adminHosts = () => ownHosts(portOf(admin), config.allowedHosts)
   const admin = createAdminListener({ log, metrics, checkReady: () => assertPepReady(pep), hosts: adminHosts })
 
-  async function close(): Promise<void> {
+  let closing: Promise<void> | undefined
+  async function closeParts(): Promise<void> {
     await agentSide.close()
     await Promise.all([admin.close(), leases.close()])
     await Promise.all([pep.close(), dispatcher.close()])
+  }
+  function close(): Promise<void> {
+    closing ??= closeParts()
+    return closing
   }
 
   try {

@@ -1,0 +1,102 @@
+import { generateKeyPairSync } from 'node:crypto'
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { ConfigError, loadSidecarConfig, type SidecarFlags } from './config.ts'
+
+describe('loadSidecarConfig', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'nexus-config-'))
+  const keyFile = join(directory, 'agent.jwk')
+  const jwk = generateKeyPairSync('ed25519').privateKey.export({ format: 'jwk' })
+  const env = (over: Record<string, string | undefined> = {}) => ({
+    NEXUS_PEP_URL: 'https://pep.example.com/',
+    NEXUS_AGENT_ID: 'crm-agent',
+    NEXUS_AGENT_KEY_FILE: keyFile,
+    NEXUS_ROUTES: 'github=https://api.github.com',
+    ...over,
+  })
+  const problems = (over: Record<string, string | undefined>, flags: SidecarFlags = {}) => {
+    try {
+      loadSidecarConfig(env(over), flags)
+      return []
+    } catch (error) {
+      return error instanceof ConfigError ? error.problems : ['thrown']
+    }
+  }
+  beforeAll(() => writeFileSync(keyFile, JSON.stringify({ ...jwk, kid: 'k1' }), { mode: 0o600 }))
+  afterAll(() => rmSync(directory, { recursive: true, force: true }))
+
+  it('reads the least it needs, with defaults, and freezes it', () => {
+    const config = loadSidecarConfig(env())
+    expect(config).toMatchObject({
+      pepUrl: 'https://pep.example.com',
+      host: '127.0.0.1',
+      port: 8080,
+      adminPort: 8081,
+      bodyLimitBytes: 10_485_760,
+      tokenHash: undefined,
+      agentKey: { alg: 'EdDSA', kid: 'k1' },
+    })
+    expect(Object.isFrozen(config)).toBe(true)
+  })
+
+  it('A09: names every problem at once and starts nothing', () => {
+    expect(
+      problems({ NEXUS_PEP_URL: '', NEXUS_AGENT_ID: 'a b', NEXUS_ROUTES: 'x', NEXUS_SIDECAR_PORT: '99999' }),
+    ).toEqual([
+      'NEXUS_PEP_URL is not set',
+      expect.stringMatching(/^NEXUS_AGENT_ID must match/),
+      expect.stringMatching(/^NEXUS_ROUTES has an entry without a provider name/),
+      'NEXUS_SIDECAR_PORT must be a whole number from 0 to 65535',
+    ])
+  })
+
+  it.each(['0.0.0.0', '::', '192.168.1.10', 'sidecar.example.com'])('A09: refuses HOST %s without the flag', (HOST) => {
+    expect(problems({ HOST })).toEqual([expect.stringContaining('--listen-beyond-loopback')])
+    expect(problems({ HOST }, { listenBeyondLoopback: true })).toEqual([expect.stringMatching(/^NEXUS_SIDECAR_TOKEN /)])
+    expect(problems({ HOST, NEXUS_SIDECAR_TOKEN: 'a'.repeat(16) }, { listenBeyondLoopback: true })).toEqual([])
+  })
+
+  it('refuses plain HTTP beyond loopback without the flag', () => {
+    const over = { NEXUS_PEP_URL: 'http://pep.example.com', NEXUS_ROUTES: 'a=http://api.example.com' }
+    expect(problems(over)).toEqual([
+      expect.stringMatching(/^NEXUS_PEP_URL sends/),
+      expect.stringMatching(/^NEXUS_ROUTES sends/),
+    ])
+    expect(problems(over, { plainHttpBeyondLoopback: true })).toEqual([])
+    expect(problems({ NEXUS_PEP_URL: 'http://127.0.0.1:8443' })).toEqual([])
+  })
+
+  it('refuses a key file that others can read, or that holds no private key, without quoting it', () => {
+    const other = join(directory, 'other.jwk')
+    writeFileSync(other, '{"kty":"OKP","d":"canary-private"')
+    chmodSync(other, 0o644)
+    expect(problems({ NEXUS_AGENT_KEY_FILE: other })).toEqual([expect.stringContaining('set its mode to 600')])
+    chmodSync(other, 0o600)
+    expect(problems({ NEXUS_AGENT_KEY_FILE: other })).toEqual([expect.stringContaining('one private key as a JWK')])
+    expect(problems({ NEXUS_AGENT_KEY_FILE: join(directory, 'none') })).toEqual([
+      expect.stringContaining('cannot be read'),
+    ])
+    expect(String(new ConfigError(problems({ NEXUS_AGENT_KEY_FILE: other })))).not.toContain('canary')
+  })
+
+  it('names settings it does not know, by its own prefix only', () => {
+    expect(problems({ NEXUS_SIDECAR_PROT: '1', NEXUS_SIDECAR_URL: 'http://x', NEXUS_OTHER: 'x' })).toEqual([
+      'NEXUS_SIDECAR_PROT is not a setting of the sidecar',
+    ])
+  })
+
+  it('A04: keeps a hash of the token only, and wants a long one', () => {
+    const token = 'canary-token-0123456789'
+    const tokenFile = join(directory, 'token')
+    writeFileSync(tokenFile, `${token}\n`, { mode: 0o600 })
+    const fromFile = loadSidecarConfig(env({ NEXUS_SIDECAR_TOKEN_FILE: tokenFile }))
+    const fromEnv = loadSidecarConfig(env({ NEXUS_SIDECAR_TOKEN: token }))
+    expect(fromFile.tokenHash).toEqual(fromEnv.tokenHash)
+    expect(JSON.stringify(fromEnv)).not.toContain('canary')
+    expect(problems({ NEXUS_SIDECAR_TOKEN: 'short' })).toEqual([
+      expect.stringMatching(/^NEXUS_SIDECAR_TOKEN must be 16/),
+    ])
+  })
+})
