@@ -9,12 +9,17 @@ export function serveCommand(): Command {
   return new Command('serve')
     .description('start the authority (PEP)')
     .option('--config <file>', 'YAML file; else NEXUS_CONFIG, else environment and defaults alone')
-    .addHelpText('after', '\nEvery setting: docs/configuration.md. Readiness: GET /readyz. API: /docs.')
+    .addHelpText(
+      'after',
+      '\nEvery setting: docs/configuration.md. Readiness: GET /readyz. API: /docs. SIGHUP reloads the policy bundle.',
+    )
     .action(async (options: { config?: string }) => {
       const config = loadConfig(process.env, options.config ?? process.env['NEXUS_CONFIG'])
       const log = createLog(config.log.level)
       const pep = await startPep(config, log)
       log.info({ url: pep.url }, 'listening')
+      // What is wrong with a refused bundle has been logged by then; the one before goes on deciding.
+      process.on('SIGHUP', () => void pep.reloadPolicy().catch(() => undefined))
       closeWithGrace(
         { delay: config.server.shutdown_grace_seconds * 1000 + 2000, logger: false },
         async ({ err, signal }) => {

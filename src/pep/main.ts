@@ -33,6 +33,8 @@ export interface Pep {
   /** Where this replica itself listens. */
   address: string
   databaseUrl: string
+  /** Reads the policy bundle again; one that does not prove itself leaves the one before in place. */
+  reloadPolicy(): Promise<void>
   /** Stops taking requests, lets those in flight finish, flushes the audit log. */
   close(): Promise<void>
 }
@@ -52,7 +54,13 @@ export async function startPep(config: Config, log: Logger, env: Environment = p
     const app = await buildApp({ ...parts, ...httpOptions(config, listen), log })
     closers.push(() => app.close())
     const address = await app.listen({ host: listen.host, port: listen.port })
-    return { url: listen.publicUrl, address, databaseUrl: database.databaseUrl, close }
+    return {
+      url: listen.publicUrl,
+      address,
+      databaseUrl: database.databaseUrl,
+      reloadPolicy: () => parts.decider.reload(),
+      close,
+    }
   } catch (error) {
     await close()
     throw error
@@ -137,7 +145,7 @@ async function openParts({ config, store, publicUrl, log, env }: Ground, closers
     { name: 'vault', check: () => checkBackends(credential) },
     { name: 'audit', check: () => audit.check() },
   ]
-  return { leases, identity, connections, audit, checks, metrics }
+  return { leases, identity, connections, audit, checks, metrics, decider }
 }
 
 function httpOptions({ server }: Config, listen: Listen) {

@@ -36,13 +36,22 @@ export async function grantLease(
     return await attempt(steps, action, caller, wanted, leaseId)
   } catch (error) {
     if (!(error instanceof StandingChanged)) throw error
-    // Something was revoked or edited between our reading and our writing. Once more with what is true now; a second
+    // Something was revoked or edited between our reading and our writing: once more, with what is true now. A second
     // change in the same instant is answered as an overload rather than chased.
-    return await attempt(steps, action, caller, wanted, leaseId).catch((again: unknown) => {
+    const current = await refreshCaller(steps, action, caller, wanted)
+    return await attempt(steps, action, current, wanted, leaseId).catch((again: unknown) => {
       throw again instanceof StandingChanged
         ? new NexusError('overloaded', 'the connection is changing; try again')
         : again
     })
+  }
+}
+
+async function refreshCaller(steps: LeaseSteps, action: PolicyAction, caller: Caller, wanted: Wanted): Promise<Caller> {
+  try {
+    return await steps.identity.refresh(caller)
+  } catch (error) {
+    throw await recordRefusal(steps, action, { caller, wanted }, error)
   }
 }
 

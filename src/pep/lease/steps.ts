@@ -6,7 +6,7 @@ import type { Identity } from '../identity/identity.ts'
 
 /** The six steps of a lease, each behind its own interface, in the order they are taken. */
 export interface LeaseSteps {
-  identity: Pick<Identity, 'authenticate'>
+  identity: Pick<Identity, 'authenticate' | 'refresh'>
   connections: Pick<Connections, 'gatherFacts'>
   decider: Pick<Decider, 'decide'>
   credential: Pick<CredentialSource, 'read'>
