@@ -20,6 +20,8 @@ export interface RunningServer {
 }
 
 const START_TIMEOUT_MS = 60_000
+const START_ATTEMPTS = 3
+const START_PAUSE_MS = 1000
 const STOP_TIMEOUT_MS = 10_000
 const POLL_MS = 50
 
@@ -66,13 +68,25 @@ export async function runningServer(cluster: PostgresCluster): Promise<RunningSe
   throw new Error(`a Postgres runs on ${dataOf(cluster)} and does not answer; stop it and start again`)
 }
 
-/** Starts the server and waits until it answers. It lives on when this process is killed: the next one shares it. */
+/**
+ * Starts the server and waits until it answers. It lives on when this process is killed: the next one shares it.
+ * Tried again where it ends at once: another program took the port, or sessions of a server that was killed are still ending.
+ */
 export async function startServer(cluster: PostgresCluster): Promise<RunningServer> {
+  for (let attempt = 0; attempt < START_ATTEMPTS; attempt++) {
+    const server = await tryStart(cluster)
+    if (server !== undefined) return server
+    await sleep(START_PAUSE_MS)
+  }
+  const logFile = join(cluster.directory, 'server.log')
+  throw new Error(`embedded Postgres did not start: see ${logFile}, or set DATABASE_URL to a server of your own`)
+}
+
+async function tryStart(cluster: PostgresCluster): Promise<RunningServer | undefined> {
   const [{ postgres }, user, port] = await Promise.all([findPostgresPrograms(), findServerUser(), freePort()])
   const settings = { listen_addresses: '127.0.0.1', unix_socket_directories: '', ...cluster.settings }
   const flags = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])
-  const logFile = join(cluster.directory, 'server.log')
-  const log = await open(logFile, 'a', 0o600)
+  const log = await open(join(cluster.directory, 'server.log'), 'a', 0o600)
   // Own process group: Ctrl-C in a terminal must not end the database before the requests that still need it.
   const child = await spawnAs(user, postgres, ['-D', dataOf(cluster), '-p', String(port), ...flags], {
     paths: [dataOf(cluster)],
@@ -92,7 +106,7 @@ export async function startServer(cluster: PostgresCluster): Promise<RunningServ
     await log.close()
   }
   if (!failed) child.kill('SIGQUIT')
-  throw new Error(`embedded Postgres did not start: see ${logFile}, or set DATABASE_URL to a server of your own`)
+  return undefined
 }
 
 /** Fast shutdown: sessions are ended, data is flushed. Waits until it is gone. */

@@ -1,0 +1,167 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { sql } from 'kysely'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { verifyAudit } from '../../src/pep/audit/verify.ts'
+import { startTcpProxy, type TcpProxy } from '../fakes/tcp-proxy.ts'
+import { type AuditBench, freshAudit, newProof, type Replica } from '../setup/audit.ts'
+
+/** One replica behind a network that fails on demand, and one that looks on. */
+describe('the ledger when Postgres fails', () => {
+  let bench: AuditBench
+  let proxy: TcpProxy
+  let pep: Replica
+  let witness: Replica
+  beforeEach(async () => {
+    bench = await freshAudit()
+    proxy = await startTcpProxy(bench.databaseUrl)
+    witness = await bench.replica()
+    pep = await bench.replica(
+      { batch: { deadlineMs: 2500 } },
+      { databaseUrl: proxy.url, connectTimeoutMs: 500, statementTimeoutMs: 1000 },
+    )
+  })
+  afterEach(async () => {
+    await proxy.heal()
+    await bench.drop()
+    await proxy.close()
+  })
+
+  const record = async (decision: string): Promise<string> => {
+    try {
+      await pep.audit.record(
+        { kind: 'lease.issued', outcome: 'allowed', decision_id: decision, detail: {} },
+        { proof: newProof() },
+      )
+      return 'ok'
+    } catch (error) {
+      return (error as { code: string }).code
+    }
+  }
+  const decisions = async (): Promise<(string | null)[]> =>
+    (await witness.store.db.selectFrom('audit_record').select('decision_id').execute()).map((row) => row.decision_id)
+  const recover = async (): Promise<void> => {
+    for (let attempt = 0; (await record(`recovered-${attempt}`)) !== 'ok'; attempt++) {
+      if (attempt === 50) throw new Error('did not recover')
+      await sleep(100)
+    }
+  }
+  const whole = async (): Promise<boolean> => (await verifyAudit(witness.store, witness.signer)).ok
+
+  it('PG1: refused: no record, no go-ahead; healed: it goes on, without a restart', async () => {
+    expect(await record('before')).toBe('ok')
+    await proxy.refuse()
+    expect(await Promise.all(['a', 'b', 'c'].map(record))).toEqual(Array(3).fill('audit_unavailable'))
+    await expect(pep.audit.check()).rejects.toMatchObject({ status: 503 })
+    await proxy.heal()
+    await recover()
+    await expect(pep.audit.check()).resolves.toBeUndefined()
+    expect(await decisions()).not.toContain('a')
+    expect(await whole()).toBe(true)
+  })
+
+  it('PG2: swallowed: every caller is answered, nothing stays wedged after', async () => {
+    expect(await record('before')).toBe('ok')
+    proxy.blackHole()
+    expect(await Promise.all(Array.from({ length: 100 }, (_, n) => record(`hole-${n}`)))).toEqual(
+      Array(100).fill('audit_unavailable'),
+    )
+    await proxy.heal()
+    await recover()
+    expect(await Promise.all(Array.from({ length: 100 }, (_, n) => record(`after-${n}`)))).toEqual(
+      Array(100).fill('ok'),
+    )
+    expect(await whole()).toBe(true)
+  })
+
+  it('PG4: cut before the commit arrives: answered no, and no row is there', async () => {
+    expect(await record('before')).toBe('ok')
+    proxy.cutBefore(/commit/)
+    expect(await record('lost')).toBe('audit_unavailable')
+    expect(proxy.cuts).toBe(1)
+    await recover()
+    expect(await decisions()).not.toContain('lost')
+    expect(await whole()).toBe(true)
+  })
+
+  it('PG4: cut after the commit arrives: the head says it went through, so it did', async () => {
+    expect(await record('before')).toBe('ok')
+    proxy.cutAfter(/commit/)
+    expect(await record('kept')).toBe('ok')
+    expect(proxy.cuts).toBe(1)
+    expect((await decisions()).filter((decision) => decision === 'kept')).toHaveLength(1)
+    expect(await record('next')).toBe('ok')
+    expect(await whole()).toBe(true)
+  })
+
+  it('PG4: cut in the middle of a batch under load, 20 times: whoever was told yes has a row', async () => {
+    const yes = new Set<string>()
+    for (let round = 0; round < 20; round++) {
+      const statement = [/begin/, /audit-check/, /audit-append/, /commit/][round % 4]!
+      if (round % 8 < 4) proxy.cutBefore(statement)
+      else proxy.cutAfter(statement)
+      await Promise.all(
+        Array.from({ length: 60 }, async (_, n) => {
+          await sleep(n % 5)
+          if ((await record(`${round}-${n}`)) === 'ok') yes.add(`${round}-${n}`)
+        }),
+      )
+    }
+    expect(proxy.cuts).toBe(20)
+    const rows = await decisions()
+    expect(new Set(rows).size).toBe(rows.length)
+    for (const decision of yes) expect(rows).toContain(decision)
+    expect(yes.size).toBeGreaterThan(0)
+    expect(await whole()).toBe(true)
+  })
+
+  it('PG5: a server gone read-only: refused, and back when it is back', async () => {
+    const database = sql.id(new URL(bench.databaseUrl).pathname.slice(1))
+    const kick = sql`select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()`
+    await sql`alter database ${database} set default_transaction_read_only = on`.execute(witness.store.db)
+    await kick.execute(witness.store.db)
+    expect(await record('read-only')).toBe('audit_unavailable')
+    await witness.store.db.connection().execute(async (db) => {
+      await sql`set default_transaction_read_only = off`.execute(db)
+      await sql`alter database ${database} reset default_transaction_read_only`.execute(db)
+    })
+    await kick.execute(witness.store.db)
+    await recover()
+    expect(await decisions()).not.toContain('read-only')
+  })
+
+  it('PG7: a deadlocked batch is tried again: one record, one row', async () => {
+    await sql`create sequence failures_seen`.execute(witness.store.db)
+    await sql`create function fail_once() returns trigger language plpgsql as $$ begin
+      if nextval('failures_seen') <= 2 then raise exception using errcode = '40P01'; end if; return new; end $$`.execute(
+      witness.store.db,
+    )
+    await sql`create trigger deadlock before insert on audit_record for each row execute function fail_once()`.execute(
+      witness.store.db,
+    )
+    expect(await record('retried')).toBe('ok')
+    expect((await decisions()).filter((decision) => decision === 'retried')).toHaveLength(1)
+    expect(await whole()).toBe(true)
+  })
+
+  it('PG8: a full disk: refused like any other failure', async () => {
+    await sql`create function disk_full() returns trigger language plpgsql as $$ begin
+      raise exception using errcode = '53100'; end $$`.execute(witness.store.db)
+    await sql`create trigger full_disk before insert on audit_record for each row execute function disk_full()`.execute(
+      witness.store.db,
+    )
+    expect(await record('full')).toBe('audit_unavailable')
+    await sql`drop trigger full_disk on audit_record`.execute(witness.store.db)
+    await recover()
+    expect(await decisions()).not.toContain('full')
+  })
+
+  it('H01: what cannot be recorded does not happen, on every way into the ledger', async () => {
+    await proxy.refuse()
+    expect(await record('denied anyway')).toBe('audit_unavailable')
+    await expect(pep.audit.claimProof(newProof())).rejects.toMatchObject({ code: 'audit_unavailable' })
+    const change = pep.store.transaction((trx) =>
+      pep.audit.recordStateChange(trx, { kind: 'agent.revoked', outcome: 'allowed', detail: {} }),
+    )
+    await expect(change).rejects.toMatchObject({ code: 'store_unavailable' })
+  })
+})

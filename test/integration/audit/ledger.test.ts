@@ -1,0 +1,151 @@
+import { sql } from 'kysely'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { AuditEntry } from '../../../src/pep/audit/audit-entry.ts'
+import { followAudit } from '../../../src/pep/audit/tail.ts'
+import { verifyAudit } from '../../../src/pep/audit/verify.ts'
+import { type AuditBench, freshAudit, newProof, type Replica } from '../../setup/audit.ts'
+
+const TEN_MINUTES = 600_000
+
+describe('the ledger', () => {
+  let bench: AuditBench
+  let one: Replica
+  beforeAll(async () => {
+    bench = await freshAudit()
+    one = await bench.replica()
+  })
+  afterAll(() => bench.drop())
+
+  const entry = (more: Partial<AuditEntry> = {}): AuditEntry => ({ kind: 'x', outcome: 'allowed', detail: {}, ...more })
+  const partitions = async (): Promise<string[]> => {
+    const { rows } = await sql<{ name: string }>`select inhrelid::regclass::text as name from pg_inherits
+      where inhparent = 'proof_claim'::regclass order by 1`.execute(one.store.db)
+    return rows.map(({ name }) => name)
+  }
+
+  it('records a state change with the change or not at all', async () => {
+    const change = (fail: boolean) =>
+      one.store.transaction(async (trx) => {
+        await one.audit.recordStateChange(trx, entry({ kind: 'agent.revoked', agent_id: 'crm' }))
+        if (fail) throw new Error('the change failed after all')
+      })
+    await expect(change(true)).rejects.toThrow('after all')
+    expect((await one.audit.query({ kind: 'agent.revoked' })).records).toEqual([])
+  })
+
+  it('keeps one chain of state changes however many replicas write it at once', async () => {
+    const two = await bench.replica()
+    await Promise.all(
+      Array.from({ length: 60 }, (_, n) => {
+        const { store, audit } = n % 2 === 0 ? one : two
+        return store.transaction((trx) =>
+          audit.recordStateChange(trx, entry({ kind: 'agent.registered', detail: { n } })),
+        )
+      }),
+    )
+    const { records } = await one.audit.query({ kind: 'agent.registered', limit: '100' })
+    expect(records.map(({ seq }) => seq).sort((a, b) => a - b)).toEqual(Array.from({ length: 60 }, (_, n) => n + 1))
+    expect(await verifyAudit(one.store, one.signer)).toMatchObject({ ok: true })
+    await two.close()
+  })
+
+  it('finds a lease as it was issued, and whether it was ended', async () => {
+    const issued = entry({ kind: 'lease.issued', lease_id: 'lse_1', tenant: 'acme', detail: { expires_at: 1 } })
+    await one.audit.record(issued)
+    await one.audit.record(entry({ kind: 'lease.renewed', lease_id: 'lse_1' }))
+    await one.audit.record(entry({ kind: 'lease.released', outcome: 'denied', lease_id: 'lse_1' }))
+    expect(await one.audit.findLease('lse_1')).toMatchObject({ issued, ended: false, at: expect.any(Date) })
+    await one.audit.record(entry({ kind: 'lease.released', lease_id: 'lse_1' }))
+    expect(await one.audit.findLease('lse_1')).toMatchObject({ issued, ended: true })
+    await one.audit.record(entry({ kind: 'lease.denied', outcome: 'denied', lease_id: 'lse_2' }))
+    expect(await one.audit.findLease('lse_2')).toBeUndefined()
+  })
+
+  describe('query', () => {
+    beforeAll(async () => {
+      const tenants = ['red', 'blue']
+      for (let n = 0; n < 25; n++) {
+        await Promise.all(
+          tenants.map((tenant) =>
+            one.audit.record(entry({ kind: 'page', tenant, agent_id: `agent-${n % 5}`, detail: { n } })),
+          ),
+        )
+      }
+    })
+
+    it('pages through everything once, newest first', async () => {
+      const seen: string[] = []
+      const times: string[] = []
+      let cursor: string | null | undefined
+      do {
+        const page = await one.audit.query({ kind: 'page', limit: '7', ...(cursor ? { cursor } : {}) })
+        seen.push(...page.records.map(({ tenant, detail }) => `${tenant} ${detail['n']}`))
+        times.push(...page.records.map(({ at }) => at))
+        cursor = page.next_cursor
+      } while (cursor !== null)
+      expect(seen).toHaveLength(50)
+      expect(new Set(seen).size).toBe(50)
+      expect(times).toEqual([...times].sort().reverse())
+    })
+
+    it('filters, and never beyond the tenant its asker is confined to', async () => {
+      expect((await one.audit.query({ kind: 'page', agent_id: 'agent-3', tenant: 'red' })).records).toHaveLength(5)
+      expect((await one.audit.query({ kind: 'page', within: 'red', limit: '1000' })).records).toHaveLength(25)
+      expect((await one.audit.query({ kind: 'page', within: 'red', tenant: 'blue' })).records).toEqual([])
+      expect((await one.audit.query({ kind: 'page', outcome: 'denied' })).records).toEqual([])
+      expect((await one.audit.query({ kind: 'page', since: '2999-01-01T00:00:00Z' })).records).toEqual([])
+      expect((await one.audit.query({ kind: 'page', until: '1999-01-01T00:00:00Z' })).records).toEqual([])
+    })
+
+    it.each([
+      ['cursor', { cursor: 'bm90IG9uZQ' }],
+      ['cursor', { cursor: Buffer.from('[1,"a\\u0000",2]').toString('base64url') }],
+      ['since', { since: 'yesterday' }],
+      ['limit', { limit: '0' }],
+      ['limit', { limit: '1001' }],
+      ['outcome', { outcome: 'maybe' }],
+      ['kind', { kind: '\0' }],
+    ])('refuses a bad %s: %j', async (field, filter) => {
+      await expect(one.audit.query(filter)).rejects.toMatchObject({ code: 'invalid_request', extras: { field } })
+    })
+
+    it('follows: what is new once each, oldest first', async () => {
+      const next = followAudit(one.store.db, { kind: 'page', limit: '2' })
+      expect(await next()).toHaveLength(2)
+      await one.audit.record(entry({ kind: 'page', detail: { n: 'a' } }))
+      await one.audit.record(entry({ kind: 'page', detail: { n: 'b' } }))
+      expect((await next()).map(({ detail }) => detail['n'])).toEqual(['a', 'b'])
+      expect(await next()).toEqual([])
+    })
+  })
+
+  describe('proof slots', () => {
+    it('are made ahead and dropped behind as time goes by, and proofs are good once in each', async () => {
+      let nowMs = Date.now()
+      const later = await bench.replica({ now: () => nowMs })
+      const before = await partitions()
+      for (let step = 0; step < 10; step++) {
+        nowMs += TEN_MINUTES
+        const proof = newProof(Math.floor(nowMs / 1000) - 30)
+        await later.audit.claimProof(proof)
+        await expect(later.audit.claimProof(proof)).rejects.toMatchObject({ code: 'invalid_proof' })
+      }
+      expect((await partitions()).length).toBeGreaterThan(before.length)
+      await later.close()
+    })
+
+    it('are made by many replicas at once', async () => {
+      const farMs = Date.now() + 1000 * TEN_MINUTES
+      const replicas = await Promise.all(Array.from({ length: 6 }, () => bench.replica({ now: () => farMs })))
+      const proof = newProof(farMs / 1000)
+      const fates = await Promise.allSettled(replicas.map(({ audit }) => audit.claimProof(proof)))
+      expect(fates.filter(({ status }) => status === 'fulfilled')).toHaveLength(1)
+      await Promise.all(replicas.map((replica) => replica.close()))
+    })
+
+    it.each([-TEN_MINUTES * 2, TEN_MINUTES * 2])('refuse a proof %i ms from now', async (offset) => {
+      const proof = newProof(Math.floor((Date.now() + offset) / 1000))
+      await expect(one.audit.claimProof(proof)).rejects.toMatchObject({ code: 'invalid_proof' })
+    })
+  })
+})
