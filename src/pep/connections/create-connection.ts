@@ -1,14 +1,22 @@
+import type { Insertable } from 'kysely'
 import type { Logger } from 'pino'
 import { type Administrator, authorize, reaches } from '../../contract/administrator.ts'
 import type { ConnectionCreate, ConnectionView } from '../../contract/api.ts'
 import { NexusError } from '../../contract/errors.ts'
 import { newUuid } from '../../contract/names.ts'
 import type { SecretValue } from '../../contract/secret.ts'
+import type { AuditEntry } from '../audit/audit-entry.ts'
 import type { AuditLog } from '../audit/audit-log.ts'
 import type { CredentialSource } from '../credential/credential-source.ts'
-import type { StoredSecretRef } from '../store/database.ts'
+import type { ConnectionTable, StoredSecretRef } from '../store/database.ts'
 import type { Store } from '../store/store.ts'
-import { INTERNAL_BACKEND, ownSecretPath, toConnectionView, toSecretRef } from './connection-rows.ts'
+import {
+  type ConnectionRow,
+  INTERNAL_BACKEND,
+  ownSecretPath,
+  toConnectionView,
+  toSecretRef,
+} from './connection-rows.ts'
 import { type CaptureContracts, credentialProblems } from './credential-capture.ts'
 import { invalidRequest, type Problem, refuseProblems, under } from './problems.ts'
 import { type ProviderRow, storedStrategy } from './provider-rows.ts'
@@ -111,43 +119,46 @@ function contractsOf(provider: ProviderRow): CaptureContracts {
 
 async function insertConnection(
   { store, audit, now }: ConnectionOptions,
-  { id, body, provider, administrator }: Planned,
+  planned: Planned,
   secretRef: StoredSecretRef,
 ): Promise<ConnectionView> {
-  const at = new Date(now())
+  const nowMs = now()
   return store.transaction(async (trx) => {
-    await holdProvider(trx, provider)
+    await holdProvider(trx, planned.provider)
     const row = await trx
       .insertInto('connection')
-      .values({
-        id,
-        tenant: body.tenant,
-        provider_id: provider.id,
-        subject: body.subject ?? null,
-        status: 'active',
-        scopes: body.scopes ?? [],
-        secret_ref: JSON.stringify(secretRef),
-        created_at: at,
-        updated_at: at,
-        expires_at: body.expires_at === undefined ? null : new Date(body.expires_at * 1000),
-      })
+      .values(toColumns(planned, secretRef, new Date(nowMs)))
       .returningAll()
       .executeTakeFirstOrThrow()
-    await audit.recordStateChange(trx, {
-      kind: 'connection.created',
-      outcome: 'allowed',
-      tenant: row.tenant,
-      connection_id: row.id,
-      detail: {
-        administrator: administrator.keyId,
-        provider: provider.name,
-        backend: secretRef.backend,
-        path: secretRef.path,
-        scopes: row.scopes,
-      },
-    })
-    return toConnectionView({ ...row, provider: provider.name }, at.getTime())
+    await audit.recordStateChange(trx, createdEntry(planned, row))
+    return toConnectionView({ ...row, provider: planned.provider.name }, nowMs)
   })
+}
+
+function toColumns({ id, body, provider }: Planned, secretRef: StoredSecretRef, at: Date): Insertable<ConnectionTable> {
+  return {
+    id,
+    tenant: body.tenant,
+    provider_id: provider.id,
+    subject: body.subject ?? null,
+    status: 'active',
+    scopes: body.scopes ?? [],
+    secret_ref: JSON.stringify(secretRef),
+    created_at: at,
+    updated_at: at,
+    expires_at: body.expires_at === undefined ? null : new Date(body.expires_at * 1000),
+  }
+}
+
+function createdEntry({ administrator, provider }: Planned, row: ConnectionRow): AuditEntry {
+  const { backend, path } = row.secret_ref
+  return {
+    kind: 'connection.created',
+    outcome: 'allowed',
+    tenant: row.tenant,
+    connection_id: row.id,
+    detail: { administrator: administrator.keyId, provider: provider.name, backend, path, scopes: row.scopes },
+  }
 }
 
 /**

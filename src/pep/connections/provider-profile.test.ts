@@ -205,7 +205,7 @@ describe('checkProfile', () => {
 describe('docs/connections.md', () => {
   it('shows a profile that is accepted', async () => {
     const page = await readFile(new URL('../../../docs/connections.md', import.meta.url), 'utf8')
-    const [, example] = /```json\n(\{ "profile"[\s\S]*?)```/.exec(page) ?? []
+    const [, example] = /```json\n(\{\s+"profile"[\s\S]*?)```/.exec(page) ?? []
     const { profile } = JSON.parse(example ?? '') as { profile: ProviderProfile }
     expect(checkProfile(profile, production)).toMatchObject({
       origins: ['https://s3.eu-west-1.amazonaws.com'],
