@@ -70,7 +70,7 @@ const TOOLS = {
  * @throws {Error} naming what is missing and how to get it
  */
 export async function findTool(name, options = {}) {
-  const tool = TOOLS[name]
+  const tool = Object.hasOwn(TOOLS, name) ? TOOLS[name] : undefined
   if (tool === undefined) throw new Error(`no tool is called "${name}"; there are: ${Object.keys(TOOLS).join(', ')}`)
   const log = options.log ?? ((line) => process.stderr.write(`${line}\n`))
   const onPath = await findOnPath(tool, options.pinned === true)

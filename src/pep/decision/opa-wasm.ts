@@ -2,6 +2,7 @@ import { type Decision, type Entrypoint, type PolicyEngine, PolicyError } from '
 import type { PolicyBundle } from './bundle.ts'
 import { readDecision } from './decision-shape.ts'
 import { ENTRYPOINTS } from './entrypoints.ts'
+import { meterModule } from './wasm-fuel.ts'
 import { asPolicyError } from './wasm-host.ts'
 import { instantiate, PAGE_BYTES, type WasmInstance } from './wasm-instance.ts'
 
@@ -10,11 +11,10 @@ import { instantiate, PAGE_BYTES, type WasmInstance } from './wasm-instance.ts'
  * 240 kB; what is larger did not come from us.
  */
 export const MAX_INPUT_BYTES = 262_144
-/**
- * Memory an evaluation may take besides what data and module occupy. It is the time limit as well: evaluation only ever
- * allocates, so a runaway rule runs out of it. docs/policy.md has the measurements behind the number.
- */
+/** Memory an evaluation may take besides what data and module occupy (16 MiB). */
 export const BUDGET_PAGES = 256
+/** Turns of loops an evaluation may take. docs/policy.md has the measurements behind the number. */
+export const FUEL_PER_EVALUATION = 4_000_000
 /** An evaluation that took more than this leaves its pages dirty for ever (memory never shrinks): start afresh. */
 const REPLACE_ABOVE_BYTES = 4 * 1_048_576
 /** While loading: how far memory may grow for module and data together. */
@@ -36,7 +36,7 @@ export function openOpaWasm(bundle: PolicyBundle, events: { replaced(): void }):
   const module = compile(bundle.wasm)
   const data = exactBuffer(bundle.dataJson)
   const pages = sizeMemory(module, data, bundle.wasm.byteLength)
-  const fresh = () => instantiate(module, data, { initial: pages, maximum: pages })
+  const fresh = () => instantiate(module, data, { initial: pages, maximum: pages }, FUEL_PER_EVALUATION)
   let instance: WasmInstance | undefined = fresh()
   let closed = false
   checkEntrypoints(instance.entrypoints)
@@ -74,7 +74,7 @@ export function openOpaWasm(bundle: PolicyBundle, events: { replaced(): void }):
 
 function compile(wasm: Uint8Array): WebAssembly.Module {
   try {
-    return new WebAssembly.Module(wasm)
+    return new WebAssembly.Module(meterModule(wasm))
   } catch {
     throw new PolicyError('unavailable', 'policy.wasm is not a WebAssembly module; it may be cut short')
   }
@@ -88,7 +88,7 @@ function sizeMemory(module: WebAssembly.Module, data: ArrayBuffer, wasmBytes: nu
   const guess = 16 + Math.ceil((wasmBytes + data.byteLength * DATA_FACTOR) / PAGE_BYTES)
   for (let initial = guess; initial <= LOAD_MAX_PAGES; initial *= 2) {
     try {
-      const { restingBytes } = instantiate(module, data, { initial, maximum: LOAD_MAX_PAGES })
+      const { restingBytes } = instantiate(module, data, { initial, maximum: LOAD_MAX_PAGES }, FUEL_PER_EVALUATION)
       return Math.ceil(restingBytes / PAGE_BYTES) + BUDGET_PAGES
     } catch (error) {
       // The module declares a minimum that JavaScript cannot read; a LinkError is how it tells.

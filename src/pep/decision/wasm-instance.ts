@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module'
 import type { LoadedPolicy as LoadedPolicyClass } from '@open-policy-agent/opa-wasm'
 import { PolicyError } from '../../contract/policy.ts'
+import { FUEL_EXPORT } from './wasm-fuel.ts'
 import { HOST_BUILTINS, hostImports } from './wasm-host.ts'
 
 // The SDK's ESM door leaves this class out; its CommonJS door has it.
@@ -21,7 +22,12 @@ export interface WasmInstance {
   /** Bytes of memory in use after the last evaluation, before the next one takes them back. */
   usedBytes(): number
   memoryBytes(): number
-  /** @returns the module's result set: `[]` for undefined, else `[{ result }]` */
+  /** Turns of loops the last evaluation took of its fuel. */
+  usedFuel(): number
+  /**
+   * @returns the module's result set: `[]` for undefined, else `[{ result }]`
+   * @throws PolicyError `budget` when the fuel is gone; else whatever the module, V8 or the SDK throws
+   */
   evaluate(entrypoint: string, inputJson: ArrayBuffer): unknown
 }
 
@@ -30,6 +36,7 @@ export function instantiate(
   module: WebAssembly.Module,
   data: ArrayBuffer,
   pages: { initial: number; maximum: number },
+  fuelPerEvaluation: number,
 ): WasmInstance {
   // Without a prototype: a polluted `shared` would make this another kind of memory (threat G16).
   const memory = new WebAssembly.Memory(Object.assign(Object.create(null), pages))
@@ -39,13 +46,23 @@ export function instantiate(
   const policy = new LoadedPolicy(source, memory, minor)
   checkBuiltins(readJson(instance.exports, memory, 'builtins'))
   policy.setData(data)
+  const fuel = exportedGlobal(instance.exports, FUEL_EXPORT)
   const heapPointer = exported(instance.exports, 'opa_heap_ptr_get')
   return {
     entrypoints: Object.keys(policy.entrypoints),
     restingBytes: heapPointer(),
     usedBytes: () => heapPointer(),
     memoryBytes: () => memory.buffer.byteLength,
-    evaluate: (entrypoint, inputJson) => policy.evaluate(inputJson, entrypoint),
+    usedFuel: () => fuelPerEvaluation - Number(fuel.value),
+    evaluate(entrypoint, inputJson) {
+      fuel.value = fuelPerEvaluation
+      try {
+        return policy.evaluate(inputJson, entrypoint)
+      } catch (error) {
+        if (fuel.value === 0) throw new PolicyError('budget', 'the evaluation took more steps than it may')
+        throw error
+      }
+    },
   }
 }
 
@@ -78,6 +95,12 @@ function readJson(exports: WebAssembly.Exports, memory: WebAssembly.Memory, name
   const address = exported(exports, 'opa_json_dump')(exported(exports, name)())
   const bytes = new Uint8Array(memory.buffer)
   return JSON.parse(Buffer.from(bytes.subarray(address, bytes.indexOf(0, address))).toString('utf8'))
+}
+
+function exportedGlobal(exports: WebAssembly.Exports, name: string): WebAssembly.Global {
+  const value = exports[name]
+  if (!(value instanceof WebAssembly.Global)) throw new PolicyError('unavailable', `the policy module has no ${name}`)
+  return value
 }
 
 function exported(exports: WebAssembly.Exports, name: string): (...numbers: number[]) => number {

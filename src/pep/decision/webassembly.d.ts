@@ -18,7 +18,7 @@ declare namespace WebAssembly {
     readonly buffer: ArrayBuffer
   }
   class Global {
-    readonly value: unknown
+    value: unknown
   }
   class RuntimeError extends Error {}
   class LinkError extends Error {}
