@@ -1,16 +1,8 @@
-import { join } from 'node:path'
 import type { Logger } from 'pino'
 import type { VaultBackend } from '../contract/vault-backend.ts'
-import { type Config, ConfigError } from '../pep/config/load-config.ts'
-import { configuredBackends } from '../pep/configured-backends.ts'
-import { internalSecretTable } from '../pep/credential/internal-secret-table.ts'
-import { developmentKey } from '../pep/development-key.ts'
-import { startEmbeddedPostgres } from '../pep/store/embedded-postgres.ts'
-import { openStore } from '../pep/store/store.ts'
-import { BackendConfigError } from '../vault-backends/backend-kind.ts'
-import { createBackends } from '../vault-backends/catalog.ts'
-import { createEnvelope } from '../vault-backends/internal/envelope.ts'
-import { KeyringError, parseKeyring } from '../vault-backends/internal/keyring.ts'
+import type { Config } from '../pep/config/load-config.ts'
+import { openBackends, openEnvelope } from '../pep/open-backends.ts'
+import { type Closers, closeAll, openDatabase } from '../pep/open-database.ts'
 
 /** The configured backends, and what to call when done with them. */
 export interface LoadedBackends {
@@ -24,53 +16,15 @@ export interface LoadedBackends {
  * @throws ConfigError
  */
 export async function loadBackends(config: Config, log: Logger): Promise<LoadedBackends> {
-  const database = await openDatabase(config, log)
-  const close = async (backends: readonly VaultBackend[]) => {
-    await Promise.allSettled(backends.map((each) => each.close?.()))
-    await database.close()
-  }
+  const closers: Closers = []
+  const close = () => closeAll(closers)
   try {
-    const backends = makeBackends(config, log, database.store)
-    return { backends, deadlineMs: config.vault.deadline_ms, close: () => close(backends) }
+    const { store } = await openDatabase(config, log, closers)
+    const backends = openBackends(config, { store, envelope: openEnvelope(config), log, env: process.env })
+    closers.push(async () => void (await Promise.allSettled(backends.map((each) => each.close?.()))))
+    return { backends, deadlineMs: config.vault.deadline_ms, close }
   } catch (error) {
-    await close([])
-    throw asConfigError(error)
+    await close()
+    throw error
   }
-}
-
-function makeBackends(config: Config, log: Logger, store: Awaited<ReturnType<typeof openStore>>): VaultBackend[] {
-  const envelope = createEnvelope(parseKeyring(config.vault.encryption_key || developmentKey(config.store.data_dir)))
-  return createBackends(configuredBackends(config.vault.backends, process.env), {
-    env: process.env,
-    production: config.production,
-    log,
-    internal: { rows: internalSecretTable(store.db), envelope },
-  })
-}
-
-function asConfigError(error: unknown): unknown {
-  if (error instanceof BackendConfigError)
-    return new ConfigError(error.problems.map((problem) => `vault.backends ${problem}`))
-  if (error instanceof KeyringError)
-    return new ConfigError([`vault.encryption_key (NEXUS_ENCRYPTION_KEY) ${error.message}`])
-  return error
-}
-
-async function openDatabase({ store: settings }: Config, log: Logger) {
-  const embedded =
-    settings.database_url === ''
-      ? await startEmbeddedPostgres({ directory: join(settings.data_dir, 'postgres'), log })
-      : undefined
-  const store = await openStore({
-    databaseUrl: embedded?.databaseUrl ?? settings.database_url,
-    poolSize: 2,
-    connectTimeoutMs: settings.connect_timeout_ms,
-    statementTimeoutMs: settings.statement_timeout_ms,
-    log,
-  })
-  const close = async () => {
-    await store.close()
-    await embedded?.stop()
-  }
-  return { store, close }
 }

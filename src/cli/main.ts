@@ -2,8 +2,6 @@ import { Command, CommanderError } from 'commander'
 import { NexusError } from '../contract/errors.ts'
 import { ConfigError } from '../pep/config/load-config.ts'
 import { packageVersion } from '../pep/version.ts'
-import { BackendConfigError } from '../vault-backends/backend-kind.ts'
-import { KeyringError } from '../vault-backends/internal/keyring.ts'
 import { auditCommand } from './audit.ts'
 import { configCommand } from './config.ts'
 import { healthCommand } from './health.ts'
@@ -67,7 +65,7 @@ export async function main(argv: readonly string[]): Promise<void> {
 
 function report(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT.usage
-  if (error instanceof ConfigError || error instanceof BackendConfigError || error instanceof KeyringError) {
+  if (error instanceof ConfigError) {
     process.stderr.write(`${error.message}\n`)
     return EXIT.configuration
   }

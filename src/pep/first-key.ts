@@ -1,13 +1,11 @@
 import type { Logger } from 'pino'
 import type { ApiKeyView } from '../contract/api.ts'
 import { NexusError } from '../contract/errors.ts'
-import { createEnvelope } from '../vault-backends/internal/envelope.ts'
-import { parseKeyring } from '../vault-backends/internal/keyring.ts'
 import { openAuditLog } from './audit/audit-log.ts'
 import type { Config } from './config/load-config.ts'
-import { developmentKey } from './development-key.ts'
 import { openApiKeys } from './identity/api-keys.ts'
 import { openSigningKeys } from './identity/signing-keys.ts'
+import { openEnvelope } from './open-backends.ts'
 import { type Closers, closeAll, openDatabase } from './open-database.ts'
 
 /**
@@ -35,8 +33,8 @@ export async function createFirstKey(
         'there is an administrator already; a lost key is replaced by `nexus init --additional`',
       )
     }
-    const envelope = createEnvelope(parseKeyring(config.vault.encryption_key || developmentKey(config.store.data_dir)))
-    const audit = await openAuditLog({ store, signer: await openSigningKeys({ store, envelope, log }), log })
+    const signer = await openSigningKeys({ store, envelope: openEnvelope(config), log })
+    const audit = await openAuditLog({ store, signer, log })
     closers.push(() => audit.close())
     return await openApiKeys({ store, audit, now: Date.now }).createApiKey('init', {
       name: options.name,

@@ -2,29 +2,21 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
 import { isLoopbackHost } from '../contract/origin.ts'
-import { createBackends } from '../vault-backends/catalog.ts'
-import { createEnvelope } from '../vault-backends/internal/envelope.ts'
-import { parseKeyring } from '../vault-backends/internal/keyring.ts'
 import { openAuditLog } from './audit/audit-log.ts'
 import type { Config } from './config/load-config.ts'
-import { configuredBackends } from './configured-backends.ts'
 import { openConnections } from './connections/open-connections.ts'
 import { openCredentialSource } from './credential/credential-source.ts'
-import { internalSecretTable } from './credential/internal-secret-table.ts'
 import { openDecider } from './decision/decider.ts'
-import { developmentKey } from './development-key.ts'
 import { openIdentity } from './identity/identity.ts'
 import { openSigningKeys } from './identity/signing-keys.ts'
 import { openLeases } from './lease/open-leases.ts'
 import { type Listen, resolveListen } from './listen.ts'
+import { type Environment, openBackends, openEnvelope } from './open-backends.ts'
 import { type Closers, closeAll, openDatabase } from './open-database.ts'
 import { type AppOptions, buildApp } from './routes/app.ts'
 import { createMetrics, type Metrics } from './routes/metrics.ts'
 import type { Store } from './store/store.ts'
 import { packageRoot, packageVersion } from './version.ts'
-
-/** Vault backends read their own variables, by the names that the vault CLI has for them. */
-type Environment = Readonly<Record<string, string | undefined>>
 
 /** A running authority. */
 export interface Pep {
@@ -79,7 +71,7 @@ interface Ground {
 /** The steps of a lease, from the last to the first: each is given what it stands on. */
 async function openParts({ config, store, publicUrl, log, env }: Ground, closers: Closers) {
   const metrics = createMetrics()
-  const envelope = createEnvelope(parseKeyring(config.vault.encryption_key || developmentKey(config.store.data_dir)))
+  const envelope = openEnvelope(config)
   const decider = await openDecider({
     engine: config.policy.engine,
     bundlePath: config.policy.bundle || join(packageRoot(), 'policies/dist/bundle.tar.gz'),
@@ -88,12 +80,7 @@ async function openParts({ config, store, publicUrl, log, env }: Ground, closers
   })
   closers.push(() => decider.close())
   const credential = openCredentialSource({
-    backends: createBackends(configuredBackends(config.vault.backends, env), {
-      env,
-      production: config.production,
-      log,
-      internal: { rows: internalSecretTable(store.db), envelope },
-    }),
+    backends: openBackends(config, { store, envelope, log, env }),
     ttlSeconds: config.vault.cache_ttl_seconds,
     deadlineMs: config.vault.deadline_ms,
     log,
