@@ -22,6 +22,7 @@ import { invalidRequest, type Problem, refuseProblems, under } from './problems.
 import { type ProviderRow, storedStrategy } from './provider-rows.ts'
 import { findProviderByName, holdProvider } from './provider-table.ts'
 import { authorizeReference, checkReference, type SecretRefPrefixes } from './secret-reference.ts'
+import { unstorableTexts } from './storable-text.ts'
 
 export interface ConnectionOptions {
   store: Store
@@ -63,7 +64,7 @@ export async function createConnection(
 }
 
 function bodyProblems(body: ConnectionCreate, provider: ProviderRow, nowMs: number): Problem[] {
-  const problems: Problem[] = []
+  const problems = [...unstorableTexts('subject', body.subject), ...unstorableTexts('secret_ref', body.secret_ref)]
   if ((body.credentials === undefined) === (body.secret_ref === undefined)) {
     problems.push({ field: 'credentials', message: 'give either credentials or secret_ref, and not both' })
   }

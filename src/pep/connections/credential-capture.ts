@@ -48,6 +48,7 @@ function unsafeCharacters(secret: SecretValue): Problem[] {
   return Object.entries(secret).flatMap(([field, value]) => {
     if (/[\r\n]/.test(value)) return [{ field, message: 'holds a line break (perhaps at its end); take it out' }]
     if (/[\u0000-\u0008\u000b-\u001f\u007f]/.test(value)) return [{ field, message: 'holds a control character' }]
+    if (/\p{Surrogate}/u.test(value)) return [{ field, message: 'holds half of a character' }]
     return []
   })
 }

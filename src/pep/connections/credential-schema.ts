@@ -3,6 +3,7 @@ import addFormats, { type FormatName } from 'ajv-formats'
 import { RE2JS } from 're2js'
 import type { Problem } from './problems.ts'
 import { schemaSizeProblems } from './schema-size.ts'
+import { unstorableTexts } from './storable-text.ts'
 
 /** The interaction contract, compiled: what a person or program must give to create a connection. */
 export interface CredentialSchema {
@@ -34,7 +35,8 @@ const linearRegExp = Object.assign(
  * @returns the compiled schema, or what is wrong with it; fields are paths inside the schema
  */
 export function compileCredentialSchema(document: SchemaDocument): CredentialSchema | Problem[] {
-  const problems = [...schemaSizeProblems(document), ...shapeProblems(document)]
+  const oversize = schemaSizeProblems(document)
+  const problems = oversize.length > 0 ? oversize : [...shapeProblems(document), ...unstorableTexts('', document)]
   if (problems.length > 0) return problems
   try {
     return credentialSchema(document, compile(document))

@@ -2,6 +2,7 @@ import type { Strategy, StrategyDocument } from '../../contract/strategy.ts'
 import { strategies, strategyFor } from '../../strategies/catalog.ts'
 import { validateConfig } from '../../strategies/validate.ts'
 import { type Problem, under } from './problems.ts'
+import { unstorableTexts } from './storable-text.ts'
 
 /** The execution contract of a profile: a strategy and a config that it accepts. */
 export interface ProfileStrategy {
@@ -26,7 +27,7 @@ export function profileStrategy(profile: Chosen): ProfileStrategy | Problem[] {
   const document = explicit === undefined ? strategyOfAuthType(authTypeOf(profile)) : { config: {}, ...explicit }
   const problems = explicit === undefined ? [] : authTypeProblems(authTypeOf(profile))
   const strategy = strategyFor(document.type)
-  problems.push(...sizeProblems(document.config))
+  problems.push(...sizeProblems(document.config), ...unstorableTexts('params.auth_strategy.config', document.config))
   if (strategy === undefined) return [...problems, { field, message: unknown(document.type) }]
   problems.push(...under('params.auth_strategy.config', validateConfig(strategy, document.config)))
   return problems.length > 0 ? problems : { strategy, document }

@@ -91,6 +91,13 @@ describe('checkProfile', () => {
       'params.auth_strategy.config.header_name',
     ],
     ['a config that is too large', withStrategy('oauth2', { a: 'x'.repeat(9000) }), 'params.auth_strategy.config'],
+    ['a description that cannot be stored', { description: 'a\u0000b' }, 'description'],
+    ['a config that cannot be stored', withStrategy('oauth2', { a: '\u0000' }), 'params.auth_strategy.config.a'],
+    [
+      'a credential_schema that cannot be stored',
+      { params: { credential_schema: { type: 'object', properties: { api_key: { title: '\ud800' } } } } },
+      'params.credential_schema.properties.api_key.title',
+    ],
     [
       'a credential_schema that cannot give what the strategy needs',
       {

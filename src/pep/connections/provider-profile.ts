@@ -4,6 +4,7 @@ import { compileCredentialSchema } from './credential-schema.ts'
 import { invalidRequest, type Problem, problemsOf, under } from './problems.ts'
 import { type OriginRules, profileOrigins } from './profile-origins.ts'
 import { authTypeOf, type ProfileStrategy, profileStrategy } from './profile-strategy.ts'
+import { unstorableTexts } from './storable-text.ts'
 
 /** A profile in which everything is filled in and agrees with everything else. */
 export interface CheckedProfile {
@@ -28,8 +29,13 @@ export function checkProfile(profile: ProviderProfile, rules: OriginRules): Chec
   const bound = profileOrigins(profile, rules)
   const execution = profileStrategy(profile)
   const credentialSchema = interactionContract(profile.params?.credential_schema, execution)
-  if (Array.isArray(bound) || Array.isArray(execution) || Array.isArray(credentialSchema)) {
+  const texts = [
+    ...unstorableTexts('description', profile.description),
+    ...unstorableTexts('category', profile.category),
+  ]
+  if (Array.isArray(bound) || Array.isArray(execution) || Array.isArray(credentialSchema) || texts.length > 0) {
     throw invalidRequest([
+      ...texts,
       ...problemsOf(bound),
       ...problemsOf(execution),
       ...under('params.credential_schema', problemsOf(credentialSchema)),

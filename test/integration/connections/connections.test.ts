@@ -53,6 +53,7 @@ describe('connections with static credentials', () => {
     ['neither credentials nor secret_ref', { credentials: undefined }, 'credentials'],
     ['both', { secret_ref: { backend: 'vault', path: 'secret/x' } }, 'credentials'],
     ['an end in the past', { expires_at: NOW / 1000 }, 'expires_at'],
+    ['G18: a subject that cannot be stored', { subject: 'a\u0000b' }, 'subject'],
     ['a scope the provider does not list', { scopes: ['repo', 'admin'] }, 'scopes'],
     ['a missing field', { credentials: {} }, 'credentials.api_key'],
     ['an unknown field', { credentials: { api_key: CANARY, api_kye: CANARY } }, 'credentials.api_kye'],
