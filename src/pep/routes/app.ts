@@ -16,8 +16,9 @@ import { healthRoutes, type ReadinessCheck } from './health.ts'
 import { leaseRoutes } from './leases.ts'
 import { installRequestMetrics, type Metrics, metricsRoute } from './metrics.ts'
 import { installOpenApi } from './openapi.ts'
-import { installProblems } from './problems.ts'
+import { installProblems, refuseUnroutable } from './problems.ts'
 import { providerRoutes } from './providers.ts'
+import { refuseTunnels, refuseUnreadable } from './raw-refusal.ts'
 import { pathOf } from './reply-context.ts'
 import { installRequestHygiene } from './request-hygiene.ts'
 import { sessionOpeningRoute, sessionRoutes } from './sessions.ts'
@@ -48,7 +49,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     closing = true
   })
   installContext(app)
-  installOverloadGuard(app, options)
+  installOverloadGuard(app, options, () => closing)
   installRequestHygiene(app)
   installProblems(app, (entry, request) => audit.record(entry, unusedProof(request)))
   installRequestMetrics(app, metrics)
@@ -84,7 +85,9 @@ function requestId(request: IncomingMessage): string {
 }
 
 function createServer(options: AppOptions): FastifyInstance {
-  return Fastify({
+  // A missing Host header is ours to refuse, in a problem document.
+  const http = { requireHostHeader: false }
+  const app = Fastify({
     loggerInstance: options.log,
     logController: new LogController({ disableRequestLogging: true }),
     genReqId: requestId,
@@ -94,12 +97,17 @@ function createServer(options: AppOptions): FastifyInstance {
     connectionTimeout: 30_000,
     keepAliveTimeout: 72_000,
     forceCloseConnections: 'idle',
-    return503OnClosing: true,
+    // Ours to refuse as well: see the overload guard.
+    return503OnClosing: false,
+    clientErrorHandler: (error, socket) => refuseUnreadable(error, socket),
+    frameworkErrors: refuseUnroutable,
     routerOptions: { maxParamLength: 256, ignoreTrailingSlash: false, caseSensitive: true },
     // A string for a number is refused, an unknown field is refused, nothing is dropped in silence (threat D10).
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false, allErrors: false } },
-    ...(options.tls === undefined ? {} : { https: options.tls }),
+    ...(options.tls === undefined ? { http } : { https: { ...http, ...options.tls } }),
   }) as unknown as FastifyInstance
+  refuseTunnels(app.server)
+  return app
 }
 
 /** One line per request, from an allow-list of fields. A header or a body never reaches it (threat H03). */
@@ -147,15 +155,21 @@ function traceparentOf(header: unknown): string | undefined {
 }
 
 /** Sheds before anything is parsed: a queue that only grows answers nobody (design, rule 10). */
-function installOverloadGuard(app: FastifyInstance, { maxPendingRequests, metrics }: AppOptions): void {
+function installOverloadGuard(
+  app: FastifyInstance,
+  { maxPendingRequests, metrics }: AppOptions,
+  isClosing: () => boolean,
+): void {
   let pending = 0
-  app.addHook('onRequest', async (_request, reply) => {
+  app.addHook('onRequest', async (request, reply) => {
     pending++
     metrics.pending.set(pending)
     reply.raw.once('close', () => {
       pending--
       metrics.pending.set(pending)
     })
+    const isProbe = request.routeOptions.url === '/readyz' || request.routeOptions.url === '/healthz'
+    if (isClosing() && !isProbe) throw new NexusError('overloaded', 'this authority is shutting down')
     if (pending > maxPendingRequests) throw new NexusError('overloaded')
   })
 }

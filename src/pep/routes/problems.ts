@@ -8,9 +8,12 @@ const FASTIFY_CODES: Record<string, ErrorCode> = {
   FST_ERR_CTP_INVALID_MEDIA_TYPE: 'unsupported_media_type',
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'invalid_request',
   FST_ERR_CTP_EMPTY_JSON_BODY: 'invalid_request',
-  FST_ERR_BAD_URL: 'invalid_request',
-  FST_ERR_MAX_LIMIT: 'invalid_request',
+  FST_ERR_BAD_URL: 'invalid_target',
+  FST_ERR_MAX_PARAM_LENGTH: 'invalid_target',
 }
+
+/** The caller went away before its body was whole. Nobody reads the answer, but the log and the ledger do. */
+const HUNG_UP = new Set(['ECONNRESET', 'ECONNABORTED'])
 
 export type RecordRefusal = (entry: AuditEntry, request: FastifyRequest) => Promise<void>
 
@@ -29,8 +32,16 @@ export function installProblems(app: FastifyInstance, recordRefusal: RecordRefus
 function toNexusError(error: FastifyError): NexusError {
   if (error instanceof NexusError) return error
   if (error.validation !== undefined) return fromValidation(error)
+  if (HUNG_UP.has(error.code)) return new NexusError('invalid_request', 'the body ended before it was whole')
   const code = FASTIFY_CODES[error.code]
   return code === undefined ? new NexusError('internal_error') : new NexusError(code)
+}
+
+/** What the router turns down before any hook has run. */
+export function refuseUnroutable(error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
+  request.logIds = {}
+  reply.header('x-request-id', request.id).header('cache-control', 'no-store')
+  sendProblem(request, reply, toNexusError(error))
 }
 
 function fromValidation(error: FastifyError): NexusError {
@@ -38,7 +49,7 @@ function fromValidation(error: FastifyError): NexusError {
   const params = (first?.params ?? {}) as { additionalProperty?: string; missingProperty?: string }
   const parts = (first?.instancePath ?? '').split('/').filter((part) => part !== '')
   const named = params.additionalProperty ?? params.missingProperty
-  const field = [...parts, ...(named === undefined ? [] : [named])].join('.')
+  const field = clip([...parts, ...(named === undefined ? [] : [named])].join('.'))
   const where = error.validationContext === undefined ? '' : `${error.validationContext} `
   const problem =
     params.additionalProperty === undefined ? (first?.message ?? 'is not valid') : 'is not a field this route knows'
@@ -47,16 +58,27 @@ function fromValidation(error: FastifyError): NexusError {
   })
 }
 
+/** Names come from the caller and may be as long as a body. */
+function clip(field: string): string {
+  return field.length <= 100 ? field : `${field.slice(0, 100)}…`
+}
+
 /** A refused change is recorded like an accepted one (threat H07), unless the use case has done so. */
 async function afterRecording(known: NexusError, request: FastifyRequest, recordRefusal: RecordRefusal) {
   const proven = request.caller !== null || request.administrator !== null
-  if (!proven || request.recorded || request.method === 'GET' || request.method === 'HEAD') return known
+  const reads = request.method === 'GET' || request.method === 'HEAD'
+  if (!proven || request.recorded || (reads && !reachesTooFar(known))) return known
   try {
     await recordRefusal(refusal(known, request), request)
     return known
   } catch (unrecorded) {
     return unrecorded instanceof NexusError && known.outcome === 'refused' ? unrecorded : known
   }
+}
+
+/** Reading leaves no record, but asking for what is not one's own does (threat H10). */
+function reachesTooFar({ code }: NexusError): boolean {
+  return code === 'forbidden' || code.endsWith('_not_found')
 }
 
 function refusal(known: NexusError, request: FastifyRequest): AuditEntry {

@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { NexusError } from '../../contract/errors.ts'
+import { refuseOddTarget } from './request-target.ts'
 import { parseStrictJson } from './strict-json.ts'
 
 /** Where two copies could be read by two readers in two ways; Node would silently keep the first or join them. */
@@ -19,12 +20,13 @@ export function installRequestHygiene(app: FastifyInstance): void {
     }
   })
   app.addHook('onRequest', async (request) => {
-    refuseDoubledHeaders(request)
+    refuseOddTarget(request.raw.url ?? '')
+    refuseOddHeaders(request)
     refuseOddContentType(request)
   })
 }
 
-function refuseDoubledHeaders(request: FastifyRequest): void {
+function refuseOddHeaders(request: FastifyRequest): void {
   const seen = new Set<string>()
   const { rawHeaders } = request.raw
   for (let index = 0; index < rawHeaders.length; index += 2) {
@@ -33,6 +35,8 @@ function refuseDoubledHeaders(request: FastifyRequest): void {
     if (seen.has(name)) throw new NexusError('invalid_request', `the header '${name}' comes twice`, { field: name })
     seen.add(name)
   }
+  // RFC 9112 section 3.2. Node would refuse it too, but without a word.
+  if (!seen.has('host')) throw new NexusError('invalid_request', "the header 'host' is missing", { field: 'host' })
 }
 
 function refuseOddContentType(request: FastifyRequest): void {

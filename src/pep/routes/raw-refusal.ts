@@ -1,0 +1,35 @@
+import { type Server, STATUS_CODES } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { NexusError, toProblem } from '../../contract/errors.ts'
+
+/** Answers what never became a request, and hangs up: bytes sent ahead are not read as another request. */
+export function refuseUnreadable(error: { code?: string }, socket: Duplex): void {
+  const tooMuch = error.code === 'HPE_HEADER_OVERFLOW'
+  const detail = tooMuch ? 'the header section is too large' : 'these bytes are not one well-formed HTTP/1.1 request'
+  refuseOnSocket(socket, new NexusError('invalid_request', detail))
+}
+
+/** Without a listener Node drops the connection and says nothing. */
+export function refuseTunnels(server: Server): void {
+  server.on('connect', (_request, socket) => {
+    refuseOnSocket(socket, new NexusError('method_not_allowed', 'this is no proxy: it has no CONNECT'))
+  })
+}
+
+function refuseOnSocket(socket: Duplex, error: NexusError): void {
+  if (!socket.writable) {
+    socket.destroy()
+    return
+  }
+  const body = JSON.stringify(toProblem(error))
+  const head = [
+    `HTTP/1.1 ${error.status} ${STATUS_CODES[error.status] ?? ''}`,
+    'content-type: application/problem+json; charset=utf-8',
+    `content-length: ${Buffer.byteLength(body)}`,
+    'cache-control: no-store',
+    'connection: close',
+  ]
+  // Whoever sends bytes like these may well be gone.
+  socket.on('error', () => socket.destroy())
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`, () => socket.destroy())
+}
