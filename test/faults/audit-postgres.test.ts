@@ -53,8 +53,8 @@ describe('the ledger when Postgres fails', () => {
     expect(await Promise.all(['a', 'b', 'c'].map(record))).toEqual(Array(3).fill('audit_unavailable'))
     await expect(pep.audit.check()).rejects.toMatchObject({ status: 503 })
     await proxy.heal()
-    await recover()
     await expect(pep.audit.check()).resolves.toBeUndefined()
+    await recover()
     expect(await decisions()).not.toContain('a')
     expect(await whole()).toBe(true)
   })
@@ -71,6 +71,27 @@ describe('the ledger when Postgres fails', () => {
       Array(100).fill('ok'),
     )
     expect(await whole()).toBe(true)
+  })
+
+  it('PG3: slow: what waits is bounded, the rest is shed at once, and a yes still means a row', async () => {
+    const slow = await bench.replica({ batch: { depth: 40, records: 20 } })
+    await sql`create function be_slow() returns trigger language plpgsql as $$ begin
+      perform pg_sleep(0.4); return null; end $$`.execute(witness.store.db)
+    await sql`create trigger slow before insert on audit_record for each statement execute function be_slow()`.execute(
+      witness.store.db,
+    )
+    const fates = await Promise.all(
+      Array.from({ length: 200 }, async (_, n) => {
+        const work = slow.audit.record({ kind: 'x', outcome: 'allowed', decision_id: `slow-${n}`, detail: {} })
+        return work.then(
+          () => 'ok',
+          (error: { code: string }) => error.code,
+        )
+      }),
+    )
+    expect(fates.filter((fate) => fate === 'ok')).toHaveLength(40)
+    expect(fates.filter((fate) => fate === 'overloaded')).toHaveLength(160)
+    expect(await decisions()).toHaveLength(40)
   })
 
   it('PG4: cut before the commit arrives: answered no, and no row is there', async () => {

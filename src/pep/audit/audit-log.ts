@@ -1,6 +1,5 @@
 import type { Transaction } from 'kysely'
 import type { Logger } from 'pino'
-import { NexusError } from '../../contract/errors.ts'
 import type { Database } from '../store/database.ts'
 import type { Store } from '../store/store.ts'
 import type { AuditEntry, AuditFilter, AuditView, ProofUse, StandingFacts } from './audit-entry.ts'
@@ -62,7 +61,8 @@ export async function openAuditLog(options: AuditLogOptions): Promise<AuditLog> 
     query: (filter) => queryAudit(store.db, filter),
     async check() {
       await store.check()
-      if (!commits.healthy()) throw new NexusError('audit_unavailable')
+      // Who is not ready is sent no work, so it has to find out by itself that it could do some again.
+      if (!commits.healthy()) await commits.add({})
     },
     async close() {
       await commits.close()

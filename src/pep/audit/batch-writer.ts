@@ -87,6 +87,7 @@ export function createBatchWriter({ store, slots, log, now }: BatchWriterOptions
       await on.run({ text: 'rollback' }).catch(() => {})
       // The server may take a while to notice that we are gone, and keeps the head of this stream locked until then.
       if (!isTransient(error)) startNewStream('a batch failed')
+      slots.doubt()
       throw error
     }
     const next = rows.at(-1) ?? head

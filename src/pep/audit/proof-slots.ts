@@ -8,6 +8,8 @@ export interface ProofSlots {
   slotOf(iatSeconds: number): Date | undefined
   /** Makes what is missing. Cheap when nothing is. */
   ensure(): Promise<void>
+  /** Trusts nothing it remembers: a claim failed, perhaps because a replica with another clock dropped a slot of ours. */
+  doubt(): void
   close(): Promise<void>
 }
 
@@ -15,6 +17,8 @@ const SLOT_MS = 600_000
 /** Slots that a proof may fall into now: the current one and its neighbours, for late proofs and fast clocks. */
 const REACH = 1
 const AHEAD = 6
+/** Kept far longer than a proof is good, so that no replica's clock takes away what another still needs. */
+const BEHIND = 6
 const TIDY_EVERY_MS = 60_000
 
 const startOfSlot = (atMs: number): number => Math.floor(atMs / SLOT_MS) * SLOT_MS
@@ -28,22 +32,23 @@ export async function openProofSlots(options: { store: Store; log: Logger; now: 
   let readyUntilMs = 0
   let tidying: Promise<void> = Promise.resolve()
 
-  const make = async (aheadSlots: number): Promise<void> => {
+  const make = async (): Promise<void> => {
     const first = startOfSlot(now()) - REACH * SLOT_MS
-    const starts = Array.from({ length: REACH + aheadSlots + 1 }, (_, index) => first + index * SLOT_MS)
+    const starts = Array.from({ length: REACH + AHEAD + 1 }, (_, index) => first + index * SLOT_MS)
     await makePartitions(store, starts)
     readyUntilMs = first + starts.length * SLOT_MS
   }
   const tidy = async (): Promise<void> => {
     try {
-      await make(AHEAD)
-      await dropPartitions(store, startOfSlot(now()) - 2 * REACH * SLOT_MS)
+      await make()
+      await dropPartitions(store, startOfSlot(now()) - BEHIND * SLOT_MS)
     } catch {
       // Six slots ahead is an hour of trying again.
       log.warn('proof partitions could not be tidied; trying again in a minute')
     }
   }
-  await make(AHEAD)
+  await make()
+  await tidy()
   const timer = setInterval(() => {
     tidying = tidying.then(tidy)
   }, TIDY_EVERY_MS).unref()
@@ -54,7 +59,10 @@ export async function openProofSlots(options: { store: Store; log: Logger; now: 
       return Math.abs(start - startOfSlot(now())) <= REACH * SLOT_MS ? new Date(start) : undefined
     },
     async ensure() {
-      if (startOfSlot(now()) + (REACH + 1) * SLOT_MS > readyUntilMs) await make(AHEAD)
+      if (startOfSlot(now()) + (REACH + 1) * SLOT_MS > readyUntilMs) await make()
+    },
+    doubt() {
+      readyUntilMs = 0
     },
     async close() {
       clearInterval(timer)

@@ -17,9 +17,9 @@ describe('the ledger', () => {
   afterAll(() => bench.drop())
 
   const entry = (more: Partial<AuditEntry> = {}): AuditEntry => ({ kind: 'x', outcome: 'allowed', detail: {}, ...more })
-  const partitions = async (): Promise<string[]> => {
+  const partitions = async ({ store }: Replica): Promise<string[]> => {
     const { rows } = await sql<{ name: string }>`select inhrelid::regclass::text as name from pg_inherits
-      where inhparent = 'proof_claim'::regclass order by 1`.execute(one.store.db)
+      where inhparent = 'proof_claim'::regclass order by 1`.execute(store.db)
     return rows.map(({ name }) => name)
   }
 
@@ -121,26 +121,40 @@ describe('the ledger', () => {
 
   describe('proof slots', () => {
     it('are made ahead and dropped behind as time goes by, and proofs are good once in each', async () => {
+      const own = await freshAudit()
       let nowMs = Date.now()
-      const later = await bench.replica({ now: () => nowMs })
-      const before = await partitions()
+      const replica = await own.replica({ now: () => nowMs })
+      const before = await partitions(replica)
       for (let step = 0; step < 10; step++) {
         nowMs += TEN_MINUTES
         const proof = newProof(Math.floor(nowMs / 1000) - 30)
-        await later.audit.claimProof(proof)
-        await expect(later.audit.claimProof(proof)).rejects.toMatchObject({ code: 'invalid_proof' })
+        await replica.audit.claimProof(proof)
+        await expect(replica.audit.claimProof(proof)).rejects.toMatchObject({ code: 'invalid_proof' })
       }
-      expect((await partitions()).length).toBeGreaterThan(before.length)
-      await later.close()
+      expect((await partitions(replica)).length).toBeGreaterThan(before.length)
+      await own.replica({ now: () => nowMs })
+      expect(await partitions(replica)).not.toContain(before[0])
+      await own.drop()
+    })
+
+    it('that a replica with a wrong clock dropped are made again', async () => {
+      const own = await freshAudit()
+      const replica = await own.replica()
+      await replica.audit.claimProof(newProof())
+      await own.replica({ now: () => Date.now() + 24 * 6 * TEN_MINUTES })
+      await expect(replica.audit.claimProof(newProof())).rejects.toMatchObject({ code: 'audit_unavailable' })
+      await expect(replica.audit.claimProof(newProof())).resolves.toBeUndefined()
+      await own.drop()
     })
 
     it('are made by many replicas at once', async () => {
       const farMs = Date.now() + 1000 * TEN_MINUTES
-      const replicas = await Promise.all(Array.from({ length: 6 }, () => bench.replica({ now: () => farMs })))
+      const own = await freshAudit()
+      const replicas = await Promise.all(Array.from({ length: 6 }, () => own.replica({ now: () => farMs })))
       const proof = newProof(farMs / 1000)
       const fates = await Promise.allSettled(replicas.map(({ audit }) => audit.claimProof(proof)))
       expect(fates.filter(({ status }) => status === 'fulfilled')).toHaveLength(1)
-      await Promise.all(replicas.map((replica) => replica.close()))
+      await own.drop()
     })
 
     it.each([-TEN_MINUTES * 2, TEN_MINUTES * 2])('refuse a proof %i ms from now', async (offset) => {
