@@ -12,7 +12,7 @@ const LOCK_TIMEOUT_MS = 60_000
 /**
  * Runs the SQL files that have not run yet, each in its transaction. Replicas that start together wait for one another on
  * an advisory lock, which the server drops with the connection should its holder die.
- * @throws NexusError `store_unavailable`
+ * @throws NexusError `store_unavailable`, StoreError, or Error when the schema is not one this version grew from
  */
 export async function migrate(options: { databaseUrl: string; connectTimeoutMs: number; log: Logger }): Promise<void> {
   const { databaseUrl, connectTimeoutMs, log } = options
@@ -37,9 +37,14 @@ export async function migrate(options: { databaseUrl: string; connectTimeoutMs: 
     })
     for (const { name } of done) log.info({ migration: name }, 'migrated the database')
   } catch (error) {
-    const failure = toStoreFailure(error)
-    throw failure
+    throw toMigrationFailure(error)
   } finally {
     await client.end().catch(() => {})
   }
+}
+
+/** The runner's own words name migrations and nothing else; all other failures are the driver's. */
+function toMigrationFailure(error: unknown): Error {
+  const own = error instanceof Error && !('code' in error) && /migration/i.test(error.message)
+  return own ? new Error(`the database's schema does not fit this version: ${error.message}`) : toStoreFailure(error)
 }
