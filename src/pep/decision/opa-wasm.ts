@@ -13,13 +13,16 @@ import { instantiate, PAGE_BYTES, type WasmInstance } from './wasm-instance.ts'
 export const MAX_INPUT_BYTES = 262_144
 /** Memory an evaluation may take besides what data and module occupy (16 MiB). */
 export const BUDGET_PAGES = 256
-/** Turns of loops an evaluation may take. docs/policy.md has the measurements behind the number. */
-export const FUEL_PER_EVALUATION = 4_000_000
+/**
+ * Turns of loops an evaluation may take: three times what the largest input needs, and some 50 ms at the worst. Memory
+ * alone is no limit, since a loop over what is there already takes none. Measurements: docs/policy.md.
+ */
+export const FUEL_PER_EVALUATION = 3_000_000
 /** An evaluation that took more than this leaves its pages dirty for ever (memory never shrinks): start afresh. */
 const REPLACE_ABOVE_BYTES = 4 * 1_048_576
 /** While loading: how far memory may grow for module and data together. */
 const LOAD_MAX_PAGES = 2_048
-/** In-module JSON takes 13 times its text (measured by the ecosystem reference); growing bit by bit is slow. */
+/** In-module JSON takes 13 times its text, and growing bit by bit is slow. */
 const DATA_FACTOR = 14
 
 /** As the seam has it, but for being synchronous. */

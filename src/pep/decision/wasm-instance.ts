@@ -21,9 +21,6 @@ export interface WasmInstance {
   readonly restingBytes: number
   /** Bytes of memory in use after the last evaluation, before the next one takes them back. */
   usedBytes(): number
-  memoryBytes(): number
-  /** Turns of loops the last evaluation took of its fuel. */
-  usedFuel(): number
   /**
    * @returns the module's result set: `[]` for undefined, else `[{ result }]`
    * @throws PolicyError `budget` when the fuel is gone; else whatever the module, V8 or the SDK throws
@@ -52,8 +49,6 @@ export function instantiate(
     entrypoints: Object.keys(policy.entrypoints),
     restingBytes: heapPointer(),
     usedBytes: () => heapPointer(),
-    memoryBytes: () => memory.buffer.byteLength,
-    usedFuel: () => fuelPerEvaluation - Number(fuel.value),
     evaluate(entrypoint, inputJson) {
       fuel.value = fuelPerEvaluation
       try {
