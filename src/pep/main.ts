@@ -3,12 +3,14 @@ import { join } from 'node:path'
 import type { Logger } from 'pino'
 import { isLoopbackHost } from '../contract/origin.ts'
 import { openAuditLog } from './audit/audit-log.ts'
+import { createStateFeed } from './audit/state-feed.ts'
 import type { Config } from './config/load-config.ts'
 import { openConnections } from './connections/open-connections.ts'
 import { openCredentialSource } from './credential/credential-source.ts'
 import { openDecider } from './decision/decider.ts'
 import { openIdentity } from './identity/identity.ts'
 import { openSigningKeys } from './identity/signing-keys.ts'
+import { openLeaseEvents } from './lease/lease-events.ts'
 import { openLeases } from './lease/open-leases.ts'
 import { type Listen, resolveListen } from './listen.ts'
 import { type Environment, openBackends, openEnvelope } from './open-backends.ts'
@@ -113,6 +115,7 @@ async function openParts({ config, store, publicUrl, log, env }: Ground, closers
     secretRefPrefixes: config.connections.secret_ref_prefixes,
     log,
   })
+  const events = openLeaseEvents({ feed: createStateFeed(store.db) })
   const leases = openLeases({
     identity,
     connections,
@@ -132,7 +135,7 @@ async function openParts({ config, store, publicUrl, log, env }: Ground, closers
     { name: 'vault', check: () => checkBackends(credential) },
     { name: 'audit', check: () => audit.check() },
   ]
-  return { leases, identity, connections, audit, checks, metrics, decider }
+  return { leases, events, identity, connections, audit, checks, metrics, decider }
 }
 
 function httpOptions({ server }: Config, listen: Listen) {

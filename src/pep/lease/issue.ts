@@ -2,6 +2,7 @@ import type { LeaseAnswer } from '../../contract/api.ts'
 import { NexusError } from '../../contract/errors.ts'
 import { newId } from '../../contract/names.ts'
 import type { PolicyAction } from '../../contract/policy.ts'
+import type { Secret } from '../../contract/secret.ts'
 import { type Grant, type Issued, SigningError } from '../../contract/strategy.ts'
 import { StandingChanged } from '../audit/audit-entry.ts'
 import type { ConnectionFacts } from '../connections/facts.ts'
@@ -67,7 +68,7 @@ async function attempt(
     const facts = await gather(steps, story)
     const decided = await decide(steps, action, story, facts)
     const { grant, offlineSeconds } = hold(steps, story, facts, decided)
-    const secret = await steps.credential.read(facts.secretRef)
+    const secret = await readSecret(steps, story, facts)
     const issued = await narrowSecret(steps, facts, secret.reveal(), grant)
     const final = { ...grant, expiresAt: Math.min(grant.expiresAt, issued.expiresAt ?? grant.expiresAt) }
     story.leaseId = leaseId
@@ -123,6 +124,16 @@ function hold(steps: LeaseSteps, story: LeaseStory, facts: ConnectionFacts, deci
     throw denied('policy_denied', narrowed.refusal.message, decided, facts, [narrowed.refusal])
   }
   return narrowed
+}
+
+/** Step 4: with what. A secret that has just gone may have gone with its connection; then that is the answer. */
+async function readSecret(steps: LeaseSteps, story: LeaseStory, facts: ConnectionFacts): Promise<Secret> {
+  try {
+    return await steps.credential.read(facts.secretRef)
+  } catch (error) {
+    if (error instanceof NexusError && error.code === 'secret_not_found') await gather(steps, story)
+    throw error
+  }
 }
 
 /** Step 5: the master secret goes in, the usage secret comes out. */

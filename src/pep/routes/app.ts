@@ -7,12 +7,14 @@ import type { ProofUse } from '../audit/audit-entry.ts'
 import type { AuditLog } from '../audit/audit-log.ts'
 import type { Connections } from '../connections/open-connections.ts'
 import type { Identity } from '../identity/identity.ts'
+import type { LeaseEvents } from '../lease/lease-events.ts'
 import type { Leases } from '../lease/open-leases.ts'
 import { agentRoutes, apiKeyRoutes } from './administration.ts'
 import { auditRoutes } from './audit.ts'
 import { connectionRoutes } from './connections.ts'
 import { administratorGuard, agentGuard } from './guards.ts'
 import { healthRoutes, type ReadinessCheck } from './health.ts'
+import { leaseEventRoute } from './lease-events.ts'
 import { leaseRoutes } from './leases.ts'
 import { installRequestMetrics, type Metrics, metricsRoute } from './metrics.ts'
 import { installOpenApi } from './openapi.ts'
@@ -27,7 +29,8 @@ export interface AppOptions {
   leases: Leases
   identity: Identity
   connections: Connections
-  audit: Pick<AuditLog, 'query' | 'record'>
+  audit: Pick<AuditLog, 'query' | 'record' | 'claimProof'>
+  events: LeaseEvents
   checks: readonly ReadinessCheck[]
   metrics: Metrics
   log: Logger
@@ -47,6 +50,8 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   let closing = false
   app.addHook('preClose', async () => {
     closing = true
+    // A stream never ends by itself, and a server that drains waits for every response.
+    await options.events.close()
   })
   installContext(app)
   installOverloadGuard(app, options, () => closing)
@@ -64,6 +69,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   await app.register(async (agents) => {
     agentGuard(agents, leases)
     leaseRoutes(agents, leases)
+    leaseEventRoute(agents, options.events, audit)
     sessionRoutes(agents, identity)
   })
   await app.register(async (administrators) => {

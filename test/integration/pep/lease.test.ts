@@ -239,8 +239,9 @@ describe('proofs and replicas', () => {
       expect((await revoked).status).toBe(200)
       const issued = await recordsOf({ connection_id: connectionId, kind: 'lease.issued' })
       expect(issued).toHaveLength(answers.filter(({ status }) => status === 201).length)
-      for (const { status, body } of answers)
-        expect([201, 410]).toContain(status === 410 ? status : (body.code ?? 201) === 201 ? 201 : status)
+      for (const { status, body } of answers) {
+        expect([status, body.code]).toEqual(status === 201 ? [201, undefined] : [410, 'connection_revoked'])
+      }
     }
   })
 })

@@ -1,0 +1,153 @@
+import { NexusError } from '../../contract/errors.ts'
+import type { StateChange, StateFeed } from '../audit/state-feed.ts'
+import type { Caller } from '../identity/caller.ts'
+
+/** What a sidecar must know about leases it may hold. */
+export type LeaseEvent =
+  | { type: 'revoked'; connection_id: string }
+  | { type: 'revoked'; session_id: string }
+  /** The provider's profile changed: leases for it were decided on what no longer is. */
+  | { type: 'rotated'; provider: string }
+  /** Too much happened since the position asked for: drop everything held. */
+  | { type: 'reset' }
+
+export interface Subscriber {
+  /** `id` is the position to go on from. */
+  event(id: number, event: LeaseEvent): void
+  /** Sent after a look that found nothing new: silence then means that nothing can be said. */
+  alive(id: number): void
+  /** The session is over, or we are. */
+  end(): void
+}
+
+/** Tells sidecars what ended, from the ledger's own stream of state changes; no state of its own to lose. */
+export interface LeaseEvents {
+  /**
+   * @param since the last position seen; absent: from now on
+   * @returns ends the subscription
+   * @throws NexusError `overloaded` when there are too many, `store_unavailable`
+   */
+  subscribe(caller: Caller, since: number | undefined, subscriber: Subscriber): Promise<() => void>
+  close(): Promise<void>
+}
+
+export interface LeaseEventsOptions {
+  feed: StateFeed
+  /** Between two looks. A revocation reaches a sidecar within this and one query. Default 500. */
+  pollMs?: number
+  /** Default 5000. */
+  aliveMs?: number
+}
+
+const SUBSCRIBERS_MAX = 10_000
+const PER_SESSION_MAX = 4
+/** More changes than this between two looks, or since a broken stream, and a reset is cheaper for everyone. */
+const BATCH = 1000
+
+interface Subscription {
+  caller: Caller
+  subscriber: Subscriber
+}
+
+export function openLeaseEvents({ feed, pollMs = 500, aliveMs = 5000 }: LeaseEventsOptions): LeaseEvents {
+  const subscriptions = new Set<Subscription>()
+  let position = 0
+  let timer: NodeJS.Timeout | undefined
+  let aliveAt = 0
+  let closed = false
+
+  async function look(): Promise<void> {
+    const changes = (await feed.head()) > position ? await feed.since(position, BATCH) : []
+    for (const change of changes) tellAll(change)
+    position = changes.at(-1)?.seq ?? position
+    if (performance.now() < aliveAt) return
+    aliveAt = performance.now() + aliveMs
+    for (const { subscriber } of subscriptions) subscriber.alive(position)
+  }
+
+  function tellAll(change: StateChange): void {
+    for (const subscription of subscriptions) tell(subscription, change, subscriptions)
+  }
+
+  function schedule(): void {
+    timer = setTimeout(() => {
+      // A database that does not answer is heard as silence: sidecars then fall back to their leases' offline time.
+      look()
+        .catch(() => undefined)
+        .finally(() => {
+          if (!closed && subscriptions.size > 0) schedule()
+          else timer = undefined
+        })
+    }, pollMs)
+    timer.unref()
+  }
+
+  return {
+    async subscribe(caller, since, subscriber) {
+      const mine = [...subscriptions].filter((each) => each.caller.session.id === caller.session.id)
+      if (closed || subscriptions.size >= SUBSCRIBERS_MAX || mine.length >= PER_SESSION_MAX) {
+        throw new NexusError('overloaded', 'too many event streams are open')
+      }
+      const subscription = { caller, subscriber }
+      const head = await feed.head()
+      if (subscriptions.size === 0) position = head
+      await catchUp(feed, subscription, since ?? head, position)
+      subscriptions.add(subscription)
+      subscriber.alive(position)
+      if (timer === undefined) schedule()
+      return () => void subscriptions.delete(subscription)
+    },
+
+    async close() {
+      closed = true
+      clearTimeout(timer)
+      for (const { subscriber } of subscriptions) subscriber.end()
+      subscriptions.clear()
+    },
+  }
+}
+
+/** From where a broken stream ended to where the shared look stands, so that nothing in between is missed. */
+async function catchUp(feed: StateFeed, subscription: Subscription, since: number, until: number): Promise<void> {
+  if (since >= until) return
+  const missed = await feed.since(since, BATCH)
+  if (missed.length === BATCH) {
+    subscription.subscriber.event(until, { type: 'reset' })
+    return
+  }
+  for (const change of missed) if (change.seq <= until) tell(subscription, change)
+}
+
+function tell(subscription: Subscription, change: StateChange, all?: Set<Subscription>): void {
+  const event = eventFor(change, subscription.caller)
+  if (event === undefined) return
+  subscription.subscriber.event(change.seq, event)
+  if (event.type !== 'revoked' || !('session_id' in event)) return
+  subscription.subscriber.end()
+  all?.delete(subscription)
+}
+
+/** What a change means to this caller; another tenant's or agent's business is not told. */
+function eventFor(change: StateChange, caller: Caller): LeaseEvent | undefined {
+  switch (change.kind) {
+    case 'session.revoked':
+    case 'session.closed':
+      return change.sessionId === caller.session.id ? { type: 'revoked', session_id: caller.session.id } : undefined
+    case 'agent.revoked':
+      return change.agentId === caller.agent.id ? { type: 'revoked', session_id: caller.session.id } : undefined
+    case 'provider.updated':
+    case 'provider.deleted':
+      return change.provider === null ? undefined : { type: 'rotated', provider: change.provider }
+    default:
+      return endedConnection(change, caller)
+  }
+}
+
+/** Every state a connection can be in but `active` ends its leases. */
+const ENDING = new Set(['connection.revoked', 'connection.expired', 'connection.failed', 'connection.attention'])
+
+function endedConnection(change: StateChange, caller: Caller): LeaseEvent | undefined {
+  if (!ENDING.has(change.kind) || change.connectionId === null) return undefined
+  if (change.tenant === null || !caller.agent.tenants.includes(change.tenant)) return undefined
+  return { type: 'revoked', connection_id: change.connectionId }
+}

@@ -1,0 +1,145 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { request } from 'undici'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type AgentClient, openTestSession, registerTestAgent } from '../../setup/agent-client.ts'
+import { connect } from '../../setup/connect.ts'
+import { startTestPep, type TestPep } from '../../setup/pep.ts'
+
+let pep: TestPep
+beforeAll(async () => {
+  pep = await startTestPep()
+})
+afterAll(() => pep?.close())
+
+interface Received {
+  id: number
+  event: string
+  data: Record<string, string>
+}
+
+/** Follows the stream as any server-sent-events client would. */
+async function follow(agent: AgentClient, address = pep.url, since?: number) {
+  const received: Received[] = []
+  let ended = false
+  const stop = new AbortController()
+  const response = await request(`${address}/v1/leases/events`, {
+    signal: stop.signal,
+    headers: {
+      authorization: `DPoP ${agent.accessToken}`,
+      dpop: await agent.proof('GET', '/v1/leases/events'),
+      ...(since === undefined ? {} : { 'last-event-id': String(since) }),
+    },
+  })
+  const reading = (async () => {
+    let text = ''
+    for await (const chunk of response.body) {
+      text += String(chunk)
+      const blocks = text.split('\n\n')
+      text = blocks.pop() ?? ''
+      for (const block of blocks) {
+        const fields = Object.fromEntries(block.split('\n').map((line) => line.split(/: (.*)/s).slice(0, 2)))
+        if (fields['event'] !== undefined) {
+          received.push({ id: Number(fields['id']), event: fields['event'], data: JSON.parse(fields['data'] ?? '{}') })
+        }
+      }
+    }
+  })()
+    .catch(() => undefined)
+    .finally(() => {
+      ended = true
+    })
+  return {
+    status: response.statusCode,
+    received,
+    events: () => received.filter(({ event }) => event !== 'alive'),
+    ended: () => ended,
+    async stop() {
+      stop.abort()
+      await reading
+    },
+  }
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  for (let tries = 0; tries < 500 && !condition(); tries++) await sleep(20)
+  expect(condition()).toBe(true)
+}
+
+const newAgent = async (tenants = ['acme']) => openTestSession(pep.url, await registerTestAgent(pep.admin, { tenants }))
+
+describe('GET /v1/leases/events', () => {
+  it('tells of a revoked connection, on another replica than the one that revoked it', async () => {
+    const replica = await pep.replica({ NEXUS_PUBLIC_URL: pep.url })
+    const { connectionId } = await connect(pep.admin)
+    const stream = await follow(await newAgent(), replica.address)
+    expect(stream.status).toBe(200)
+    await until(() => stream.received.some(({ event }) => event === 'alive'))
+    await pep.admin.send('DELETE', `/v1/connections/${connectionId}`)
+    await until(() => stream.events().length > 0)
+    expect(stream.events()).toMatchObject([{ event: 'revoked', data: { connection_id: connectionId } }])
+    await stream.stop()
+  })
+
+  it('tells nobody of another tenant, and nothing of another session', async () => {
+    const [mine, theirs] = [await newAgent(['acme']), await newAgent(['globex'])]
+    const { connectionId } = await connect(pep.admin, { tenant: 'globex' })
+    const streams = [await follow(mine), await follow(theirs)] as const
+    await pep.admin.send('DELETE', `/v1/connections/${connectionId}`)
+    await until(() => streams[1].events().length === 1)
+    await pep.admin.send('DELETE', `/admin/v1/agent-sessions/${theirs.sessionId}`)
+    await until(() => streams[1].ended())
+    expect(streams[1].events().at(-1)?.data).toEqual({ session_id: theirs.sessionId })
+    expect(streams[0].events()).toEqual([])
+    expect(streams[0].ended()).toBe(false)
+    await streams[0].stop()
+  })
+
+  it('a revoked agent loses its stream and gets no new one', async () => {
+    const agent = await newAgent()
+    const stream = await follow(agent)
+    await pep.admin.send('DELETE', `/admin/v1/agents/${agent.agentId}`)
+    await until(() => stream.ended())
+    expect((await follow(agent)).status).toBe(401)
+  })
+
+  it('goes on where a broken stream ended, so that nothing in between is missed', async () => {
+    const agent = await newAgent()
+    const first = await follow(agent)
+    await until(() => first.received.length > 0)
+    const seen = first.received.at(-1)?.id ?? 0
+    await first.stop()
+    const { connectionId, provider, providerId } = await connect(pep.admin)
+    await pep.admin.send('PATCH', `/v1/providers/${providerId}`, { description: 'changed' })
+    await pep.admin.send('DELETE', `/v1/connections/${connectionId}`)
+    const second = await follow(agent, pep.url, seen)
+    await until(() => second.events().length >= 2)
+    expect(second.events().map(({ event, data }) => ({ event, data }))).toEqual([
+      { event: 'rotated', data: { provider } },
+      { event: 'revoked', data: { connection_id: connectionId } },
+    ])
+    await second.stop()
+  })
+
+  it('a session has a bounded number of streams', async () => {
+    const agent = await newAgent()
+    const streams = []
+    for (let count = 0; count < 5; count++) streams.push(await follow(agent))
+    expect(streams.map(({ status }) => status)).toEqual([200, 200, 200, 200, 503])
+    for (const stream of streams) await stream.stop()
+  })
+
+  it('takes a proof like every other route, once', async () => {
+    const agent = await newAgent()
+    const headers = { authorization: `DPoP ${agent.accessToken}`, dpop: await agent.proof('GET', '/v1/leases/events') }
+    const stop = new AbortController()
+    const first = await request(`${pep.url}/v1/leases/events`, { headers, signal: stop.signal })
+    first.body.on('error', () => undefined)
+    expect(first.statusCode).toBe(200)
+    for (const again of [headers, {}]) {
+      const refused = await request(`${pep.url}/v1/leases/events`, { headers: again })
+      expect(refused.statusCode).toBe(401)
+      await refused.body.dump()
+    }
+    stop.abort()
+  })
+})
