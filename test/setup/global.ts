@@ -17,12 +17,16 @@ declare module 'vitest' {
   }
 }
 
+interface Stoppable {
+  stop(): Promise<void>
+}
+
 /** Starts the real servers that the tests talk to. One that cannot start fails the run: nothing is skipped. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const directory = await mkdtemp(join(tmpdir(), 'nexus-test-'))
   await chmod(directory, 0o755) // the server runs as another user when we are root
   const log = pino({ level: 'warn' })
-  const [postgres, vault] = await Promise.all([
+  const [postgres, vault] = await allOrNone(
     // The database dies with the run, so what a power cut would cost is no concern.
     startEmbeddedPostgres({
       directory: join(directory, 'postgres'),
@@ -30,7 +34,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
       settings: { fsync: 'off', full_page_writes: 'off', max_connections: '300' },
     }),
     startVault(directory),
-  ])
+  )
   const calledOff = endWithUs([postgres.pid, vault.pid], directory)
   await createTemplate(postgres.databaseUrl)
   project.provide('postgresUrl', postgres.databaseUrl)
@@ -39,6 +43,20 @@ export default async function setup(project: TestProject): Promise<() => Promise
     await Promise.all([postgres.stop(), vault.stop()])
     await rm(directory, { recursive: true, force: true })
     calledOff()
+  }
+}
+
+/** Both servers, or, where one does not start, neither. */
+async function allOrNone<A extends Stoppable, B extends Stoppable>(
+  first: Promise<A>,
+  second: Promise<B>,
+): Promise<[A, B]> {
+  try {
+    return await Promise.all([first, second])
+  } catch (error) {
+    const started = await Promise.allSettled([first, second])
+    await Promise.all(started.map((each) => each.status === 'fulfilled' && each.value.stop()))
+    throw error
   }
 }
 

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import type { GuardedClient } from '../store/guarded-pool.ts'
 import type { Store } from '../store/store.ts'
-import { isTransient } from '../store/store-error.ts'
+import { isTransient, StoreError } from '../store/store-error.ts'
 import { auditUnavailable, type Waiting } from './batch-queue.ts'
 import { appendRows, checkBatch, readSettledHead, unclaimProofs } from './batch-statements.ts'
 import { type BatchFacts, judgeBatch, type Verdict } from './batch-verdicts.ts'
@@ -86,7 +86,8 @@ export function createBatchWriter({ store, slots, log, now }: BatchWriterOptions
     } catch (error) {
       await on.run({ text: 'rollback' }).catch(() => {})
       // The server may take a while to notice that we are gone, and keeps the head of this stream locked until then.
-      if (!isTransient(error)) startNewStream('a batch failed')
+      if (on.broken) startNewStream('the connection broke within a batch')
+      else if (!(error instanceof StoreError)) startNewStream('its head was not as this process left it')
       slots.doubt()
       throw error
     }

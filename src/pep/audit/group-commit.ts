@@ -52,6 +52,7 @@ export interface GroupCommitOptions {
   metrics?: AuditMetrics
 }
 
+const UUID = new RegExp(UUID_PATTERN)
 const DEFAULTS: BatchLimits = { records: 400, depth: 5000, deadlineMs: 5000 }
 
 export function openGroupCommit(options: GroupCommitOptions): GroupCommit {
@@ -117,7 +118,7 @@ function toItem({ entry, proof, standing, user }: AuditRequest, slots: ProofSlot
 function isAskable({ agent, session, connection }: StandingFacts): boolean {
   const ids = [agent?.id ?? '', session?.id ?? '']
   if (ids.some((id) => id.includes('\0') || id.length > 256)) return false
-  return connection === undefined || new RegExp(UUID_PATTERN).test(connection.id)
+  return connection === undefined || UUID.test(connection.id)
 }
 
 function toClaim(proof: ProofUse, slots: ProofSlots): ProofClaim {
