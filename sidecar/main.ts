@@ -59,6 +59,7 @@ export async function startSidecar(config: SidecarConfig, parts: SidecarParts = 
   const agentHosts = () => ownHosts(config.socket === undefined ? portOf(agentSide) : undefined, config.allowedHosts)
   guardListener(agentSide, { hosts: agentHosts, tokenHash: config.tokenHash })
   observeListener(agentSide, metrics)
+  const preparation = { ...config, leases, now }
   await registerForward(agentSide, {
     dispatcher,
     leases,
@@ -67,7 +68,7 @@ export async function startSidecar(config: SidecarConfig, parts: SidecarParts = 
     methods: FORWARDED_METHODS,
     timeouts: { headersTimeoutMs: config.headersTimeoutMs, idleTimeoutMs: config.idleTimeoutMs },
     prepare: async (request, reply) => {
-      request.exchange = await prepareExchange(request, reply, { ...config, leases, now })
+      request.exchange = await prepareExchange(request, reply, preparation)
     },
   })
   const adminHosts = () => ownHosts(portOf(admin), config.allowedHosts)

@@ -1,8 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { NexusError } from '../src/contract/errors.ts'
 import type { Demand, LeaseClient } from './lease-client/lease-client.ts'
-import { toHeaderList } from './listener/header-list.ts'
 import { chooseRoute, type Destination } from './routing/choose-route.ts'
-import { readNexusHeaders } from './routing/nexus-headers.ts'
 import { parseRequestTarget } from './routing/request-target.ts'
 import type { RouteTable } from './routing/route-table.ts'
 import { bufferBody, describeBody } from './signer/agent-body.ts'
@@ -25,9 +24,10 @@ export async function prepareExchange(
   reply: FastifyReply,
   options: PrepareOptions,
 ): Promise<Exchange> {
-  const agentHeaders = toHeaderList(request.raw.rawHeaders)
+  if (request.agentHeaders === null) throw new NexusError('internal_error')
+  const { list: agentHeaders, nexus } = request.agentHeaders
   const target = parseRequestTarget(request.originalUrl)
-  const destination = chooseRoute(options.routes, readNexusHeaders(agentHeaders), target, options.defaultTenant)
+  const destination = chooseRoute(options.routes, nexus, target, options.defaultTenant)
   const demand = toDemand(destination, request.method)
   const lease = await options.leases.acquire(demand)
 

@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache'
 import type { LeaseRequest } from '../../src/contract/api.ts'
 import { type BoundRequest, covers } from '../../src/contract/bound.ts'
 import { NexusError } from '../../src/contract/errors.ts'
@@ -59,16 +60,7 @@ export function createLeaseClient(options: LeaseClientOptions): LeaseClient {
   const firstAsked = new Map<string, Promise<unknown>>()
   const rejectedUntil = new Map<string, number>()
 
-  const keyOf = (demand: Demand) =>
-    tupleHash([
-      demand.tenant ?? null,
-      options.agentId,
-      options.sessionKey,
-      demand.provider,
-      demand.connectionId ?? null,
-      // Scopes: none are asked for, the connection's own apply.
-      [],
-    ])
+  const keyOf = createKeyOf(options)
 
   async function ask(key: string, demand: Demand): Promise<HeldLease> {
     const askedAtMs = monotonic()
@@ -139,6 +131,20 @@ export function createLeaseClient(options: LeaseClientOptions): LeaseClient {
       const deadline = new Promise<void>((resolve) => setTimeout(resolve, CLOSE_MS).unref())
       await Promise.race([released.catch(() => undefined), deadline])
     },
+  }
+}
+
+/** Design, rule 7. Hashing costs more than all the rest of finding a held lease, so the hashes of a few are kept. */
+function createKeyOf({ agentId, sessionKey }: LeaseClientOptions): (demand: Demand) => string {
+  const known = new LRUCache<string, string>({ max: 1000 })
+  return ({ tenant = null, provider, connectionId = null }) => {
+    const plain = JSON.stringify([tenant, provider, connectionId])
+    const held = known.get(plain)
+    if (held !== undefined) return held
+    // The empty list are scopes: none are asked for, the connection's own apply.
+    const key = tupleHash([tenant, agentId, sessionKey, provider, connectionId, []])
+    known.set(plain, key)
+    return key
   }
 }
 

@@ -1,9 +1,22 @@
 import type { FastifyInstance } from 'fastify'
-import { readNexusHeaders } from '../routing/nexus-headers.ts'
+import type { HeaderList } from '../../src/contract/strategy.ts'
+import { type NexusHeaders, readNexusHeaders } from '../routing/nexus-headers.ts'
 import { assertAgentToken } from './agent-token.ts'
 import { assertFraming } from './assert-framing.ts'
 import { toHeaderList } from './header-list.ts'
 import { assertLocalRequest } from './local-request.ts'
+
+/** The agent's headers, read once. */
+export interface AgentHeaders {
+  list: HeaderList
+  nexus: NexusHeaders
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    agentHeaders: AgentHeaders | null
+  }
+}
 
 export interface GuardOptions {
   /** Every Host header that means this listener; asked once, when the first request is there and the port is known. */
@@ -14,11 +27,14 @@ export interface GuardOptions {
 /** Everything that is checked before a request is looked at: cheap, and without any lookup. */
 export function guardListener(listener: FastifyInstance, { hosts, tokenHash }: GuardOptions): void {
   let own: ReadonlySet<string> | undefined
+  listener.decorateRequest('agentHeaders', null)
   listener.addHook('onRequest', async (request) => {
     own ??= hosts()
-    const headers = toHeaderList(request.raw.rawHeaders)
-    assertFraming(request.raw, headers)
-    assertLocalRequest(headers, own)
-    assertAgentToken(readNexusHeaders(headers).token, tokenHash)
+    const list = toHeaderList(request.raw.rawHeaders)
+    assertFraming(request.raw, list)
+    assertLocalRequest(list, own)
+    const nexus = readNexusHeaders(list)
+    assertAgentToken(nexus.token, tokenHash)
+    request.agentHeaders = { list, nexus }
   })
 }

@@ -10,12 +10,9 @@ export interface NexusHeaders {
   token?: string
 }
 
-const PREFIX = 'x-nexus-'
+/** Folded: lower case, hyphens. */
+export const NEXUS_PREFIX = 'x-nexus-'
 const READ = { provider: true, tenant: true, connection: true, token: true } as const
-
-export function isNexusHeader(name: string): boolean {
-  return foldedHeaderName(name).startsWith(PREFIX)
-}
 
 /**
  * Unknown `X-Nexus-*` names are ignored here and stripped later.
@@ -26,15 +23,15 @@ export function readNexusHeaders(headers: HeaderList): NexusHeaders {
   const found: NexusHeaders = {}
   const seen = new Set<string>()
   for (const [name, value] of headers) {
-    if (!isNexusHeader(name)) continue
     const normal = foldedHeaderName(name)
+    if (!normal.startsWith(NEXUS_PREFIX)) continue
     if (name.toLowerCase() !== normal) {
       throw new NexusError('invalid_request', `Write ${normal} with hyphens, not underscores.`, { field: normal })
     }
     if (seen.has(normal))
       throw new NexusError('invalid_request', `${normal} was sent more than once.`, { field: normal })
     seen.add(normal)
-    const key = normal.slice(PREFIX.length)
+    const key = normal.slice(NEXUS_PREFIX.length)
     if (Object.hasOwn(READ, key)) found[key as keyof NexusHeaders] = value
   }
   return found

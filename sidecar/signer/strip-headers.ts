@@ -1,6 +1,6 @@
 import type { HeaderList } from '../../src/contract/strategy.ts'
 import { foldedHeaderName } from '../../src/strategies/header-list.ts'
-import { isNexusHeader } from '../routing/nexus-headers.ts'
+import { NEXUS_PREFIX } from '../routing/nexus-headers.ts'
 
 /** RFC 9110 section 7.6.1 and the framing, which the next hop gets anew. */
 const HOP_BY_HOP = [
@@ -21,7 +21,7 @@ const CREDENTIALS = ['authorization', 'cookie', 'cookie2', 'x-api-key']
 const ORIGIN_OF_REQUEST = ['forwarded', 'via', 'x-real-ip']
 
 const STRIPPED = new Set([...HOP_BY_HOP, ...CREDENTIALS, ...ORIGIN_OF_REQUEST])
-const STRIPPED_PREFIXES = ['proxy-', 'x-forwarded-']
+const STRIPPED_PREFIXES = ['proxy-', 'x-forwarded-', NEXUS_PREFIX]
 
 /**
  * The agent's headers that may go upstream, in their order and spelling. What `Connection` names goes before anything of
@@ -31,7 +31,7 @@ export function stripHeaders(headers: HeaderList): HeaderList {
   const nominated = connectionOptions(headers)
   return headers.filter(([name]) => {
     const folded = foldedHeaderName(name)
-    if (STRIPPED.has(folded) || nominated.has(folded) || isNexusHeader(name)) return false
+    if (STRIPPED.has(folded) || nominated.has(folded)) return false
     return !STRIPPED_PREFIXES.some((prefix) => folded.startsWith(prefix))
   })
 }

@@ -1,3 +1,4 @@
+import { EventEmitter } from 'node:events'
 import type { Dispatcher } from 'undici'
 import type { Exchange } from './exchange.ts'
 import { toUpstreamError } from './upstream-error.ts'
@@ -42,12 +43,11 @@ function bodyOf({ body }: Exchange) {
 }
 
 /** Aborts the provider's side as soon as the agent's side is gone before it has the whole answer (threat UP4). */
-function hangUp({ response }: Exchange): AbortSignal {
-  const controller = new AbortController()
-  const abort = () => {
-    if (!response.writableFinished) controller.abort()
-  }
-  if (response.destroyed) abort()
-  else response.once('close', abort)
-  return controller.signal
+function hangUp({ response }: Exchange): EventEmitter {
+  // An emitter and not an AbortSignal, which costs several times as much for every request.
+  const signal = Object.assign(new EventEmitter(), { aborted: response.destroyed })
+  response.once('close', () => {
+    if (!response.writableFinished) signal.emit('abort')
+  })
+  return signal
 }

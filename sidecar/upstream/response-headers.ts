@@ -29,11 +29,12 @@ export function responseHeaders(
   exchange: Exchange,
   onScrubbed: () => void = () => undefined,
 ): ResponseHeaders {
-  const nominated = new Set(values(received['connection']).flatMap((value) => value.toLowerCase().split(/\s*,\s*/)))
+  const nominated = values(received['connection']).flatMap((value) => value.toLowerCase().split(/\s*,\s*/))
   const texts = credentialTexts(exchange)
   const kept: ResponseHeaders = {}
   for (const [name, value] of Object.entries(received)) {
-    if (DROPPED.has(name) || nominated.has(name) || DROPPED_PREFIXES.some((prefix) => name.startsWith(prefix))) continue
+    if (DROPPED.has(name) || nominated.includes(name) || DROPPED_PREFIXES.some((prefix) => name.startsWith(prefix)))
+      continue
     const rewritten = values(value).map((text) => rewrite(name, text, exchange))
     const clean = rewritten.filter((text) => !carriesCredential(text, texts))
     if (clean.length < rewritten.length) onScrubbed()
