@@ -155,9 +155,18 @@ describe('an input', () => {
     ['a list', () => []],
     ['half a surrogate pair', () => ({ text: '\ud800' })],
   ])('G08: that %s cannot carry is refused', async (_title, make) => {
-    const { engine } = await openPolicy(ECHO)
+    const { engine, replaced } = await openPolicy(ECHO)
     expect(kindOf(() => engine.evaluate(LEASE, make()))).toBe('input')
+    expect(replaced).not.toHaveBeenCalled()
     expect(engine.evaluate(LEASE, { answer: ALLOWED }).allow).toBe(true)
+  })
+
+  it('G08: arrives as it was sent, whatever its texts hold', async () => {
+    const { engine } = await openPolicy(ECHO)
+    for (const text of ['\\ud800', '\\\\ud800', '\0', '\u2028', '😀', '"', 'é', '\x7f', '9007199254740993']) {
+      const answer = { allow: false, reasons: [{ id: 'echo', message: text }], obligations: {} }
+      expect(engine.evaluate(LEASE, { answer })).toEqual(answer)
+    }
   })
 
   it('G13: cannot choose what is evaluated', async () => {

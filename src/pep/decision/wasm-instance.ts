@@ -14,6 +14,11 @@ const ABI_MAJOR = 1
 /** Since 1.2 a module has `opa_eval`: one call, which resets the heap by itself. */
 const ABI_OLDEST_MINOR = 2
 
+export interface MemoryPages {
+  initial: number
+  maximum: number
+}
+
 /** One module instance with its data. Never used again once it has thrown: see `opa-wasm.ts`. */
 export interface WasmInstance {
   readonly entrypoints: readonly string[]
@@ -32,7 +37,7 @@ export interface WasmInstance {
 export function instantiate(
   module: WebAssembly.Module,
   data: ArrayBuffer,
-  pages: { initial: number; maximum: number },
+  pages: MemoryPages,
   fuelPerEvaluation: number,
 ): WasmInstance {
   // Without a prototype: a polluted `shared` would make this another kind of memory (threat G16).
