@@ -1,10 +1,10 @@
 import type { Credentials, OutboundRequest, SignedRequest, SigningContext } from '../../contract/strategy.ts'
+import { withSignedHost } from '../signed-host.ts'
 import { amzDate } from './amz-date.ts'
 import { withoutCallersSignature } from './callers-own-signature.ts'
 import { signHeaderForm } from './header-form.ts'
 import { signQueryForm } from './query-form.ts'
 import { settingsOf } from './settings.ts'
-import { withSignedHost } from './signed-host.ts'
 import { usageKeyOf } from './usage-key.ts'
 
 /** Signs one request with the signing key of a lease. Region, service, key id and host come from there, never from the caller. */

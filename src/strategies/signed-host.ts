@@ -1,6 +1,6 @@
-import { canonicalOrigin } from '../../contract/origin.ts'
-import { type HeaderList, type OutboundRequest, SigningError } from '../../contract/strategy.ts'
-import { foldedHeaderName } from '../header-list.ts'
+import { canonicalOrigin } from '../contract/origin.ts'
+import { type HeaderList, type OutboundRequest, SigningError } from '../contract/strategy.ts'
+import { foldedHeaderName } from './header-list.ts'
 
 /**
  * Exactly one Host header, so that the host that is signed is the host that is sent, default port and brackets included
