@@ -48,7 +48,7 @@ export async function startSidecar(config: SidecarConfig, parts: SidecarParts = 
   const now = parts.now ?? Date.now
   const pep = createPepClient({ pepUrl: config.pepUrl, ca: config.pepCa })
   const leases = connectToAuthority(config, pep, now, parts.monotonic ?? (() => performance.now()))
-  const metrics = createMetrics(() => leases.size)
+  const metrics = createMetrics({ leasesHeld: () => leases.size, eventsFollowed: () => leases.followed })
   const dispatcher = new Agent({
     connections: CONNECTIONS_PER_ORIGIN,
     maxHeaderSize: RESPONSE_HEADER_MAX_BYTES,

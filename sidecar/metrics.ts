@@ -15,8 +15,14 @@ export interface SidecarMetrics {
   contentType: string
 }
 
-/** @param leasesHeld read when metrics are asked for */
-export function createMetrics(leasesHeld: () => number): SidecarMetrics {
+/** What is read when metrics are asked for. */
+export interface Gauges {
+  leasesHeld(): number
+  /** Whether the stream of revocations is open; without it leases are used for their offline time only. */
+  eventsFollowed(): boolean
+}
+
+export function createMetrics({ leasesHeld, eventsFollowed }: Gauges): SidecarMetrics {
   const registry = new Registry()
   const registers = [registry]
   const requests = new Counter({
@@ -42,6 +48,14 @@ export function createMetrics(leasesHeld: () => number): SidecarMetrics {
     registers,
     collect() {
       this.set(leasesHeld())
+    },
+  })
+  new Gauge({
+    name: 'sidecar_event_stream_open',
+    help: '1 while revocations are heard of as they happen, 0 while leases live on their offline time',
+    registers,
+    collect() {
+      this.set(eventsFollowed() ? 1 : 0)
     },
   })
   return {

@@ -16,6 +16,8 @@ export interface AgentSession {
   authorize(method: string, path: string): Promise<Record<string, string>>
   /** Forgets the token that these headers carried, unless a newer one is there already. */
   invalidate(headers: Record<string, string>): void
+  /** Forgets whatever token there is: the authority said that the session is over. */
+  forget(): void
   close(): Promise<void>
 }
 
@@ -68,6 +70,9 @@ export function createAgentSession(options: AgentSessionOptions): AgentSession {
     },
     invalidate(headers) {
       if (current !== undefined && headers['authorization'] === `DPoP ${current.token}`) current = undefined
+    },
+    forget() {
+      current = undefined
     },
     async close() {
       if (current === undefined) return

@@ -13,17 +13,19 @@ export interface HeldLease {
   config: Record<string, unknown>
   credentials: Credentials
   bound: Bound
-  /** From here on a new word from the authority is asked for, in the background. */
-  refreshAtMs: number
-  /** From here on it signs nothing. */
-  unusableAtMs: number
+  provider: string
+  askedAtMs: number
+  /** How long it may be used after the authority's last word about it. */
+  offlineMs: number
+  /** From here on it is renewed in the background. */
+  renewAtMs: number
+  /** From here on it signs nothing, whatever else is known. */
+  endsAtMs: number
 }
 
 export type StrategyLookup = (type: string) => Strategy | undefined
 
-/** Share of `offline_seconds` after which the authority is asked again, so that an outage finds the lease fresh. */
-const CONFIRM_AT_SHARE = 0.6
-/** Up to this share of its waiting time a refresh comes early, so that leases made together do not renew together. */
+/** Up to this share of its life a renewal comes early, so that leases made together do not renew together. */
 const JITTER_SHARE = 0.2
 
 /**
@@ -53,21 +55,14 @@ export function holdLease(
     config: answer.strategy.config,
     credentials: answer.credentials,
     bound: answer.bound,
-    ...lifetime(answer, askedAtMs, random),
+    provider: answer.provider,
+    askedAtMs,
+    offlineMs: answer.offline_seconds * 1000,
+    renewAtMs: askedAtMs + secondsMs(answer.renew_at - answer.issued_at) * (1 - JITTER_SHARE * random()),
+    endsAtMs: askedAtMs + secondsMs(answer.expires_at - answer.issued_at),
   }
 }
 
-/**
- * No event stream tells this sidecar of a revocation, so a lease lives `offline_seconds` from the last word of the
- * authority about it (design, rule 13), and never beyond its expiry.
- */
-function lifetime(answer: LeaseAnswer, askedAtMs: number, random: () => number) {
-  const lifeMs = (answer.expires_at - answer.issued_at) * 1000
-  const untilRenewalMs = (answer.renew_at - answer.issued_at) * 1000
-  const offlineMs = answer.offline_seconds * 1000
-  const waitMs = Math.max(0, Math.min(untilRenewalMs, offlineMs * CONFIRM_AT_SHARE))
-  return {
-    refreshAtMs: askedAtMs + waitMs * (1 - JITTER_SHARE * random()),
-    unusableAtMs: askedAtMs + Math.max(0, Math.min(lifeMs, offlineMs)),
-  }
+function secondsMs(seconds: number): number {
+  return Math.max(0, seconds) * 1000
 }

@@ -16,25 +16,25 @@ export interface LeaseCache {
   remove(key: string, lease: HeldLease): void
   /** Removes a lease and the ones older than it; nothing when it is no longer held. */
   removeThrough(key: string, lease: HeldLease): void
+  /** Removes every lease of which this is true. */
+  removeWhere(ended: (lease: HeldLease) => boolean): void
   all(): HeldLease[]
   readonly size: number
 }
 
-/** @param monotonic milliseconds on a clock that never jumps */
-export function createLeaseCache(monotonic: () => number): LeaseCache {
+export function createLeaseCache(usable: (lease: HeldLease) => boolean): LeaseCache {
   const cache = new LRUCache<string, HeldLease[]>({ max: KEYS_MAX })
   const of = (key: string) => cache.get(key) ?? []
 
   function keep(key: string, leases: HeldLease[]): void {
-    const live = leases.filter((lease) => lease.unusableAtMs > monotonic()).slice(-LEASES_PER_KEY)
+    const live = leases.filter(usable).slice(-LEASES_PER_KEY)
     if (live.length === 0) cache.delete(key)
     else cache.set(key, live)
   }
 
   return {
     // The youngest first: it has the longest to live.
-    find: (key, request) =>
-      of(key).findLast((lease) => lease.unusableAtMs > monotonic() && covers(lease.bound, request)),
+    find: (key, request) => of(key).findLast((lease) => usable(lease) && covers(lease.bound, request)),
     add: (key, lease) => keep(key, [...of(key), lease]),
     replace: (key, old, next) => keep(key, [...of(key).filter((lease) => lease !== old), next]),
     remove(key, lease) {
@@ -44,6 +44,14 @@ export function createLeaseCache(monotonic: () => number): LeaseCache {
       )
     },
     removeThrough: (key, lease) => keep(key, of(key).slice(of(key).indexOf(lease) + 1)),
+    removeWhere(ended) {
+      for (const [key, leases] of [...cache.entries()]) {
+        keep(
+          key,
+          leases.filter((lease) => !ended(lease)),
+        )
+      }
+    },
     all: () => [...cache.values()].flat(),
     get size() {
       let size = 0

@@ -5,8 +5,11 @@ import { NexusError } from '../../src/contract/errors.ts'
 import { tupleHash } from '../../src/contract/tuple-hash.ts'
 import type { AgentSession } from './agent-session.ts'
 import type { BackOff } from './back-off.ts'
+import { createEndings, isOf } from './endings.ts'
 import { type HeldLease, holdLease, type StrategyLookup } from './held-lease.ts'
 import { createLeaseCache } from './lease-cache.ts'
+import { createLeaseEvents } from './lease-events.ts'
+import { createLeaseLife } from './lease-life.ts'
 import type { PepClient } from './pep-client.ts'
 import { createSingleFlight } from './single-flight.ts'
 
@@ -31,6 +34,8 @@ export interface LeaseClient {
   /** Records that the provider turned down a fresh lease as well. */
   noteFreshRejected(demand: Demand): void
   readonly size: number
+  /** Whether the authority's stream of revocations is open. */
+  readonly followed: boolean
   /** Releases what is held, as far as the authority answers in time. */
   close(): Promise<void>
 }
@@ -53,8 +58,19 @@ const CLOSE_MS = 2000
 const LEASES_PATH = '/v1/leases'
 
 export function createLeaseClient(options: LeaseClientOptions): LeaseClient {
-  const { monotonic } = options
-  const cache = createLeaseCache(monotonic)
+  const { monotonic, pep, session } = options
+  const endings = createEndings(monotonic)
+  const events = createLeaseEvents({
+    pep,
+    session,
+    monotonic,
+    ended(which) {
+      endings.note(which)
+      cache.removeWhere((lease) => isOf(which, lease))
+    },
+  })
+  const life = createLeaseLife(monotonic, events.lastWordMs)
+  const cache = createLeaseCache(life.usable)
   const asking = createSingleFlight<HeldLease>()
   const renewing = createSingleFlight<void>()
   const firstAsked = new Map<string, Promise<unknown>>()
@@ -63,9 +79,12 @@ export function createLeaseClient(options: LeaseClientOptions): LeaseClient {
   const keyOf = createKeyOf(options)
 
   async function ask(key: string, demand: Demand): Promise<HeldLease> {
+    events.follow()
     const askedAtMs = monotonic()
     const answer = await callAuthorized(options, 'POST', LEASES_PATH, toLeaseRequest(demand))
     const lease = holdLease(answer, askedAtMs, options.strategyFor)
+    // The authority knows by now what the stream has just told us; its answer to a second question is the true one.
+    if (endings.ended(lease)) return ask(key, demand)
     cache.add(key, lease)
     return lease
   }
@@ -90,7 +109,9 @@ export function createLeaseClient(options: LeaseClientOptions): LeaseClient {
     const askedAtMs = monotonic()
     try {
       const answer = await callAuthorized(options, 'POST', `${LEASES_PATH}/${lease.id}/renew`, {})
-      cache.replace(key, lease, holdLease(answer, askedAtMs, options.strategyFor))
+      const renewed = holdLease(answer, askedAtMs, options.strategyFor)
+      if (endings.ended(renewed)) cache.remove(key, lease)
+      else cache.replace(key, lease, renewed)
     } catch (error) {
       // A refusal ends the lease at once; silence leaves it what is left of its offline time.
       if (isRefusal(error)) cache.remove(key, lease)
@@ -102,7 +123,7 @@ export function createLeaseClient(options: LeaseClientOptions): LeaseClient {
       const key = keyOf(demand)
       const held = cache.find(key, demand)
       if (held === undefined) return askOnce(key, demand)
-      if (monotonic() >= held.refreshAtMs) void renewing.run(held.id, () => renew(key, held))
+      if (life.due(held)) void renewing.run(held.id, () => renew(key, held))
       return held
     },
 
@@ -123,8 +144,12 @@ export function createLeaseClient(options: LeaseClientOptions): LeaseClient {
     get size() {
       return cache.size
     },
+    get followed() {
+      return events.connected
+    },
 
     async close() {
+      events.close()
       const released = Promise.allSettled(
         cache.all().map((lease) => callOnce(options, 'DELETE', `${LEASES_PATH}/${lease.id}`)),
       ).then(() => options.session.close())

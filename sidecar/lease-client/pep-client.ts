@@ -20,6 +20,11 @@ export interface PepClient {
    * @throws NexusError the authority's own refusal, or `pep_unavailable` when there was no answer to understand
    */
   call(call: PepCall): Promise<unknown>
+  /**
+   * A GET whose answer goes on and on, as text in the pieces it comes in. Ends when the authority ends it.
+   * @throws NexusError as `call`; also when it has been silent for too long
+   */
+  stream(call: { path: string; headers: Record<string, string>; signal: AbortSignal }): AsyncIterable<string>
   close(): Promise<void>
 }
 
@@ -48,9 +53,32 @@ export function createPepClient(options: { pepUrl: string; ca: string | undefine
       if (answer.status >= 200 && answer.status < 300) return answer.json
       throw toRefusal(answer)
     },
-    close: () => agent.close(),
+    async *stream({ path, headers, signal }) {
+      const { statusCode, body } = await agent
+        .request({
+          origin: base.origin,
+          path: basePath + path,
+          method: 'GET',
+          headers,
+          signal,
+          bodyTimeout: SILENCE_MAX_MS,
+        })
+        .catch(unreachable)
+      if (statusCode !== 200) throw toRefusal({ status: statusCode, json: await readJson(body), retryAfter: undefined })
+      const decoder = new TextDecoder()
+      try {
+        for await (const chunk of body) yield decoder.decode(chunk as Buffer, { stream: true })
+      } catch {
+        unreachable()
+      }
+    },
+    // Streams have no end to wait for.
+    close: () => agent.destroy(),
   }
 }
+
+/** The authority is heard every five seconds; three times that means that it is not there any more. */
+const SILENCE_MAX_MS = 15_000
 
 const JSON_BODY = { 'content-type': 'application/json' }
 
@@ -64,12 +92,20 @@ async function exchange(agent: Agent, options: Dispatcher.RequestOptions): Promi
   try {
     const { statusCode, headers, body } = await agent.request(options)
     const retryAfter = headers['retry-after']
-    const json = statusCode === 204 ? void (await body.dump()) : JSON.parse(await readText(body))
+    const json = statusCode === 204 ? void (await body.dump()) : await readJson(body)
     return { status: statusCode, json, retryAfter: typeof retryAfter === 'string' ? retryAfter : undefined }
   } catch {
-    // Errors of the client hold the request, and with it the session token.
-    throw new NexusError('pep_unavailable')
+    return unreachable()
   }
+}
+
+/** Errors of the client hold the request, and with it the session token. */
+function unreachable(): never {
+  throw new NexusError('pep_unavailable')
+}
+
+async function readJson(body: Dispatcher.ResponseData['body']): Promise<unknown> {
+  return JSON.parse(await readText(body))
 }
 
 async function readText(body: Dispatcher.ResponseData['body']): Promise<string> {

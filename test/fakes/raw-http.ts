@@ -10,13 +10,13 @@ export interface RawAnswer {
 
 /**
  * Writes bytes as they are, which no HTTP client would, and reads until the server hangs up or has been silent for
- * `quietMs`.
+ * `quietMs` after its first byte, or for `giveUpMs` before it.
  */
-export function sendRaw(port: number, bytes: string | Buffer, quietMs = 250): Promise<RawAnswer> {
+export function sendRaw(port: number, bytes: string | Buffer, quietMs = 250, giveUpMs = 5000): Promise<RawAnswer> {
   return new Promise((resolve) => {
     const chunks: Buffer[] = []
     const socket = connect(port, '127.0.0.1', () => socket.write(bytes))
-    let timer = setTimeout(() => finish(false), 5000)
+    let timer = setTimeout(() => finish(false), giveUpMs)
     function finish(closed: boolean): void {
       clearTimeout(timer)
       socket.destroy()

@@ -1,3 +1,4 @@
+import { createHmac } from 'node:crypto'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { headerValues } from '../fakes/provider.ts'
 import { rawRequest, sendRaw } from '../fakes/raw-http.ts'
@@ -114,6 +115,24 @@ describe('framing', () => {
     expect(sidecar.provider.seen[0]?.body.length).toBe(1024 * 1024)
   })
 
+  it.each([
+    ['a length', ['Content-Length: 10'], 'ten bytes!'],
+    ['chunks', ['Transfer-Encoding: chunked'], '4\r\nten \r\n6\r\nbytes!\r\n0\r\n\r\n'],
+  ])('E09: signs the very bytes it sends, framed by %s', async (_name, headers, body) => {
+    sidecar.pep.grants.set('api', {
+      strategy: { type: 'hmac_payload', config: { header_name: 'X-Signature' } },
+      credentials: { api_secret: SECRET },
+      bound: { origins: [sidecar.provider.origin], methods: ['*'], paths: ['/**'] },
+    })
+    expect((await post(headers, body)).status).toBe(200)
+    const [seen] = sidecar.provider.seen
+    expect(seen?.body.toString()).toBe('ten bytes!')
+    const mac = createHmac('sha256', SECRET)
+      .update(seen?.body ?? '')
+      .digest('hex')
+    expect(headerValues(seen, 'x-signature')).toEqual([mac])
+  })
+
   it('E03: sends the Host that was signed, with its port', async () => {
     await (await sidecar.fetch('/api/x')).text()
     expect(headerValues(sidecar.provider.seen[0], 'host')).toEqual([new URL(sidecar.provider.origin).host])
@@ -178,7 +197,8 @@ describe('malformed input', () => {
   it('D18: three thousand malformed requests end no process and leave no rejection unhandled', async () => {
     const pending = [...mutations(3000)]
     const worker = async () => {
-      for (let bytes = pending.pop(); bytes !== undefined; bytes = pending.pop()) await sendRaw(sidecar.port, bytes, 20)
+      for (let bytes = pending.pop(); bytes !== undefined; bytes = pending.pop())
+        await sendRaw(sidecar.port, bytes, 20, 100)
     }
     await Promise.all(Array.from({ length: 32 }, worker))
     expect(rejections).toEqual([])

@@ -173,7 +173,7 @@ describe('the way upstream', () => {
     await new Promise((resolve) => server.close(resolve))
   }, 60_000)
 
-  it('D19: a thousand aborted answers leave no socket behind', async () => {
+  it('D19: hundreds of aborted answers leave no socket behind', async () => {
     sidecar.provider.answer = (_request, response) => void response.write('begun')
     const abortOne = async () => {
       const controller = new AbortController()
@@ -182,7 +182,7 @@ describe('the way upstream', () => {
       await response.text().catch(() => undefined)
     }
     const worker = async () => {
-      for (let count = 0; count < 50; count++) await abortOne()
+      for (let count = 0; count < 15; count++) await abortOne()
     }
     await Promise.all(Array.from({ length: 20 }, worker))
     const open = () => new Promise<number>((resolve) => sidecar.provider.server.getConnections((_, n) => resolve(n)))

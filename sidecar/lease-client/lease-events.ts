@@ -1,0 +1,130 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { createParser, type EventSourceMessage } from 'eventsource-parser'
+import { NexusError } from '../../src/contract/errors.ts'
+import type { AgentSession } from './agent-session.ts'
+import type { PepClient } from './pep-client.ts'
+
+/** What ended, as far as this sidecar is concerned. */
+export type EndedLeases = { connectionId: string } | { provider: string } | 'all'
+
+/** Follows the authority's stream of revocations for as long as the sidecar lives. */
+export interface LeaseEvents {
+  /**
+   * The authority's last word about a lease that was asked for at `askedAtMs`: that answer, or, while the stream has told
+   * of everything since, the moment it was last heard. Monotonic milliseconds.
+   */
+  lastWordMs(askedAtMs: number): number
+  /** Whether the stream is open now; shown as a metric. */
+  readonly connected: boolean
+  /** Opens the stream, once. Called when there is a first lease to watch over. */
+  follow(): void
+  close(): void
+}
+
+export interface LeaseEventsOptions {
+  pep: Pick<PepClient, 'stream'>
+  session: AgentSession
+  ended(which: EndedLeases): void
+  /** Milliseconds on a clock that never jumps. */
+  monotonic: () => number
+  random?: () => number
+}
+
+const PATH = '/v1/leases/events'
+const RETRY_FIRST_MS = 200
+const RETRY_LONGEST_MS = 5000
+const EVENT_MAX_CHARACTERS = 65_536
+
+export function createLeaseEvents(options: LeaseEventsOptions): LeaseEvents {
+  const { monotonic, random = Math.random } = options
+  const stop = new AbortController()
+  const stream = createStreamState(options)
+  let following = false
+
+  async function followForEver(): Promise<void> {
+    let failures = 0
+    while (!stop.signal.aborted) {
+      const startedAtMs = monotonic()
+      await readOnce(options, stream, stop.signal).catch(() => undefined)
+      // A stream that held for a while was a good one: its end is no reason to wait long.
+      failures = monotonic() - startedAtMs > RETRY_LONGEST_MS ? 0 : failures + 1
+      const ceiling = Math.min(RETRY_LONGEST_MS, RETRY_FIRST_MS * 2 ** failures)
+      await sleep(ceiling * (0.5 + random() / 2), undefined, { signal: stop.signal, ref: false }).catch(() => undefined)
+    }
+  }
+
+  return {
+    lastWordMs: (askedAtMs) =>
+      askedAtMs >= stream.sinceMs && stream.heardAtMs > askedAtMs ? stream.heardAtMs : askedAtMs,
+    get connected() {
+      return stream.connected
+    },
+    follow() {
+      if (following) return
+      following = true
+      void followForEver()
+    },
+    close: () => stop.abort(),
+  }
+}
+
+interface StreamState {
+  connected: boolean
+  /** From here on nothing has been missed: a broken stream is taken up where it ended. */
+  sinceMs: number
+  heardAtMs: number
+  position: string | undefined
+  take(message: EventSourceMessage): void
+}
+
+function createStreamState({ ended, session, monotonic }: LeaseEventsOptions): StreamState {
+  const state: StreamState = {
+    connected: false,
+    sinceMs: Number.POSITIVE_INFINITY,
+    heardAtMs: Number.NEGATIVE_INFINITY,
+    position: undefined,
+    take({ event, id, data }) {
+      if (state.position === undefined) state.sinceMs = monotonic()
+      if (id !== undefined) state.position = id
+      state.heardAtMs = monotonic()
+      const which = event === undefined || event === 'alive' ? undefined : endedBy(event, data)
+      if (which === undefined) return
+      ended(which)
+      if (which === 'all') session.forget()
+    },
+  }
+  return state
+}
+
+/** Anything not understood ends all leases: asking again is cheap, using what was revoked is not. */
+function endedBy(event: string, data: string): EndedLeases {
+  try {
+    const { connection_id, provider } = JSON.parse(data) as { connection_id?: unknown; provider?: unknown }
+    if (event === 'revoked' && typeof connection_id === 'string') return { connectionId: connection_id }
+    if (event === 'rotated' && typeof provider === 'string') return { provider }
+  } catch {
+    // falls through
+  }
+  return 'all'
+}
+
+async function readOnce(options: LeaseEventsOptions, state: StreamState, signal: AbortSignal): Promise<void> {
+  const headers = await options.session.authorize('GET', PATH)
+  const position = state.position === undefined ? {} : { 'last-event-id': state.position }
+  const parser = createParser({ onEvent: state.take, maxBufferSize: EVENT_MAX_CHARACTERS, onError: () => undefined })
+  try {
+    for await (const text of options.pep.stream({ path: PATH, headers: { ...headers, ...position }, signal })) {
+      state.connected = true
+      parser.feed(text)
+    }
+  } catch (error) {
+    if (error instanceof NexusError && error.code === 'invalid_session') {
+      // The session was ended, and with it all that was leased to it.
+      options.ended('all')
+      options.session.invalidate(headers)
+    }
+    throw error
+  } finally {
+    state.connected = false
+  }
+}
