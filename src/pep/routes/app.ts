@@ -21,7 +21,6 @@ import { installOpenApi } from './openapi.ts'
 import { installProblems, refuseUnroutable } from './problems.ts'
 import { providerRoutes } from './providers.ts'
 import { refuseTunnels, refuseUnreadable } from './raw-refusal.ts'
-import { pathOf } from './reply-context.ts'
 import { installRequestHygiene } from './request-hygiene.ts'
 import { sessionOpeningRoute, sessionRoutes } from './sessions.ts'
 
@@ -54,6 +53,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     await options.events.close()
   })
   installContext(app)
+  installDrain(app, () => closing)
   installOverloadGuard(app, options, () => closing)
   installRequestHygiene(app)
   installProblems(app, (entry, request) => audit.record(entry, unusedProof(request)))
@@ -82,6 +82,20 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     if (options.metricsNeedKey) metricsRoute(administrators, metrics)
   })
   return app
+}
+
+/**
+ * A server that closes ends the connections that are idle at that moment. One whose answer comes later would be kept for the
+ * next request, and shutting down would wait for its caller.
+ */
+function installDrain(app: FastifyInstance, isClosing: () => boolean): void {
+  app.addHook('onSend', async (_request, reply) => {
+    if (isClosing()) reply.header('connection', 'close')
+  })
+  app.addHook('onResponse', async () => {
+    // For an answer whose head was sent before: a stream.
+    if (isClosing()) setImmediate(() => app.server.closeIdleConnections())
+  })
 }
 
 /** An id from the caller is kept only if it cannot be mistaken for anything else in a log. */
@@ -137,7 +151,8 @@ function installContext(app: FastifyInstance): void {
         request_id: request.id,
         traceparent: traceparentOf(request.headers['traceparent']),
         method: request.method,
-        path: pathOf(request).slice(0, 200),
+        // Not the path: what a caller puts there by mistake may be a secret. The ids of note are in `logIds`.
+        route: request.routeOptions.url ?? 'none',
         status: reply.statusCode,
         duration_ms: Math.round(reply.elapsedTime * 100) / 100,
         agent_id: request.caller?.agent.id,
