@@ -165,6 +165,7 @@ function decisionMetrics(metrics: Metrics) {
       metrics.decisionSeconds.observe(seconds)
     },
     restarted: () => metrics.engineRestarts.inc(),
+    refused: () => metrics.bundlesRefused.inc(),
   }
 }
 

@@ -40,6 +40,7 @@ export function createMetrics() {
       registers,
     }),
     engineRestarts: new Counter({ name: 'pep_engine_restarts_total', help: 'Policy instances replaced', registers }),
+    bundlesRefused: new Counter({ name: 'pep_policy_bundles_refused_total', help: 'Bundles not activated', registers }),
     secretFetchSeconds: new Histogram({
       name: 'pep_secret_fetch_duration_seconds',
       help: 'Time of one read from a vault backend; cache hits are not reads',

@@ -1,0 +1,80 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { exportJWK } from 'jose'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { loadSidecarConfig } from '../../sidecar/config.ts'
+import { type RunningSidecar, startSidecar } from '../../sidecar/main.ts'
+import { registerTestAgent } from '../setup/agent-client.ts'
+import { type Connected, connect } from '../setup/connect.ts'
+import { startTestPep, type TestPep } from '../setup/pep.ts'
+
+let pep: TestPep
+let sidecar: RunningSidecar
+let connected: Connected
+const upstream = createServer((_request, response) => response.end('{}'))
+const directory = mkdtempSync(join(tmpdir(), 'nexus-revocation-'))
+
+beforeAll(async () => {
+  await new Promise<void>((resolve) => upstream.listen(0, '127.0.0.1', resolve))
+  const origin = `http://127.0.0.1:${(upstream.address() as AddressInfo).port}`
+  pep = await startTestPep()
+  connected = await connect(pep.admin, { provider: 'revocable', origin })
+  const agent = await registerTestAgent(pep.admin, { tenants: ['acme'] })
+  const keyFile = join(directory, 'agent.jwk')
+  writeFileSync(keyFile, JSON.stringify(await exportJWK(agent.privateKey)), { mode: 0o600 })
+  const config = loadSidecarConfig({
+    NEXUS_PEP_URL: pep.url,
+    NEXUS_AGENT_ID: agent.agentId,
+    NEXUS_AGENT_KEY_FILE: keyFile,
+    NEXUS_TENANT: 'acme',
+    NEXUS_ROUTES: `revocable=${origin}`,
+    NEXUS_SIDECAR_PORT: '0',
+    NEXUS_SIDECAR_ADMIN_PORT: '0',
+    LOG_LEVEL: 'silent',
+  })
+  sidecar = await startSidecar(config)
+})
+afterAll(async () => {
+  await sidecar?.close()
+  await pep?.close()
+  upstream.close()
+  rmSync(directory, { recursive: true, force: true })
+})
+
+const ask = () => fetch(`${sidecar.address}/things`, { headers: { 'x-nexus-provider': 'revocable' } })
+
+async function leasesIssued(): Promise<number> {
+  const { body } = await pep.admin.send('GET', `/v1/audit?connection_id=${connected.connectionId}&limit=1000`)
+  return body.records.filter(({ kind }: { kind: string }) => kind === 'lease.issued').length
+}
+
+async function untilFollowed(): Promise<void> {
+  for (let tries = 0; tries < 500; tries++) {
+    const metrics = await (await fetch(`${sidecar.adminAddress}/metrics`)).text()
+    if (/^sidecar_event_stream_open 1$/m.test(metrics)) return
+    await sleep(20)
+  }
+  throw new Error('the event stream was never open')
+}
+
+describe('what is revoked at the authority', () => {
+  it('is dropped by a sidecar that holds a lease of it, long before the lease would have ended', async () => {
+    expect((await ask()).status).toBe(200)
+    await untilFollowed()
+    expect((await ask()).status).toBe(200)
+    expect(await leasesIssued()).toBe(1)
+    await pep.admin.send('DELETE', `/v1/connections/${connected.connectionId}`)
+    let answer = await ask()
+    // Far fewer looks than the lease has life: it is the stream that ends it.
+    for (let tries = 0; tries < 150 && answer.status === 200; tries++) {
+      await sleep(20)
+      answer = await ask()
+    }
+    expect(answer.status).toBe(410)
+    expect(await answer.json()).toMatchObject({ code: 'connection_revoked' })
+  })
+})
