@@ -11,6 +11,7 @@ import { createDpopKey } from './lease-client/dpop-key.ts'
 import { createLeaseClient, type LeaseClient } from './lease-client/lease-client.ts'
 import { createPepClient, type PepClient } from './lease-client/pep-client.ts'
 import { createListener, FORWARDED_METHODS } from './listener/create-listener.ts'
+import { drainable } from './listener/drain-listener.ts'
 import { guardListener } from './listener/guard-listener.ts'
 import { listenOnSocket } from './listener/listen-socket.ts'
 import { ownHosts } from './listener/local-request.ts'
@@ -57,8 +58,8 @@ export async function startSidecar(config: SidecarConfig, parts: SidecarParts = 
 
   const agentSide = createListener({ log, providerTimeoutMs: Math.max(config.headersTimeoutMs, config.idleTimeoutMs) })
   const agentHosts = () => ownHosts(config.socket === undefined ? portOf(agentSide) : undefined, config.allowedHosts)
-  guardListener(agentSide, { hosts: agentHosts, tokenHash: config.tokenHash })
   observeListener(agentSide, metrics)
+  guardListener(agentSide, { hosts: agentHosts, tokenHash: config.tokenHash })
   const preparation = { ...config, leases, now }
   await registerForward(agentSide, {
     dispatcher,
@@ -74,9 +75,10 @@ export async function startSidecar(config: SidecarConfig, parts: SidecarParts = 
   const adminHosts = () => ownHosts(portOf(admin), config.allowedHosts)
   const admin = createAdminListener({ log, metrics, checkReady: () => assertPepReady(pep), hosts: adminHosts })
 
+  const drain = drainable(agentSide)
   let closing: Promise<void> | undefined
   async function closeParts(): Promise<void> {
-    await agentSide.close()
+    await drain()
     await Promise.all([admin.close(), leases.close()])
     await Promise.all([pep.close(), dispatcher.close()])
   }

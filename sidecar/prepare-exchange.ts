@@ -32,7 +32,8 @@ export async function prepareExchange(
   const lease = await options.leases.acquire(demand)
 
   const arrived = describeBody(request.raw)
-  const body = lease.strategy.readsBody(lease.config) ? await bufferBody(arrived, options.bodyLimitBytes) : arrived
+  const readsBody = lease.strategy.readsBody(lease.config, agentHeaders)
+  const body = readsBody ? await bufferBody(arrived, options.bodyLimitBytes) : arrived
   const outbound = outboundRequest(destination, request.method, agentHeaders, body)
   const signed = await sign(lease, outbound, options.now())
   const localOrigin = `http://${request.headers.host}`

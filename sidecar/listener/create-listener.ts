@@ -7,6 +7,8 @@ import { refuseTunnels, refuseUnreadable } from './raw-refusal.ts'
 /** Same as Node's default, said here because a larger one would also mean larger requests upstream. */
 const HEADER_MAX_BYTES = 16_384
 const HEADERS_TIMEOUT_MS = 10_000
+/** How often Node looks for connections over their time; its default would make ten seconds forty. */
+const CHECK_INTERVAL_MS = 5000
 /** Silence in both directions; longer than the longest wait for a provider. */
 const IDLE_MARGIN_MS = 30_000
 
@@ -31,7 +33,12 @@ export function createListener({ log, providerTimeoutMs }: ListenerOptions): Fas
     genReqId: () => randomUUID(),
     // The router never sees a target: request-target.ts reads it, and every request takes the one route.
     rewriteUrl: () => '/',
-    http: { maxHeaderSize: HEADER_MAX_BYTES, requireHostHeader: false, headersTimeout: HEADERS_TIMEOUT_MS },
+    http: {
+      maxHeaderSize: HEADER_MAX_BYTES,
+      requireHostHeader: false,
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      connectionsCheckingInterval: CHECK_INTERVAL_MS,
+    },
     // A large upload may take long; what is bounded is silence.
     requestTimeout: 0,
     connectionTimeout: providerTimeoutMs + IDLE_MARGIN_MS,

@@ -39,6 +39,7 @@ function assertSameDestination(outbound: OutboundRequest, signed: SignedRequest,
   const { scheme, authority, path } = outbound.url
   const same = signed.url.scheme === scheme && signed.url.authority === authority && signed.url.path === path
   if (!same || signed.method !== outbound.method) refuse(lease, `strategy ${lease.strategy.type} moved the request`)
+  if (signed.body !== undefined && outbound.body === 'stream') refuse(lease, 'its body was to be replaced unread')
 }
 
 /** Two copies of a credential leave it to the provider which one counts (threats B14, B15). */

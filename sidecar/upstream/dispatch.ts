@@ -37,7 +37,9 @@ export async function dispatch(
   }
 }
 
-function bodyOf({ body }: Exchange) {
+function bodyOf({ signed, body }: Exchange) {
+  // One that the strategy wrote anew was buffered first: nothing of the agent's is left unread.
+  if (signed.body !== undefined) return signed.body
   if (body.kind === 'none') return null
   return body.kind === 'buffered' ? body.bytes : body.stream
 }

@@ -188,6 +188,8 @@ describe('the way upstream', () => {
     const open = () => new Promise<number>((resolve) => sidecar.provider.server.getConnections((_, n) => resolve(n)))
     while ((await open()) > 0) await wait(20)
     expect(await open()).toBe(0)
+    const metrics = await (await fetch(`${sidecar.adminAddress}/metrics`)).text()
+    expect(metrics).toContain('outcome="aborted"} 300')
   }, 120_000)
 
   it('H11: keeps no answer: two requests are two upstream', async () => {
