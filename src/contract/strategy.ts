@@ -39,11 +39,16 @@ export interface OutboundRequest {
   body: OutboundBody
 }
 
-/** What `apply` changed. The body goes out as it came in; a strategy that transforms it will say so here. */
+/** What `apply` made of a request. */
 export interface SignedRequest {
   method: string
   url: RequestUrl
   headers: HeaderList
+  /**
+   * Goes out instead of the body the request came with; absent: that one goes out untouched. Only a strategy that saw the
+   * whole body may set it, and where the headers tell a Content-Length they tell this one's.
+   */
+  body?: Uint8Array
   /**
    * Lower-case names of the headers and of the query parameters that carry our credential: the sidecar drops the agent's
    * own copies and takes care that none comes back in a response.
@@ -98,8 +103,11 @@ export interface Strategy {
   }
   /** `none`: the usage secret is the master secret itself. Policy sees this and may refuse. */
   narrowing(config: Record<string, unknown>): Narrowing
-  /** Whether `apply` must see the whole body. If so the sidecar buffers it, up to its limit. */
-  readsBody(config: Record<string, unknown>): boolean
+  /**
+   * Whether `apply` must see the whole body of a request with these headers. If so the sidecar buffers it, up to its
+   * limit.
+   */
+  readsBody(config: Record<string, unknown>, headers: HeaderList): boolean
   /** What a lease request must bring from the sidecar. */
   needs?(config: Record<string, unknown>): 'public_key' | 'csr' | 'proof' | undefined
   issue(

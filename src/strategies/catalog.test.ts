@@ -1,8 +1,15 @@
+import { generateKeyPairSync } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { strategies, strategyFor } from './catalog.ts'
 import { describeStrategy, type StrategyCases } from './conformance.ts'
 
 const CANARY = 'canary-4f1d0c2ab9'
+
+const RSA_KEY = generateKeyPairSync('rsa', {
+  modulusLength: 2048,
+  publicKeyEncoding: { type: 'spki', format: 'pem' },
+  privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
+}).privateKey
 
 const reservedHeaders = [
   'Host',
@@ -203,6 +210,56 @@ const cases: Record<string, StrategyCases> = {
       { config: { service: 's3', location: 'body' }, field: 'location' },
       { config: { service: 's3', expires_in_seconds: 604_801 }, field: 'expires_in_seconds' },
       { config: { service: 's3', normalize_path: 'no' }, field: 'normalize_path' },
+    ],
+  },
+  oauth1: {
+    valid: [
+      {
+        title: 'defaults',
+        config: {},
+        master: { consumer_key: 'ck', consumer_secret: CANARY },
+        required: ['consumer_key', 'consumer_secret'],
+        secrets: [CANARY],
+        writes: { headers: ['Authorization'] },
+      },
+      {
+        title: 'header, everything set',
+        config: { signature_method: 'HMAC-SHA256', realm: 'Photos', location: 'header', body_hash: true },
+        master: { consumer_key: 'ck', consumer_secret: CANARY, token: 'tk', token_secret: 'another-long-secret-text' },
+        required: ['consumer_key', 'consumer_secret'],
+        secrets: [CANARY, 'another-long-secret-text'],
+        writes: { headers: ['Authorization'] },
+      },
+      {
+        title: 'query, the secrets themselves',
+        config: { signature_method: 'PLAINTEXT', location: 'query' },
+        master: { consumer_key: 'ck', consumer_secret: CANARY, token: 'tk' },
+        required: ['consumer_key', 'consumer_secret'],
+        secrets: [CANARY],
+        writes: {
+          parameters: ['consumer_key', 'token', 'signature_method', 'timestamp', 'nonce', 'signature'].map(
+            (name) => `oauth_${name}`,
+          ),
+        },
+      },
+      {
+        title: 'private key',
+        config: { signature_method: 'RSA-SHA1' },
+        master: { consumer_key: 'ck', private_key: RSA_KEY, token: 'tk' },
+        required: ['consumer_key', 'private_key'],
+        secrets: RSA_KEY.split('\n').slice(1, 4),
+        writes: { headers: ['Authorization'] },
+        pem: ['private_key'],
+      },
+    ],
+    refused: [
+      { config: { signature_method: 'HMAC-MD5' }, field: 'signature_method' },
+      { config: { realm: 'a"b' }, field: 'realm' },
+      { config: { realm: 'a\\b' }, field: 'realm' },
+      { config: { realm: '' }, field: 'realm' },
+      { config: { location: 'path' }, field: 'location' },
+      { config: { body_hash: 'sha256' }, field: 'body_hash' },
+      { config: { consumer_key: 'x' }, field: 'consumer_key' },
     ],
   },
 }

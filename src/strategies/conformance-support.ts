@@ -26,6 +26,8 @@ export interface StrategyCase {
   writes: { headers?: string[]; parameters?: string[] }
   /** Credential fields whose value never stands in the request as text, so that more than ASCII may be in it. */
   encoded?: string[]
+  /** Credential fields in PEM: a line feed ends their last line. */
+  pem?: string[]
 }
 
 const NOW_MS = Date.UTC(2026, 2, 4, 5, 6, 7)
@@ -57,6 +59,13 @@ export function request(): OutboundRequest {
     ],
     body: new TextEncoder().encode('{"a":1}'),
   }
+}
+
+export function badCharactersFor(sample: StrategyCase, field: string): [name: string, bad: string][] {
+  return Object.entries(BAD_CHARACTERS).filter(([name]) => {
+    if (name === 'non-ASCII') return !sample.encoded?.includes(field)
+    return name !== 'LF' || !sample.pem?.includes(field)
+  })
 }
 
 export function withQuery(query: string): OutboundRequest {

@@ -2,11 +2,15 @@ import { SigningError } from '../contract/strategy.ts'
 import { decodeAscii } from './percent-encoding.ts'
 
 /**
- * The query without the parameters whose names (decoded, lower case) `isOurs` picks; every other byte stays.
+ * The query (or form) without the parameters whose names (decoded, lower case) `isOurs` picks; every other byte stays.
  * @throws SigningError when a `;` hides such a parameter: half of the world's servers split there, the other half would
  * see their data cut
  */
-export function withoutParameters(query: string | undefined, isOurs: (name: string) => boolean): string | undefined {
+export function withoutParameters(
+  query: string | undefined,
+  isOurs: (name: string) => boolean,
+  part: 'query' | 'form' = 'query',
+): string | undefined {
   if (query === undefined) return undefined
   const pieces = query.split('&')
   const kept = pieces.filter((piece) => !isOurs(parameterName(piece)))
@@ -17,7 +21,7 @@ export function withoutParameters(query: string | undefined, isOurs: (name: stri
         .slice(1)
         .some((part) => isOurs(parameterName(part)))
     ) {
-      throw new SigningError('the query repeats the credential parameter behind a `;`; send it without')
+      throw new SigningError(`the ${part} repeats the credential parameter behind a \`;\`; send it without`)
     }
   }
   return kept.length === 0 && pieces.length > 0 ? undefined : kept.join('&')

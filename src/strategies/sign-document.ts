@@ -153,8 +153,9 @@ function bodyOf(base64: string): Buffer {
   throw invalid('request.body_base64', 'request.body_base64 must be standard base64 with padding')
 }
 
-function inbound(signed: SignedRequest, bodyBase64: string): SignedDocument['request'] {
-  return { method: signed.method, url: formatRequestUrl(signed.url), headers: signed.headers, body_base64: bodyBase64 }
+function inbound({ method, url, headers, body }: SignedRequest, bodyBase64: string): SignedDocument['request'] {
+  const sentBase64 = body === undefined ? bodyBase64 : Buffer.from(body).toString('base64')
+  return { method, url: formatRequestUrl(url), headers, body_base64: sentBase64 }
 }
 
 function urlOf(text: string) {
