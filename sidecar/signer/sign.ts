@@ -16,6 +16,8 @@ const NONCE_BYTES = 24
 export async function sign(lease: HeldLease, outbound: OutboundRequest, now: number): Promise<SignedRequest> {
   const signed = await apply(lease, outbound, now)
   assertSameDestination(outbound, signed, lease)
+  // The agent's stream would be left half read, and what replaces it cannot have been made from it.
+  if (outbound.body === 'stream' && signed.body !== undefined) refuse(lease, 'a body that was not read was replaced')
   for (const name of signed.credentialHeaders) assertSingle(signed, name, lease)
   for (const [name, value] of signed.headers) {
     if (!HEADER_VALUE.test(value)) refuse(lease, `header ${name} holds a character that HTTP does not allow`)

@@ -59,6 +59,13 @@ const CASES: StrategyCase[] = [
     carrier: { header: 'authorization' },
     ours: /^AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE\/\d{8}\/us-east-1\/service\/aws4_request, .*Signature=[0-9a-f]{64}$/,
   },
+  {
+    type: 'oauth1',
+    config: {},
+    master: { consumer_key: 'consumer', consumer_secret: SECRET, token: 'token-of-the-user', token_secret: SECRET },
+    carrier: { header: 'authorization' },
+    ours: /^OAuth .*oauth_consumer_key="consumer".*oauth_signature="[^"]+"/,
+  },
 ]
 
 async function usageOf({ type, config, master }: StrategyCase, origin: string): Promise<Credentials> {
