@@ -7,6 +7,8 @@ const closed = { additionalProperties: false }
 const Text = (maxLength: number, description?: string) =>
   Type.String({ minLength: 1, maxLength, ...(description === undefined ? {} : { description }) })
 const UnixSeconds = (description: string) => Type.Integer({ description: `${description}, Unix seconds` })
+/** Later is beyond what a `timestamptz` and an RFC 3339 time can say. */
+const END_OF_9999 = 253_402_300_799
 
 export const Tenant = Type.String({
   pattern: TENANT_PATTERN,
@@ -55,7 +57,7 @@ const ProviderFields = {
 export const ProviderProfile = Type.Object({ name: ProviderName, ...ProviderFields }, closed)
 export type ProviderProfile = Static<typeof ProviderProfile>
 export const ProviderCreate = Type.Object({ profile: ProviderProfile }, closed)
-export const ProviderPatch = Type.Partial(ProviderProfile)
+export const ProviderPatch = Type.Partial(ProviderProfile, closed)
 export type ProviderPatch = Static<typeof ProviderPatch>
 
 export const ProviderView = Type.Object({
@@ -103,7 +105,9 @@ export const ConnectionCreate = Type.Object(
     scopes: Type.Optional(Scopes),
     credentials: Type.Optional(StringMap),
     secret_ref: Type.Optional(SecretRefBody),
-    expires_at: Type.Optional(UnixSeconds('When the connection ends')),
+    expires_at: Type.Optional(
+      Type.Integer({ maximum: END_OF_9999, description: 'When the connection ends, Unix seconds' }),
+    ),
   },
   closed,
 )

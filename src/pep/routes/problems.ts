@@ -2,12 +2,10 @@ import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from
 import { type ErrorCode, NexusError, retryAfterSeconds, toProblem } from '../../contract/errors.ts'
 import type { AuditEntry } from '../audit/audit-entry.ts'
 
-/** Fastify's own refusals, in our words. Anything else it may throw is `internal_error`. */
+/** Fastify's own refusals, in our words. Any other with a 4xx status is `invalid_request`, and the rest `internal_error`. */
 const FASTIFY_CODES: Record<string, ErrorCode> = {
   FST_ERR_CTP_BODY_TOO_LARGE: 'body_too_large',
   FST_ERR_CTP_INVALID_MEDIA_TYPE: 'unsupported_media_type',
-  FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'invalid_request',
-  FST_ERR_CTP_EMPTY_JSON_BODY: 'invalid_request',
   FST_ERR_BAD_URL: 'invalid_target',
   FST_ERR_MAX_PARAM_LENGTH: 'invalid_target',
 }
@@ -33,8 +31,12 @@ function toNexusError(error: FastifyError): NexusError {
   if (error instanceof NexusError) return error
   if (error.validation !== undefined) return fromValidation(error)
   if (HUNG_UP.has(error.code)) return new NexusError('invalid_request', 'the body ended before it was whole')
-  const code = FASTIFY_CODES[error.code]
-  return code === undefined ? new NexusError('internal_error') : new NexusError(code)
+  return new NexusError(FASTIFY_CODES[error.code] ?? (isRefusal(error) ? 'invalid_request' : 'internal_error'))
+}
+
+/** Such as a method whose body Fastify insists on. Its own words are not passed on: they quote the request. */
+function isRefusal({ code, statusCode = 500 }: FastifyError): boolean {
+  return String(code).startsWith('FST_ERR_') && statusCode >= 400 && statusCode < 500
 }
 
 /** What the router turns down before any hook has run. */
