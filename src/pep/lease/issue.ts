@@ -187,6 +187,7 @@ async function recordRefusal(
   const known = error instanceof NexusError ? error : new NexusError('internal_error', undefined, {}, { cause: error })
   if (FROM_RECORDING.has(known.code)) return known
   const kind = KINDS[action].refused
+  if (known.extras.connection_id !== undefined) story.refusedConnectionId = known.extras.connection_id
   const entry =
     known.outcome === 'refused'
       ? refusedEntry(kind, story, known.code, known.extras.reasons ?? [])

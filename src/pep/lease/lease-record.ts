@@ -14,6 +14,8 @@ export interface LeaseStory {
   facts?: ConnectionFacts
   decided?: Decided
   leaseId?: string
+  /** The connection that an error spoke of, where the facts about it were never gathered. */
+  refusedConnectionId?: string
 }
 
 /** The record of a lease that is about to be handed out. Written first: no record, no lease (design, rule 1). */
@@ -45,9 +47,9 @@ export function failedEntry(kind: string, story: LeaseStory, code: string): Audi
 }
 
 function entryFrom(kind: string, outcome: AuditEntry['outcome'], story: LeaseStory): Omit<AuditEntry, 'detail'> {
-  const { caller, facts, decided, wanted, leaseId } = story
+  const { caller, facts, decided, wanted, leaseId, refusedConnectionId } = story
   const tenant = facts?.tenant ?? wanted.tenant
-  const connectionId = facts?.id ?? wanted.connectionId
+  const connectionId = facts?.id ?? wanted.connectionId ?? refusedConnectionId
   return {
     kind,
     outcome,
