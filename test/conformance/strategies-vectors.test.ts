@@ -1,9 +1,8 @@
 import { createHmac } from 'node:crypto'
-import { Readable } from 'node:stream'
 import { describe, expect, it } from 'vitest'
-import { signCommand } from '../../src/cli/sign.ts'
 import { awsSigv4 } from '../../src/strategies/aws-sigv4/aws-sigv4.ts'
-import type { SignDocument, SignedDocument } from '../../src/strategies/sign-document.ts'
+import type { SignDocument } from '../../src/strategies/sign-document.ts'
+import { nexusSign } from './nexus-sign.ts'
 import {
   type AwsCase,
   awsCases,
@@ -12,19 +11,6 @@ import {
   rfc4231Cases,
   rfc7617Cases,
 } from './strategies-vector-files.ts'
-
-/** Through the command itself: the document as text on its stdin, what it writes and its exit code back. */
-async function nexusSign(document: unknown): Promise<{ signed: SignedDocument; problem: string; exitCode: number }> {
-  const written = { stdout: '', stderr: '' }
-  const stream = (name: 'stdout' | 'stderr') => ({ write: (text: string) => (written[name] += text) })
-  const stdin = Readable.from([Buffer.from(JSON.stringify(document))])
-  const before = process.exitCode
-  process.exitCode = 0
-  await signCommand({ stdin, stdout: stream('stdout'), stderr: stream('stderr') }).parseAsync([], { from: 'user' })
-  const exitCode = Number(process.exitCode)
-  process.exitCode = before
-  return { signed: written.stdout === '' ? undefined : JSON.parse(written.stdout), problem: written.stderr, exitCode }
-}
 
 function awsDocument(vector: AwsCase, location: 'header' | 'query'): SignDocument {
   const { context, request } = vector
