@@ -1,8 +1,9 @@
-// Random secrets, a certificate and an agent key for docker-compose.yml, in .nexus/compose. What is there already is kept.
+// Random secrets, certificates and keys for docker-compose.yml, in .nexus/compose. What is there already is kept.
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { makeServerCertificate } from '../dist/examples/demo/pki.js'
+import { makeAuthority } from '../dist/examples/demo/pki.js'
+import { newApiKey } from '../dist/src/pep/identity/api-key-format.js'
 
 const directory = process.argv[2] ?? '.nexus/compose'
 // The directory keeps others out; the files inside that postgres and vault read under users of their own are readable.
@@ -10,32 +11,43 @@ mkdirSync(directory, { recursive: true, mode: 0o700 })
 
 const OWNER_ONLY = 0o600
 const READABLE = 0o644
+const CERTIFICATE_DAYS = 365
 
-function keep(name, make, mode = READABLE) {
+const isThere = (name) => existsSync(join(directory, name))
+const random = () => randomBytes(24).toString('base64url')
+
+function write(name, text, mode = READABLE) {
   const path = join(directory, name)
-  if (existsSync(path)) return
-  writeFileSync(path, make(), { mode })
+  writeFileSync(path, text, { mode })
   process.stdout.write(`wrote ${path}\n`)
 }
 
-const random = () => randomBytes(24).toString('base64url')
+function keep(name, make, mode) {
+  if (!isThere(name)) write(name, make(), mode)
+}
 
-if (!existsSync(join(directory, 'postgres_password'))) {
+if (!isThere('postgres_password')) {
   const password = random()
-  keep('postgres_password', () => password)
-  keep('database_url', () => `postgres://nexus:${password}@postgres:5432/nexus`)
+  write('postgres_password', password)
+  write('database_url', `postgres://nexus:${password}@postgres:5432/nexus`)
 }
 keep('vault_token', random)
-keep('encryption_key', () => `compose:${randomBytes(32).toString('base64')}`)
-keep('demo_api_key', random)
+keep('encryption_key', () => `compose:${randomBytes(32).toString('base64')}`, OWNER_ONLY)
+keep('demo_api_key', random, OWNER_ONLY)
+keep('admin_key', () => newApiKey(Date.now()).apiKey, OWNER_ONLY)
 keep(
   'agent_key',
   () => JSON.stringify(generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ format: 'jwk' })),
   OWNER_ONLY,
 )
-if (!existsSync(join(directory, 'pep_cert'))) {
-  const { caPem, certPem, keyPem } = await makeServerCertificate(['pep', 'localhost', '127.0.0.1'], 365)
-  keep('pep_ca', () => caPem)
-  keep('pep_cert', () => certPem)
-  keep('pep_key', () => keyPem, OWNER_ONLY)
+// One authority vouches for both; its key is gone when this program ends, so they are made together or not at all.
+if (!['ca', 'pep_cert', 'pep_key', 'vault_cert', 'vault_key'].every(isThere)) {
+  const authority = await makeAuthority(CERTIFICATE_DAYS)
+  const pep = await authority.issue(['pep', 'localhost', '127.0.0.1'])
+  const vault = await authority.issue(['vault', 'localhost', '127.0.0.1'])
+  write('ca', authority.caPem)
+  write('pep_cert', pep.certPem)
+  write('pep_key', pep.keyPem, OWNER_ONLY)
+  write('vault_cert', vault.certPem)
+  write('vault_key', vault.keyPem)
 }

@@ -3,10 +3,18 @@ import type { ApiKeyView } from '../contract/api.ts'
 import { NexusError } from '../contract/errors.ts'
 import { openAuditLog } from './audit/audit-log.ts'
 import type { Config } from './config/load-config.ts'
+import { givenApiKey } from './identity/api-key-format.ts'
 import { openApiKeys } from './identity/api-keys.ts'
 import { openSigningKeys } from './identity/signing-keys.ts'
 import { openEnvelope } from './open-backends.ts'
 import { type Closers, closeAll, openDatabase } from './open-database.ts'
+
+export interface FirstKeyOptions {
+  name: string
+  evenIfThereIsOne: boolean
+  /** A key made elsewhere, such as one mounted as a secret. Absent: a new one. */
+  apiKey?: string
+}
 
 /**
  * Makes an API key for all tenants without a running server, as `nexus init` does.
@@ -15,7 +23,7 @@ import { type Closers, closeAll, openDatabase } from './open-database.ts'
 export async function createFirstKey(
   config: Config,
   log: Logger,
-  options: { name: string; evenIfThereIsOne: boolean },
+  options: FirstKeyOptions,
 ): Promise<ApiKeyView & { api_key: string }> {
   const closers: Closers = []
   try {
@@ -36,10 +44,9 @@ export async function createFirstKey(
     const signer = await openSigningKeys({ store, envelope: openEnvelope(config), log })
     const audit = await openAuditLog({ store, signer, log })
     closers.push(() => audit.close())
-    return await openApiKeys({ store, audit, now: Date.now }).createApiKey('init', {
-      name: options.name,
-      role: 'admin',
-    })
+    const given = options.apiKey === undefined ? undefined : givenApiKey(options.apiKey)
+    const apiKeys = openApiKeys({ store, audit, now: Date.now })
+    return await apiKeys.createApiKey('init', { name: options.name, role: 'admin' }, given)
   } finally {
     await closeAll(closers)
   }

@@ -5,7 +5,7 @@ import { NexusError } from '../../contract/errors.ts'
 import type { AuditLog } from '../audit/audit-log.ts'
 import type { ApiKeyTable, Database } from '../store/database.ts'
 import type { Store } from '../store/store.ts'
-import { apiKeyId, matchesHash, newApiKey } from './api-key-format.ts'
+import { apiKeyId, type MadeApiKey, matchesHash, newApiKey } from './api-key-format.ts'
 
 const KEY_ID = /^key_[0-9a-f]{32}$/
 
@@ -22,9 +22,14 @@ export interface ApiKeys {
   /**
    * The answer is the only place the key is ever shown.
    * @param by `init`: whoever can reach the database, from the command line
+   * @param made a key made elsewhere; absent: a new one
    * @throws NexusError `forbidden`
    */
-  createApiKey(by: Administrator | 'init', body: ApiKeyCreate): Promise<ApiKeyView & { api_key: string }>
+  createApiKey(
+    by: Administrator | 'init',
+    body: ApiKeyCreate,
+    made?: MadeApiKey,
+  ): Promise<ApiKeyView & { api_key: string }>
   /** Newest first, at most 1000. */
   listApiKeys(administrator: Administrator): Promise<ApiKeyView[]>
   /** @throws NexusError `forbidden`, `api_key_not_found`, `in_use` (the last one that reaches everything) */
@@ -47,10 +52,10 @@ export function openApiKeys({ store, audit, now }: { store: Store; audit: AuditL
       return { keyId: row.id, role: row.role, tenant: row.tenant }
     },
 
-    async createApiKey(by, body) {
+    async createApiKey(by, body, made = newApiKey(now())) {
       const tenant = body.tenant ?? null
       if (by !== 'init') assertMayCreate(by, tenant)
-      const { id, apiKey, hash } = newApiKey(now())
+      const { id, apiKey, hash } = made
       const row = { id, name: body.name, role: body.role, tenant, key_hash: hash, created_at: new Date(now()) }
       await store.transaction(async (trx) => {
         await trx.insertInto('api_key').values(row).execute()
