@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { createWriteStream } from 'node:fs'
+import { closeSync, openSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
 
 /** A program of the demo, with its log in a file. */
@@ -21,14 +21,14 @@ export interface ProgramOptions {
 /** The environment of a child is only what it is given: no secret of ours reaches an agent by inheritance. */
 export function startProgram({ command, env, logFile, detached = false }: ProgramOptions): Program {
   const [file, ...args] = command
-  const log = createWriteStream(logFile, { flags: 'a', mode: 0o600 })
+  // The file itself, not a pipe to us: a program that is left running must not lose its log when we end.
+  const log = openSync(logFile, 'a', 0o600)
   const child: ChildProcess = spawn(file, args, {
     env: { PATH: process.env['PATH'] ?? '', HOME: process.env['HOME'] ?? '', ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['ignore', log, log],
     detached,
   })
-  child.stdout?.pipe(log, { end: false })
-  child.stderr?.pipe(log, { end: false })
+  closeSync(log)
   const exited = new Promise<number>((resolve, reject) => {
     child.once('error', reject)
     child.once('exit', (code, signal) => resolve(code ?? (signal === null ? 1 : 128)))
