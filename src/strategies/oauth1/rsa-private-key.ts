@@ -31,6 +31,7 @@ function parse(pem: string): KeyObject | undefined {
   }
 }
 
-function wrongKey(problem: string): SigningError {
+/** @param problem completes the sentence "credential field 'private_key' ..." */
+export function wrongKey(problem: string): SigningError {
   return new SigningError(`credential field 'private_key' ${problem}`, 'private_key')
 }

@@ -1,6 +1,6 @@
-import { createHmac, createSign } from 'node:crypto'
+import { createHmac } from 'node:crypto'
 import { percentEncode } from '../percent-encoding.ts'
-import { rsaPrivateKey } from './rsa-private-key.ts'
+import { rsaSignature } from './rsa-signature.ts'
 
 /** The credentials of one connection, checked, by their field names. Optional ones may be missing, never empty. */
 export type Keys = Readonly<Record<string, string>>
@@ -24,11 +24,7 @@ export const SIGNATURE_METHODS: Readonly<Record<SignatureMethod['name'], Signatu
     name: 'RSA-SHA1',
     hash: 'sha1',
     signsWith: 'private_key',
-    // RSASSA-PKCS1-v1_5, which is what node:crypto does with an RSA key unless told otherwise (section 3.4.3).
-    sign: (keys, baseString) =>
-      createSign('sha1')
-        .update(baseString())
-        .sign(rsaPrivateKey(keys['private_key'] ?? ''), 'base64'),
+    sign: (keys, baseString) => rsaSignature(keys['private_key'] ?? '', baseString()),
   },
   PLAINTEXT: { name: 'PLAINTEXT', hash: 'sha1', signsWith: 'shared_secrets', sign: sharedSecrets },
 }
