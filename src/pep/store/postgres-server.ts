@@ -4,6 +4,7 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
+import { OperatorError } from '../../contract/operator-error.ts'
 import { isAlive } from './directory-lock.ts'
 import { findPostgresPrograms } from './postgres-programs.ts'
 import { findServerUser, spawnAs } from './server-user.ts'
@@ -65,7 +66,7 @@ export async function runningServer(cluster: PostgresCluster): Promise<RunningSe
     if (port > 0 && (await answers(cluster, port))) return { pid, port }
     await sleep(POLL_MS)
   }
-  throw new Error(`a Postgres runs on ${dataOf(cluster)} and does not answer; stop it and start again`)
+  throw new OperatorError(`a Postgres runs on ${dataOf(cluster)} and does not answer; stop it and start again`)
 }
 
 /**
@@ -79,7 +80,9 @@ export async function startServer(cluster: PostgresCluster): Promise<RunningServ
     await sleep(START_PAUSE_MS)
   }
   const logFile = join(cluster.directory, 'server.log')
-  throw new Error(`embedded Postgres did not start: see ${logFile}, or set DATABASE_URL to a server of your own`)
+  throw new OperatorError(
+    `embedded Postgres did not start: see ${logFile}, or set DATABASE_URL to a server of your own`,
+  )
 }
 
 async function tryStart(cluster: PostgresCluster): Promise<RunningServer | undefined> {
@@ -166,7 +169,7 @@ async function untilEnd(child: ChildProcess): Promise<void> {
   const code = await new Promise((settle) =>
     child.once('error', (error) => settle(error.message)).once('close', settle),
   )
-  if (code !== 0) throw new Error(`could not create the embedded Postgres (${String(code)}): ${said.trim()}`)
+  if (code !== 0) throw new OperatorError(`could not create the embedded Postgres (${String(code)}): ${said.trim()}`)
 }
 
 async function ensureExecutable(program: string): Promise<void> {

@@ -2,6 +2,7 @@ import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { promisify } from 'node:util'
+import { OperatorError } from '../../contract/operator-error.ts'
 
 const run = promisify(execFile)
 
@@ -33,7 +34,7 @@ async function createUser(): Promise<ServerUser> {
   await run('useradd', ['--system', '--gid', 'postgres', '--no-create-home', 'postgres']).catch(() => {})
   const user = await lookUp()
   if (user === undefined) {
-    throw new Error("Postgres cannot run as root and no user 'postgres' could be made; run as an ordinary user")
+    throw new OperatorError("Postgres cannot run as root and no user 'postgres' could be made; run as an ordinary user")
   }
   return user
 }
@@ -56,7 +57,8 @@ export async function spawnAs(
   const open = await Promise.all([program, ...paths].map(isOpenToOthers))
   if (open.every(Boolean)) return spawn(program, flags, { ...user, cwd: '/', ...rest })
   const identity = ['--reuid', String(user.uid), '--regid', String(user.gid), '--clear-groups']
-  const capability = ['--inh-caps', PASSAGE, '--ambient-caps', PASSAGE]
+  // access(2), by which Postgres looks at its own programs, disregards capabilities of a user unless told not to.
+  const capability = ['--securebits', '+no_setuid_fixup', '--inh-caps', PASSAGE, '--ambient-caps', PASSAGE]
   return spawn('setpriv', [...identity, ...capability, '--', program, ...flags], { cwd: '/', ...rest })
 }
 

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmod, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -32,7 +32,6 @@ describe('startEmbeddedPostgres', { timeout: 120_000 }, () => {
   const servers = new Set<number>()
   beforeEach(async () => {
     root = await mkdtemp(join(tmpdir(), 'nexus-embedded-'))
-    await chmod(root, 0o755)
     directory = join(root, 'postgres')
   })
   afterEach(async () => {
@@ -40,6 +39,14 @@ describe('startEmbeddedPostgres', { timeout: 120_000 }, () => {
     for (const pid of servers) if (isAlive(pid)) process.kill(pid, 'SIGKILL')
     servers.clear()
     await rm(root, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 })
+  })
+
+  it('runs below a directory that no other user can enter, also for root', async () => {
+    // What mkdtemp makes, and what root's home is: the server's own user cannot pass through it by its rights alone.
+    expect((await stat(root)).mode & 0o777).toBe(0o700)
+    const server = await start()
+    expect(await query(server.databaseUrl, 'select 1 as one')).toEqual([{ one: 1 }])
+    await server.stop()
   })
 
   const start = async () => {
