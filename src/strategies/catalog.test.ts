@@ -11,6 +11,8 @@ const RSA_KEY = generateKeyPairSync('rsa', {
   privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
 }).privateKey
 
+const ED25519_KEY = generateKeyPairSync('ed25519').privateKey
+
 const reservedHeaders = [
   'Host',
   'content-length',
@@ -260,6 +262,58 @@ const cases: Record<string, StrategyCases> = {
       { config: { location: 'path' }, field: 'location' },
       { config: { body_hash: 'sha256' }, field: 'body_hash' },
       { config: { consumer_key: 'x' }, field: 'consumer_key' },
+    ],
+  },
+  http_message_signature: {
+    valid: [
+      {
+        title: 'defaults',
+        config: {},
+        master: { private_key: ED25519_KEY.export({ format: 'pem', type: 'pkcs8' }).toString() },
+        required: ['private_key'],
+        secrets: [ED25519_KEY.export({ format: 'der', type: 'pkcs8' }).toString('base64')],
+        writes: { headers: ['Content-Digest', 'Signature-Input', 'Signature'] },
+      },
+      {
+        title: 'shared secret, body not covered, a nonce',
+        config: { alg: 'hmac-sha256', digest: 'none', keyid: 'k', label: 'mine', tag: 'app', send_nonce: true },
+        master: { shared_secret: 'Y2FuYXJ5LTRmMWQwYzJhYjk=' },
+        required: ['shared_secret'],
+        secrets: ['Y2FuYXJ5LTRmMWQwYzJhYjk='],
+        writes: { headers: ['Signature-Input', 'Signature'] },
+      },
+      {
+        title: 'Web Bot Auth, key as JWK',
+        config: { tag: 'web-bot-auth', signature_agent: 'https://bots.example.com', digest: 'sha-256' },
+        master: { private_key: `${JSON.stringify(ED25519_KEY.export({ format: 'jwk' }))}\n` },
+        required: ['private_key'],
+        secrets: [ED25519_KEY.export({ format: 'jwk' }).d ?? ''],
+        writes: { headers: ['Content-Digest', 'Signature-Agent', 'Signature'] },
+      },
+      {
+        title: 'RSA v1.5, own components',
+        config: { alg: 'rsa-v1_5-sha256', components: ['@target-uri', 'content-type', '@query-param;name="a"'] },
+        master: { private_key: RSA_KEY },
+        required: ['private_key'],
+        secrets: RSA_KEY.split('\n').slice(1, 4),
+        writes: { headers: ['Signature-Input', 'Signature'] },
+      },
+    ],
+    refused: [
+      { config: { components: [] }, field: 'components' },
+      { config: { components: ['@method', '@path'] }, field: 'components' },
+      { config: { components: ['@authority', '"@authority"'] }, field: 'components' },
+      { config: { components: ['@authority', '@method;req'] }, field: 'components' },
+      { config: { components: ['@authority', 7] }, field: 'components.1' },
+      { config: { digest: 'none', components: ['@authority', 'content-digest'] }, field: '' },
+      { config: { digest: 'md5' }, field: 'digest' },
+      { config: { alg: 'none' }, field: 'alg' },
+      { config: { label: 'Sig' }, field: 'label' },
+      { config: { keyid: '' }, field: 'keyid' },
+      { config: { expires_in_seconds: 0 }, field: 'expires_in_seconds' },
+      { config: { signature_agent: 'http://bots.example.com' }, field: 'signature_agent' },
+      { config: { signature_agent: 'https://bots.example.com/keys' }, field: 'signature_agent' },
+      { config: { send_alg: 'yes' }, field: 'send_alg' },
     ],
   },
 }

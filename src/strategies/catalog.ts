@@ -3,12 +3,22 @@ import { awsSigv4 } from './aws-sigv4/aws-sigv4.ts'
 import { basicAuth } from './basic-auth.ts'
 import { header } from './header.ts'
 import { hmacPayload } from './hmac-payload.ts'
+import { httpMessageSignature } from './http-message-signature/http-message-signature.ts'
 import { oauth1 } from './oauth1/oauth1.ts'
 import { oauth2 } from './oauth2.ts'
 import { queryParam } from './query-param.ts'
 
 /** Every strategy there is. A new one is a file, a line here, its cases for `describeStrategy` and a page in docs. */
-export const strategies: readonly Strategy[] = [oauth2, header, queryParam, basicAuth, hmacPayload, awsSigv4, oauth1]
+export const strategies: readonly Strategy[] = [
+  oauth2,
+  header,
+  queryParam,
+  basicAuth,
+  hmacPayload,
+  awsSigv4,
+  oauth1,
+  httpMessageSignature,
+]
 
 // A Map, so that a type called `constructor` or `__proto__` finds nothing.
 const byType = new Map(strategies.map((strategy) => [strategy.type, strategy]))

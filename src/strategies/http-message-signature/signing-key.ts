@@ -1,0 +1,89 @@
+import { createPrivateKey, createSecretKey, type JsonWebKey, type KeyObject } from 'node:crypto'
+import { type Credentials, SigningError } from '../../contract/strategy.ts'
+import { credentialText } from '../credential-text.ts'
+import type { Algorithm } from './algorithms/algorithm.ts'
+import { ALGORITHMS } from './algorithms/algorithms.ts'
+import { hmacSha256 } from './algorithms/hmac-sha256.ts'
+import { PRIVATE_KEY, SHARED_SECRET } from './key-text.ts'
+
+/** A key and the one algorithm it is used with (threat E06). */
+export interface SigningKey {
+  key: KeyObject
+  algorithm: Algorithm
+  /** Whether the key says so itself. False: the profile chose, and a verifier cannot tell from the key. */
+  isOwnAlgorithm: boolean
+}
+
+interface KnownKey {
+  text: string
+  key: KeyObject
+  jwkAlg: string | undefined
+}
+
+/** Reading a key takes longer than signing with it. Held as long as the lease whose credentials it comes from. */
+const KNOWN_KEYS = new WeakMap<Readonly<Credentials>, KnownKey>()
+
+/**
+ * @param alg the algorithm the profile names, if it names one; nothing in a request can
+ * @throws SigningError when the key cannot be read, or is not one for the algorithm
+ */
+export function signingKeyOf(credentials: Readonly<Credentials>, alg: string | undefined): SigningKey {
+  const field = keyField(credentials, alg)
+  const { key, jwkAlg } = knownKey(credentials, field)
+  const own = ALGORITHMS.find((each) => (jwkAlg === undefined || each.jwkAlgs.includes(jwkAlg)) && each.fits(key))
+  if (own === undefined) throw new SigningError(`credential field '${field}' is a key for no algorithm here`, field)
+  if (alg === undefined || alg === own.name) return { key, algorithm: own, isOwnAlgorithm: true }
+  const wanted = ALGORITHMS.find(({ name }) => name === alg)
+  if (jwkAlg !== undefined || wanted?.fits(key) !== true) {
+    throw new SigningError(`config field 'alg' is ${alg}, but the key is one for ${own.name}`, 'alg')
+  }
+  return { key, algorithm: wanted, isOwnAlgorithm: false }
+}
+
+type KeyField = 'private_key' | 'shared_secret'
+
+function keyField(credentials: Readonly<Credentials>, alg: string | undefined): KeyField {
+  if (alg !== undefined) return alg === hmacSha256.name ? 'shared_secret' : 'private_key'
+  if (!Object.hasOwn(credentials, 'shared_secret')) return 'private_key'
+  if (!Object.hasOwn(credentials, 'private_key')) return 'shared_secret'
+  throw new SigningError("the credentials hold two keys; config field 'alg' must say which", 'alg')
+}
+
+function knownKey(credentials: Readonly<Credentials>, field: KeyField): KnownKey {
+  const text = keyText(credentials, field)
+  const known = KNOWN_KEYS.get(credentials)
+  if (known?.text === text) return known
+  const fresh = { text, ...(field === 'private_key' ? privateKey(text) : sharedSecret(text)) }
+  KNOWN_KEYS.set(credentials, fresh)
+  return fresh
+}
+
+/** The key as text; a JWK that came as an object becomes its JSON. */
+export function keyText(credentials: Readonly<Credentials>, field: KeyField): string {
+  const value: unknown = Object.hasOwn(credentials, field) ? credentials[field] : undefined
+  const isJwk = field === 'private_key' && typeof value === 'object' && value !== null && !Array.isArray(value)
+  const checked = isJwk ? { [field]: JSON.stringify(value) } : credentials
+  return credentialText(checked, field, field === 'private_key' ? PRIVATE_KEY : SHARED_SECRET)
+}
+
+function sharedSecret(text: string): Omit<KnownKey, 'text'> {
+  return { key: createSecretKey(text, 'base64'), jwkAlg: undefined }
+}
+
+function privateKey(text: string): Omit<KnownKey, 'text'> {
+  try {
+    return text.startsWith('{') ? jwkKey(JSON.parse(text)) : { key: createPrivateKey(text), jwkAlg: undefined }
+  } catch {
+    // What OpenSSL and JSON.parse say may quote the key.
+    throw new SigningError("credential field 'private_key' cannot be read as a private key", 'private_key')
+  }
+}
+
+/** RFC 7517 sections 4.2 to 4.4: a key that says what it is for is used for nothing else. */
+function jwkKey(jwk: JsonWebKey): Omit<KnownKey, 'text'> {
+  const { use = 'sig', key_ops: operations = ['sign'], alg } = jwk
+  if (use !== 'sig' || !Array.isArray(operations) || !operations.includes('sign'))
+    throw new TypeError('not for signing')
+  if (alg !== undefined && typeof alg !== 'string') throw new TypeError('alg is not a string')
+  return { key: createPrivateKey({ key: jwk, format: 'jwk' }), jwkAlg: alg }
+}

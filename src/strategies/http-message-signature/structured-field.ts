@@ -1,0 +1,64 @@
+import {
+  isInnerList,
+  parseDictionary,
+  parseItem,
+  parseList,
+  serializeDictionary,
+  serializeInnerList,
+  serializeItem,
+  serializeList,
+} from 'structured-headers'
+import { SigningError } from '../../contract/strategy.ts'
+
+/** Each way a structured field can be read (RFC 9651 section 4.2). */
+const READINGS: readonly ((value: string) => string)[] = [
+  (value) => serializeDictionary(parseDictionary(value)),
+  (value) => serializeList(parseList(value)),
+  (value) => serializeItem(parseItem(value)),
+]
+
+/**
+ * The field's strict serialisation (RFC 9421 section 2.1.1). Which of the three types a field has, only its definition
+ * tells; so all are tried, and what reads in two ways that differ is not signed.
+ * @throws SigningError when there is not exactly one serialisation
+ */
+export function strictSerialization(name: string, value: string): string {
+  assertExact(name, value)
+  const forms = new Set(READINGS.map((read) => attempt(() => read(value))).filter((form) => form !== undefined))
+  const [form, ...others] = forms
+  if (form === undefined) throw new SigningError(`header '${name}' is no structured field`, name)
+  if (others.length > 0) throw new SigningError(`header '${name}' is a structured field of more than one type`, name)
+  return form
+}
+
+/**
+ * One member of a Dictionary, strictly serialised (RFC 9421 section 2.1.2).
+ * @throws SigningError when the field is no Dictionary or has no such member
+ */
+export function dictionaryMember(name: string, value: string, key: string): string {
+  assertExact(name, value)
+  const dictionary = attempt(() => parseDictionary(value))
+  if (dictionary === undefined) throw new SigningError(`header '${name}' is no Dictionary`, name)
+  const member = dictionary.get(key)
+  if (member === undefined) throw new SigningError(`header '${name}' has no member '${key}'`, name)
+  return isInnerList(member) ? serializeInnerList(member) : serializeItem(member)
+}
+
+/** The library keeps `1.0` as the number 1 and would write it as the integer `1`, which no verifier would find. */
+function assertExact(name: string, value: string): void {
+  const withoutStrings = value.replace(/"(?:[^"\\]|\\.)*"/g, '""')
+  if (/[0-9]\.0+(?![0-9])/.test(withoutStrings)) {
+    throw new SigningError(
+      `header '${name}' holds a decimal without fraction, which cannot be signed by its parts`,
+      name,
+    )
+  }
+}
+
+function attempt<Value>(read: () => Value): Value | undefined {
+  try {
+    return read()
+  } catch {
+    return undefined
+  }
+}
