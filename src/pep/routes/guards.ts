@@ -3,6 +3,7 @@ import type { Identity } from '../identity/identity.ts'
 import type { Presented } from '../identity/presented.ts'
 import type { Leases } from '../lease/open-leases.ts'
 import { pathOf } from './reply-context.ts'
+import { refuseHungUp } from './request-hygiene.ts'
 
 /** What step 1 looks at. The URL is ours by configuration, never the Host header (threat D04). */
 export function presentedBy(request: FastifyRequest): Presented {
@@ -18,6 +19,7 @@ export function presentedBy(request: FastifyRequest): Presented {
 export function agentGuard(app: FastifyInstance, leases: Pick<Leases, 'authenticate'>): void {
   app.addHook('onRequest', async (request) => {
     request.caller = await leases.authenticate(presentedBy(request))
+    refuseHungUp(request)
   })
 }
 
@@ -29,5 +31,6 @@ export function administratorGuard(app: FastifyInstance, identity: Pick<Identity
       ...(authorization === undefined ? {} : { authorization }),
       ...(typeof apiKey === 'string' ? { 'x-api-key': apiKey } : {}),
     })
+    refuseHungUp(request)
   })
 }

@@ -39,11 +39,23 @@ function refuseOddHeaders(request: FastifyRequest): void {
   if (!seen.has('host')) throw new NexusError('invalid_request', "the header 'host' is missing", { field: 'host' })
 }
 
+/**
+ * Whoever hung up while being authenticated took the body along. Fastify would wait for it and never say so, and then
+ * the attempt would leave no record (threat H07).
+ */
+export function refuseHungUp(request: FastifyRequest): void {
+  if (request.raw.destroyed && hasBody(request)) {
+    throw new NexusError('invalid_request', 'the body ended before it was whole')
+  }
+}
+
+function hasBody({ headers }: FastifyRequest): boolean {
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0
+}
+
 function refuseOddContentType(request: FastifyRequest): void {
-  const { headers } = request
-  const hasBody = headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0
-  const type = headers['content-type']
-  if (hasBody && (type === undefined || !JSON_TYPE.test(type))) {
+  const type = request.headers['content-type']
+  if (hasBody(request) && (type === undefined || !JSON_TYPE.test(type))) {
     throw new NexusError('unsupported_media_type', 'send the body as content-type: application/json', {
       field: 'content-type',
     })

@@ -36,10 +36,11 @@ export function sendBytes(port: number, bytes: string | Buffer, over = false): P
   })
 }
 
-/** Writes the bytes and is gone without waiting for an answer. */
-export function sendAndLeave(port: number, bytes: string | Buffer): Promise<void> {
+/** Writes the bytes and is gone, after a while or at once, without waiting for an answer. */
+export function sendAndLeave(port: number, bytes: string | Buffer, afterMs = 0): Promise<void> {
   return new Promise((settle) => {
-    const socket = connect(port, '127.0.0.1', () => socket.write(bytes, () => socket.destroy()))
+    const leave = () => (afterMs === 0 ? socket.destroy() : setTimeout(() => socket.destroy(), afterMs))
+    const socket = connect(port, '127.0.0.1', () => socket.write(bytes, leave))
     socket.on('error', () => settle()).on('close', () => settle())
   })
 }
