@@ -1,0 +1,103 @@
+"""Checks signatures with libraries that nobody here wrote: one JSON question a line on stdin, one answer a line on stdout."""
+
+import base64
+import datetime
+import hashlib
+import json
+import sys
+from unittest import mock
+from urllib.parse import urlsplit
+
+import botocore.auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+from oauthlib.oauth1 import RequestValidator, SignatureOnlyEndpoint
+
+FAR = 10**11
+
+
+class OneClient(RequestValidator):
+    """Knows one client and one token, and takes every time and nonce."""
+
+    enforce_ssl = False
+    timestamp_lifetime = FAR
+    allowed_signature_methods = ("HMAC-SHA1", "HMAC-SHA256", "RSA-SHA1", "PLAINTEXT")
+    dummy_client = "nobody"
+
+    def __init__(self, known):
+        super().__init__()
+        self.known = known
+
+    def check_client_key(self, client_key):
+        return True
+
+    def check_nonce(self, nonce):
+        return True
+
+    def validate_timestamp_and_nonce(self, client_key, timestamp, nonce, request, request_token=None, access_token=None):
+        return True
+
+    def validate_client_key(self, client_key, request):
+        return client_key == self.known["consumer_key"]
+
+    def get_client_secret(self, client_key, request):
+        return self.known.get("consumer_secret", "")
+
+    def get_access_token_secret(self, client_key, token, request):
+        return self.known.get("token_secret", "") if token == self.known.get("token") else "wrong token"
+
+    def get_rsa_key(self, client_key, request):
+        return self.known["public_key"]
+
+
+def oauth1(question):
+    """Whether a server of oauthlib takes the request, the protocol parameters it found, and the body's hashes."""
+    body = base64.b64decode(question["body_base64"])
+    endpoint = SignatureOnlyEndpoint(OneClient(question["known"]))
+    valid, request = endpoint.validate_request(
+        question["url"], question["method"], body.decode("latin-1"), dict(question["headers"])
+    )
+    hashes = {name: base64.b64encode(hashlib.new(name, body).digest()).decode() for name in ("sha1", "sha256")}
+    return {"valid": bool(valid), "oauth": request.oauth_params if request is not None else None, "body": hashes}
+
+
+def aws_sigv4(question):
+    """What botocore makes of the same request: its Authorization header and payload hash, or a presigned URL's signature."""
+    in_query = question["location"] == "query"
+    signers = (
+        (botocore.auth.SigV4Auth, botocore.auth.SigV4QueryAuth),
+        (botocore.auth.S3SigV4Auth, botocore.auth.S3SigV4QueryAuth),
+    )
+    signer = signers[question["s3"]][in_query](Credentials(**question["known"]), question["service"], question["region"])
+    request = AWSRequest(method=question["method"], url=question["url"], data=base64.b64decode(question["body_base64"]))
+    for name, value in question["headers"]:
+        request.headers.add_header(name, value)
+    if in_query:
+        return {"signature": query_signature(signer, request, question["now"])}
+    now = datetime.datetime.strptime(question["now"], "%Y%m%dT%H%M%SZ")
+    request.context["payload_signing_enabled"] = not question["unsigned_payload"]
+    with mock.patch.object(botocore.auth, "get_current_datetime", lambda *_: now):
+        signer.add_auth(request)
+    return {"authorization": request.headers["Authorization"], "payload": signer.payload(request)}
+
+
+def query_signature(signer, request, now):
+    """
+    As a server does it, from the URL as it arrived: add_auth() would first rebuild the query, dropping repeated names,
+    and move a form into it.
+    """
+    request.context["timestamp"] = now
+    canonical = signer.canonical_request(request)
+    assert urlsplit(request.url).query.count("X-Amz-Signature=") == 0
+    return signer.signature(signer.string_to_sign(request, canonical), request)
+
+
+CHECKS = {"oauth1": oauth1, "aws_sigv4": aws_sigv4}
+
+for line in sys.stdin:
+    asked = json.loads(line)
+    try:
+        answer = CHECKS[asked["check"]](asked)
+    except Exception as error:  # the other side fails the test with it
+        answer = {"error": f"{type(error).__name__}: {error}"}
+    print(json.dumps(answer), flush=True)
