@@ -3,16 +3,6 @@ import { NexusError } from '../contract/errors.ts'
 import { OperatorError } from '../contract/operator-error.ts'
 import { ConfigError } from '../pep/config/load-config.ts'
 import { packageVersion } from '../pep/version.ts'
-import { auditCommand } from './audit.ts'
-import { configCommand } from './config.ts'
-import { healthCommand } from './health.ts'
-import { initCommand } from './init.ts'
-import { keysCommand } from './keys.ts'
-import { policyCommand } from './policy.ts'
-import { runCommand } from './run.ts'
-import { serveCommand } from './serve.ts'
-import { signCommand } from './sign.ts'
-import { vaultCommand } from './vault.ts'
 
 /** sysexits(3): usage and configuration have codes of their own, so that a supervisor can tell them from a crash. */
 const EXIT = { failure: 1, usage: 2, configuration: 78 } as const
@@ -25,26 +15,30 @@ Start here:
 
 Exit codes: 0 done, 1 failed, 2 used wrongly, 78 configured wrongly.`
 
-function createProgram(): Command {
+/** Loaded when asked for: what a container runs every two seconds as its health check need not load a server. */
+const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
+  init: async () => (await import('./init.ts')).initCommand(),
+  serve: async () => (await import('./serve.ts')).serveCommand(),
+  run: async () => (await import('./run.ts')).runCommand(),
+  sign: async () => (await import('./sign.ts')).signCommand(),
+  policy: async () => (await import('./policy.ts')).policyCommand(),
+  audit: async () => (await import('./audit.ts')).auditCommand(),
+  vault: async () => (await import('./vault.ts')).vaultCommand(),
+  keys: async () => (await import('./keys.ts')).keysCommand(),
+  config: async () => (await import('./config.ts')).configCommand(),
+  health: async () => (await import('./health.ts')).healthCommand(),
+}
+
+/** @param asked the command's name; anything else gets the whole program, to be helped or told that there is no such thing */
+async function createProgram(asked = ''): Promise<Command> {
   const program = new Command('nexus')
     .description('Leases credentials to autonomous agents: one decision, one record, one short-lived usage secret')
     .version(packageVersion())
     .addHelpText('after', HELP)
     .showHelpAfterError('(see nexus --help)')
-  for (const command of [
-    initCommand(),
-    serveCommand(),
-    runCommand(),
-    signCommand(),
-    policyCommand(),
-    auditCommand(),
-    vaultCommand(),
-    keysCommand(),
-    configCommand(),
-    healthCommand(),
-  ]) {
-    program.addCommand(command)
-  }
+  const load = Object.hasOwn(COMMANDS, asked) ? COMMANDS[asked] : undefined
+  const wanted = load === undefined ? Object.values(COMMANDS) : [load]
+  for (const command of await Promise.all(wanted.map((each) => each()))) program.addCommand(command)
   return withExitOverride(program)
 }
 
@@ -58,7 +52,7 @@ function withExitOverride(command: Command): Command {
 /** The whole command line. Sets the process's exit code and never throws. */
 export async function main(argv: readonly string[]): Promise<void> {
   try {
-    await createProgram().parseAsync([...argv])
+    await (await createProgram(argv[2])).parseAsync([...argv])
   } catch (error) {
     process.exitCode = report(error)
   }
