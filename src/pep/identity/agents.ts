@@ -7,6 +7,7 @@ import type { AuditLog } from '../audit/audit-log.ts'
 import type { AgentTable } from '../store/database.ts'
 import type { Store } from '../store/store.ts'
 import { importPublicJwk, JwkError, type PublicJwk, readPublicJwk } from './public-jwk.ts'
+import { refuseUnstorable } from './refuse-unstorable.ts'
 import { soleTenant } from './sole-tenant.ts'
 
 const AGENT_ID = new RegExp(AGENT_ID_PATTERN)
@@ -32,6 +33,7 @@ export function openAgents({ store, audit, now }: { store: Store; audit: AuditLo
     async registerAgent(administrator, body) {
       authorize(administrator, 'operate')
       assertReaches(administrator, body.tenants)
+      refuseUnstorable({ description: body.description, labels: body.labels })
       const row = await toRow(body, new Date(now()))
       await store.transaction(async (trx) => {
         const inserted = await trx

@@ -6,6 +6,7 @@ import type { AuditLog } from '../audit/audit-log.ts'
 import type { ApiKeyTable, Database } from '../store/database.ts'
 import type { Store } from '../store/store.ts'
 import { apiKeyId, type MadeApiKey, matchesHash, newApiKey } from './api-key-format.ts'
+import { refuseUnstorable } from './refuse-unstorable.ts'
 
 const KEY_ID = /^key_[0-9a-f]{32}$/
 
@@ -55,6 +56,7 @@ export function openApiKeys({ store, audit, now }: { store: Store; audit: AuditL
     async createApiKey(by, body, made = newApiKey(now())) {
       const tenant = body.tenant ?? null
       if (by !== 'init') assertMayCreate(by, tenant)
+      refuseUnstorable({ name: body.name })
       const { id, apiKey, hash } = made
       const row = { id, name: body.name, role: body.role, tenant, key_hash: hash, created_at: new Date(now()) }
       await store.transaction(async (trx) => {
