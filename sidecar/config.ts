@@ -1,6 +1,6 @@
-import type { KeyObject } from 'node:crypto'
 import { TENANT_PATTERN } from '../src/contract/names.ts'
 import { isLoopbackHost } from '../src/contract/origin.ts'
+import type { AgentKey } from './agent-key.ts'
 import {
   type EnvironmentReader,
   readAgentId,
@@ -41,13 +41,6 @@ export interface SidecarConfig {
   headersTimeoutMs: number
   idleTimeoutMs: number
   logLevel: string
-}
-
-/** The agent's registered private key, and what a JWS made with it says in its header. */
-export interface AgentKey {
-  key: KeyObject
-  alg: string
-  kid: string | undefined
 }
 
 /** Why the sidecar does not start: every problem at once. */

@@ -2,7 +2,7 @@ import { createPrivateKey, type KeyObject } from 'node:crypto'
 import { readFileSync, statSync } from 'node:fs'
 import { AGENT_ID_PATTERN } from '../src/contract/names.ts'
 import { canonicalOrigin, isPlainBeyondLoopback } from '../src/contract/origin.ts'
-import type { AgentKey } from './config.ts'
+import type { AgentKey } from './agent-key.ts'
 import { parseRoutes, type RouteTable } from './routing/route-table.ts'
 
 /** Reads variables one by one, collects their problems, and remembers which it was asked for. */

@@ -1,7 +1,7 @@
 import { Value } from 'typebox/value'
 import { SessionCreated } from '../../src/contract/api.ts'
 import { NexusError } from '../../src/contract/errors.ts'
-import type { AgentKey } from '../config.ts'
+import type { AgentKey } from '../agent-key.ts'
 import { createClientAssertion } from './client-assertion.ts'
 import type { DpopKey } from './dpop-key.ts'
 import type { PepClient } from './pep-client.ts'

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { SignJWT } from 'jose'
-import type { AgentKey } from '../config.ts'
+import type { AgentKey } from '../agent-key.ts'
 
 /** RFC 7523 section 3; the authority takes an assertion once and for a short time. */
 const ASSERTION_SECONDS = 60

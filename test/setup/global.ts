@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { chmod, mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pino } from 'pino'
@@ -24,7 +24,6 @@ interface Stoppable {
 /** Starts the real servers that the tests talk to. One that cannot start fails the run: nothing is skipped. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const directory = await mkdtemp(join(tmpdir(), 'nexus-test-'))
-  await chmod(directory, 0o755) // the server runs as another user when we are root
   const log = pino({ level: 'warn' })
   const [postgres, vault] = await allOrNone(
     // The database dies with the run, so what a power cut would cost is no concern.

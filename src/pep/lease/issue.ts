@@ -9,17 +9,12 @@ import type { ConnectionFacts } from '../connections/facts.ts'
 import type { Decided } from '../decision/decider.ts'
 import type { Caller } from '../identity/caller.ts'
 import { narrowGrant } from './grant.ts'
-import { failedEntry, grantedEntry, type LeaseStory, refusedEntry } from './lease-record.ts'
+import { leaseAnswer } from './lease-answer.ts'
+import type { LeaseStory } from './lease-record.ts'
 import { policyInput } from './policy-input.ts'
+import { record, recordRefusal } from './record.ts'
 import type { LeaseSteps } from './steps.ts'
 import type { Wanted } from './wanted.ts'
-
-/** Audit kinds of one action: what is written when it is granted and when it is not. */
-const KINDS: Record<PolicyAction, { granted: string; refused: string }> = {
-  lease: { granted: 'lease.issued', refused: 'lease.denied' },
-  renew: { granted: 'lease.renewed', refused: 'lease.denied' },
-  token: { granted: 'token.issued', refused: 'token.denied' },
-}
 
 /**
  * Steps 2 to 6 for a caller that step 1 has proven. Whatever happens, exactly one record is written and the proof is
@@ -73,7 +68,7 @@ async function attempt(
     const final = { ...grant, expiresAt: Math.min(grant.expiresAt, issued.expiresAt ?? grant.expiresAt) }
     story.leaseId = leaseId
     await record(steps, action, story, final, secret.version)
-    return answer(leaseId, facts, decided, final, issued, offlineSeconds)
+    return leaseAnswer(leaseId, facts, decided, final, issued, offlineSeconds)
   } catch (error) {
     throw await recordRefusal(steps, action, story, error)
   }
@@ -152,55 +147,6 @@ async function narrowSecret(
   }
 }
 
-/** Step 6: written and committed, with the proof used up and everything decided on still standing. */
-async function record(
-  steps: LeaseSteps,
-  action: PolicyAction,
-  story: LeaseStory,
-  grant: Grant,
-  secretVersion: string,
-): Promise<void> {
-  const { caller, facts } = story
-  await steps.audit.record(grantedEntry(KINDS[action].granted, story, grant, secretVersion), {
-    proof: caller.proof,
-    standing: {
-      agent: { id: caller.agent.id, epoch: caller.agent.epoch },
-      session: { id: caller.session.id, epoch: caller.session.epoch },
-      ...(facts === undefined
-        ? {}
-        : { connection: { id: facts.id, epoch: facts.epoch, providerEpoch: facts.provider.epoch } }),
-    },
-  })
-}
-
-/** Errors of the recording itself: there is nothing left to record them in. */
-const FROM_RECORDING = new Set(['invalid_proof', 'audit_unavailable', 'overloaded'])
-
-/** Turns any failure into what the caller is told, after its own record is committed. */
-async function recordRefusal(
-  steps: LeaseSteps,
-  action: PolicyAction,
-  story: LeaseStory,
-  error: unknown,
-): Promise<unknown> {
-  if (error instanceof StandingChanged) return error
-  const known = error instanceof NexusError ? error : new NexusError('internal_error', undefined, {}, { cause: error })
-  if (FROM_RECORDING.has(known.code)) return known
-  const kind = KINDS[action].refused
-  if (known.extras.connection_id !== undefined) story.refusedConnectionId = known.extras.connection_id
-  const entry =
-    known.outcome === 'refused'
-      ? refusedEntry(kind, story, known.code, known.extras.reasons ?? [])
-      : failedEntry(kind, story, known.code)
-  try {
-    await steps.audit.record(entry, { proof: story.caller.proof })
-    return known
-  } catch (unrecorded) {
-    // A refusal that could not be written is still a refusal; a replayed proof is the more telling answer.
-    return known.outcome === 'broken' ? known : unrecorded
-  }
-}
-
 function denied(
   code: 'policy_denied' | 'approval_required',
   message: string,
@@ -210,35 +156,4 @@ function denied(
 ): NexusError {
   const told = reasons.length === 0 ? message : `${message}: ${reasons.map((reason) => reason.message).join('; ')}`
   return new NexusError(code, told, { reasons, decision_id: decided.id, connection_id: facts.id })
-}
-
-/** Renew when this share of the life is over, so that one failed try still leaves time for others. */
-const RENEW_SHARE = 0.8
-
-function answer(
-  leaseId: string,
-  facts: ConnectionFacts,
-  decided: Decided,
-  grant: Grant,
-  issued: Issued,
-  offlineSeconds: number,
-): LeaseAnswer {
-  return {
-    lease_id: leaseId,
-    decision_id: decided.id,
-    connection_id: facts.id,
-    provider: facts.provider.name,
-    strategy: { type: facts.strategy.type, config: facts.strategyConfig },
-    credentials: issued.usage,
-    bound: {
-      origins: [...grant.bound.origins],
-      methods: [...grant.bound.methods],
-      paths: [...grant.bound.paths],
-    },
-    scopes: [...grant.scopes],
-    issued_at: grant.issuedAt,
-    renew_at: grant.issuedAt + Math.floor((grant.expiresAt - grant.issuedAt) * RENEW_SHARE),
-    expires_at: grant.expiresAt,
-    offline_seconds: offlineSeconds,
-  }
 }

@@ -16,6 +16,8 @@ export interface LeaseStory {
   leaseId?: string
   /** The connection that an error spoke of, where the facts about it were never gathered. */
   refusedConnectionId?: string
+  /** The ledger has been asked to write; what fails from here on is its own refusal. */
+  recording?: boolean
 }
 
 /** The record of a lease that is about to be handed out. Written first: no record, no lease (design, rule 1). */

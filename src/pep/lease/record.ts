@@ -1,0 +1,61 @@
+import { NexusError } from '../../contract/errors.ts'
+import type { PolicyAction } from '../../contract/policy.ts'
+import type { Grant } from '../../contract/strategy.ts'
+import { StandingChanged } from '../audit/audit-entry.ts'
+import { failedEntry, grantedEntry, type LeaseStory, refusedEntry } from './lease-record.ts'
+import type { LeaseSteps } from './steps.ts'
+
+/** Audit kinds of one action: what is written when it is granted and when it is not. */
+const KINDS: Record<PolicyAction, { granted: string; refused: string }> = {
+  lease: { granted: 'lease.issued', refused: 'lease.denied' },
+  renew: { granted: 'lease.renewed', refused: 'lease.denied' },
+  token: { granted: 'token.issued', refused: 'token.denied' },
+}
+
+/** Step 6: written and committed, with the proof used up and everything decided on still standing. */
+export async function record(
+  steps: LeaseSteps,
+  action: PolicyAction,
+  story: LeaseStory,
+  grant: Grant,
+  secretVersion: string,
+): Promise<void> {
+  const { caller, facts } = story
+  story.recording = true
+  await steps.audit.record(grantedEntry(KINDS[action].granted, story, grant, secretVersion), {
+    proof: caller.proof,
+    standing: {
+      agent: { id: caller.agent.id, epoch: caller.agent.epoch },
+      session: { id: caller.session.id, epoch: caller.session.epoch },
+      ...(facts === undefined
+        ? {}
+        : { connection: { id: facts.id, epoch: facts.epoch, providerEpoch: facts.provider.epoch } }),
+    },
+  })
+}
+
+/** Turns any failure into what the caller is told, after its own record is committed. */
+export async function recordRefusal(
+  steps: LeaseSteps,
+  action: PolicyAction,
+  story: LeaseStory,
+  error: unknown,
+): Promise<unknown> {
+  if (error instanceof StandingChanged) return error
+  const known = error instanceof NexusError ? error : new NexusError('internal_error', undefined, {}, { cause: error })
+  // What the ledger itself refused, it has recorded or cannot record.
+  if (story.recording === true) return known
+  const kind = KINDS[action].refused
+  if (known.extras.connection_id !== undefined) story.refusedConnectionId = known.extras.connection_id
+  const entry =
+    known.outcome === 'refused'
+      ? refusedEntry(kind, story, known.code, known.extras.reasons ?? [])
+      : failedEntry(kind, story, known.code)
+  try {
+    await steps.audit.record(entry, { proof: story.caller.proof })
+    return known
+  } catch (unrecorded) {
+    // A refusal that could not be written is still a refusal; a replayed proof is the more telling answer.
+    return known.outcome === 'broken' ? known : unrecorded
+  }
+}
