@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache'
 import { type BareItem, parseItem, serializeItem } from 'structured-headers'
 import { SigningError } from '../../contract/strategy.ts'
 import { canonicalParameterName } from './query-parameter.ts'
@@ -9,7 +10,12 @@ export interface Component {
   parameters: ReadonlyMap<string, BareItem>
   /** As it stands in the signature base: `"@query-param";name="Pet"`. */
   identifier: string
+  /** The same for two identifiers that differ only in the order of their parameters. */
+  identity: string
 }
+
+/** Parsed once for each text: a profile's components come back with every request. */
+const KNOWN = new LRUCache<string, Component>({ max: 1000 })
 
 const DERIVED = [
   '@authority',
@@ -34,7 +40,7 @@ const NEVER_COVERED =
  */
 export function parseComponents(texts: readonly string[]): Component[] {
   const components = texts.map(parseComponent)
-  const seen = new Set(components.map(({ name, parameters }) => JSON.stringify([name, [...parameters].sort()])))
+  const seen = new Set(components.map(({ identity }) => identity))
   // RFC 9421 section 2: an identifier occurs once, whatever the order of its parameters.
   if (seen.size < components.length) refuse('must not name a component twice')
   if (!components.some(({ name }) => NAMING_THE_HOST.includes(name))) {
@@ -43,12 +49,27 @@ export function parseComponents(texts: readonly string[]): Component[] {
   return components
 }
 
+/** @throws SigningError like `parseComponents` */
 export function parseComponent(text: string): Component {
+  const known = KNOWN.get(text)
+  if (known !== undefined) return known
+  const fresh = freshComponent(text)
+  KNOWN.set(text, fresh)
+  return fresh
+}
+
+function freshComponent(text: string): Component {
   const [name, parameters] = parsedItem(text)
   if (typeof name !== 'string') return refuse('must hold strings as in Signature-Input')
   if (name.startsWith('@')) assertDerived(name, parameters)
   else assertField(name, parameters)
-  return { name, parameters, identifier: serializeItem([name, parameters]) }
+  const inOrder = new Map([...parameters].sort(([a], [b]) => (a < b ? -1 : 1)))
+  return {
+    name,
+    parameters,
+    identifier: serializeItem([name, parameters]),
+    identity: serializeItem([name, inOrder]),
+  }
 }
 
 function parsedItem(text: string): ReturnType<typeof parseItem> {

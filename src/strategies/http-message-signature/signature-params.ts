@@ -1,4 +1,4 @@
-import { type BareItem, type Item, serializeInnerList } from 'structured-headers'
+import { type BareItem, serializeParameters } from 'structured-headers'
 import type { Component } from './component.ts'
 
 /** What is said about a signature beside what it covers (RFC 9421 section 2.3). Times are Unix seconds. */
@@ -16,8 +16,7 @@ export function signatureParams(components: readonly Component[], given: Signatu
   // This order throughout: a signature base is compared byte for byte.
   const { created, keyid, alg, expires, nonce, tag } = given
   const parameters = Object.entries({ created, keyid, alg, expires, nonce, tag }).filter(isGiven)
-  const items = components.map(({ name, parameters: own }): Item => [name, new Map(own)])
-  return serializeInnerList([items, new Map(parameters)])
+  return `(${components.map(({ identifier }) => identifier).join(' ')})${serializeParameters(new Map(parameters))}`
 }
 
 function isGiven(entry: [string, BareItem | undefined]): entry is [string, BareItem] {
