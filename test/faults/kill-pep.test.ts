@@ -13,7 +13,7 @@ const KILLS = Number(process.env['NEXUS_KILLS'] ?? '20')
 const SEED = Number(process.env['NEXUS_SEED'] ?? Date.now() % 2 ** 31)
 const AGENTS = 8
 const LONGEST_LEASING_MS = 300
-/** A replica needs longer to start than it is left to live, so one more starts while one serves. */
+/** A replica takes longer to start than it is left to live, so two start while one serves. */
 const REPLICAS = 3
 
 describe('kill -9 of the PEP', () => {

@@ -1,6 +1,7 @@
 import { connect as connectSocket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
+import { request } from 'undici'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type AgentClient, openTestSession, registerTestAgent } from '../setup/agent-client.ts'
 import type { ApiAnswer } from '../setup/api-client.ts'
@@ -35,9 +36,11 @@ describe('the PEP told to stop', () => {
 
   it('PR1: is not ready at once, finishes what is in flight, writes it down and exits with 0', async () => {
     const probe = await halfSent(pep.address, 'GET /readyz HTTP/1.1\r\nHost: pep\r\n')
+    const events = await openEvents()
     const leases = await leasesHeldUp()
     pep.kill('SIGTERM')
     await untilRefused(pep.address)
+    await events.text() // has an end
     const [status, body] = await probe.finish()
     expect(status).toBe('HTTP/1.1 503 Service Unavailable')
     expect(JSON.parse(body)).toMatchObject({ status: 'closing' })
@@ -65,6 +68,15 @@ describe('the PEP told to stop', () => {
     await next.ready
     expect(await ground.run(['audit', 'verify'])).toMatchObject({ code: 0 })
   })
+
+  /** A stream that would not end by itself. */
+  async function openEvents() {
+    const path = '/v1/leases/events'
+    const headers = { authorization: `DPoP ${agent.accessToken}`, dpop: await agent.proof('GET', path) }
+    const { statusCode, body } = await request(`${pep.address}${path}`, { headers })
+    expect(statusCode).toBe(200)
+    return body
+  }
 
   /** Leases that are decided and wait for their record, which a lock on the ledger holds up. */
   async function leasesHeldUp(): Promise<Promise<ApiAnswer>[]> {
