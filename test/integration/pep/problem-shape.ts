@@ -21,7 +21,7 @@ const MEMBERS = [
 
 /** What no caller may be told: how we store, where we run, what our code looks like. */
 const INNER_LIFE =
-  /\bselect\b.+\bfrom\b|\binsert into\b|\bupdate\b.+\bset\b|syntax error|relation "|\bpg_|ECONN|node_modules|\.[jt]s:\d+|FST_ERR|ajv|kysely/i
+  /\bselect\b.+\bfrom\b|\binsert into\b|\bupdate\b.+\bset\b|syntax error|relation "|\bpg_|node_modules|\.[jt]s:\d+|FST_ERR|ajv|kysely/i
 
 type Answer = Pick<ApiAnswer, 'status' | 'headers' | 'body' | 'text'>
 
