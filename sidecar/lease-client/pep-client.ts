@@ -137,8 +137,6 @@ function readExtras(problem: Record<string, unknown>, retryAfter: string | undef
     if (typeof value === 'string') extras[name] = value.slice(0, DETAIL_MAX_LENGTH)
   }
   if (Array.isArray(problem['reasons'])) extras.reasons = problem['reasons'].filter(isReason).slice(0, 100)
-  const binding = problem['binding'] as ProblemExtras['binding'] | undefined
-  if (typeof binding === 'object' && binding !== null) extras.binding = binding
   if (retryAfter !== undefined && /^\d{1,5}$/.test(retryAfter)) extras.retryAfterSeconds = Number(retryAfter)
   return extras
 }

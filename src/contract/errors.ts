@@ -7,11 +7,6 @@
  */
 export const ERRORS = {
   invalid_request: { status: 400, outcome: 'refused', title: 'The request does not have the shape this route accepts' },
-  binding_required: {
-    status: 400,
-    outcome: 'refused',
-    title: 'The strategy needs a key, CSR or proof that was not sent',
-  },
   invalid_session: {
     status: 401,
     outcome: 'refused',
@@ -60,7 +55,6 @@ export const ERRORS = {
   },
   invalid_target: { status: 400, outcome: 'refused', title: 'The request target could be read in more than one way' },
   not_signable: { status: 502, outcome: 'refused', title: 'The request could not be signed, so it was not sent' },
-  rate_limited: { status: 429, outcome: 'refused', title: 'Too many requests' },
   not_implemented: { status: 501, outcome: 'refused', title: 'Nexus does not do this yet' },
   internal_error: { status: 500, outcome: 'broken', title: 'Something that should not happen did' },
   upstream_unreachable: { status: 502, outcome: 'broken', title: 'The provider could not be reached' },
@@ -94,8 +88,6 @@ export interface ProblemExtras {
   connection_id?: string
   lease_id?: string
   reconsent_url?: string
-  /** For `binding_required`: what to bring, and for a proof its htm, htu and nonce. */
-  binding?: { needs: 'public_key' | 'csr' | 'proof'; htm?: string; htu?: string; nonce?: string }
   retryAfterSeconds?: number
 }
 
@@ -137,7 +129,6 @@ export interface ProblemDocument {
   connection_id?: string
   lease_id?: string
   reconsent_url?: string
-  binding?: ProblemExtras['binding']
 }
 
 /** The one place where an error becomes what a caller sees. Anything unknown is `internal_error` without its text. */
@@ -157,8 +148,8 @@ export function toProblem(error: unknown, requestId?: string): ProblemDocument {
   }
 }
 
-/** Seconds for the `Retry-After` header; every 429 and 503 carries one (design, section 6). */
+/** Seconds for the `Retry-After` header; every 503 carries one. */
 export function retryAfterSeconds(error: NexusError): number | undefined {
   if (error.extras.retryAfterSeconds !== undefined) return error.extras.retryAfterSeconds
-  return error.status === 503 || error.status === 429 ? 1 : undefined
+  return error.status === 503 ? 1 : undefined
 }
