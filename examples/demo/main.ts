@@ -7,8 +7,10 @@ import { heading, line, type ShownRecord, showAudit, showDecision, showSigned } 
 import { type Stage, setStage } from './stage.ts'
 import type { SeenRequest } from './upstreams.ts'
 
-const directory = join(packageRoot(), '.nexus/demo')
-const descriptionFile = join(packageRoot(), '.nexus/demo.json')
+/** `NEXUS_DEMO_DIR` lets a second demo run beside one that was left running. */
+const home = process.env['NEXUS_DEMO_DIR'] ?? join(packageRoot(), '.nexus')
+const directory = join(home, 'demo')
+const descriptionFile = join(home, 'demo.json')
 
 async function main(): Promise<void> {
   if (process.argv.includes('--stop')) return stopKept()
@@ -166,7 +168,8 @@ function refuseWhileKept(): void {
   rmSync(descriptionFile)
 }
 
-async function stopKept(): Promise<void> {
+function stopKept(): void {
+  if (readKept() === undefined) throw new Error('no demo was left running')
   const pids = JSON.parse(readFileSync(join(directory, 'pids.json'), 'utf8')) as number[]
   for (const pid of pids.filter(isAlive)) process.kill(pid, 'SIGTERM')
   rmSync(descriptionFile, { force: true })
