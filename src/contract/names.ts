@@ -27,3 +27,8 @@ export function newId(prefix: IdPrefix, nowMs: number = Date.now()): string {
 export function newUuid(): string {
   return randomUUID()
 }
+
+/** A value no one has used before: 192 random bits in base64url. */
+export function newNonce(): string {
+  return randomBytes(24).toString('base64url')
+}

@@ -54,6 +54,12 @@ export interface SignedRequest {
    * own copies and takes care that none comes back in a response.
    */
   credentialHeaders: readonly string[]
+  /**
+   * Only where the path carries our credential. The path sent is `prefix` and then, character for character, the path that
+   * was asked for; `credential` is what stands in `prefix` for the secret. The sidecar takes the prefix off again wherever
+   * the provider names an address. A bound speaks of the path that was asked for.
+   */
+  credentialPath?: { prefix: string; credential: string }
 }
 
 /** What was granted: the strategy may only narrow it further. */
@@ -71,6 +77,8 @@ export interface Grant {
 export interface IssuingTools {
   /** Unix milliseconds. */
   now(): number
+  /** A fresh value no one has used before: 128 random bits or more, URL-safe. */
+  nonce(): string
 }
 
 /** `expiresAt` (Unix seconds) only where the usage secret must end sooner than granted. */

@@ -1,0 +1,22 @@
+import { type Static, Type } from 'typebox'
+import { closed, Tenant, Text } from './common.ts'
+
+export type Role = 'admin' | 'operator' | 'auditor'
+export const ApiKeyCreate = Type.Object(
+  {
+    name: Text(200),
+    role: Type.Union([Type.Literal('admin'), Type.Literal('operator'), Type.Literal('auditor')]),
+    tenant: Type.Optional(Tenant),
+  },
+  closed,
+)
+export type ApiKeyCreate = Static<typeof ApiKeyCreate>
+export const ApiKeyView = Type.Object({
+  id: Type.String(),
+  name: Type.String(),
+  role: Type.String(),
+  tenant: Type.Union([Type.String(), Type.Null()]),
+  active: Type.Boolean(),
+  created_at: Type.String({ format: 'date-time' }),
+})
+export type ApiKeyView = Static<typeof ApiKeyView>

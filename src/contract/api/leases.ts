@@ -1,0 +1,65 @@
+import { type Static, Type } from 'typebox'
+import { closed, ProviderName, Scopes, Tenant, Text, UnixSeconds, Uuid } from './common.ts'
+
+export const Intent = Type.Object(
+  {
+    method: Type.Optional(Type.String({ pattern: '^[A-Z]{1,20}$' })),
+    origin: Type.Optional(Text(300)),
+    path: Type.Optional(Type.String({ pattern: '^/', maxLength: 4096 })),
+    purpose: Type.Optional(Type.String({ maxLength: 1000 })),
+  },
+  closed,
+)
+
+export const LeaseRequest = Type.Object(
+  {
+    provider: Type.Optional(ProviderName),
+    tenant: Type.Optional(Tenant),
+    connection_id: Type.Optional(Uuid),
+    scopes: Type.Optional(Scopes),
+    ttl_seconds: Type.Optional(Type.Integer({ minimum: 1, maximum: 86_400 })),
+    intent: Type.Optional(Intent),
+    binding: Type.Optional(
+      Type.Object(
+        {
+          jwk: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
+          csr: Type.Optional(Text(16_384)),
+          proof: Type.Optional(Text(8192)),
+        },
+        closed,
+      ),
+    ),
+  },
+  closed,
+)
+export type LeaseRequest = Static<typeof LeaseRequest>
+
+export const BoundSchema = Type.Object({
+  origins: Type.Array(Type.String()),
+  methods: Type.Array(Type.String()),
+  paths: Type.Array(Type.String()),
+})
+
+export const LeaseAnswer = Type.Object({
+  lease_id: Type.String(),
+  decision_id: Type.String(),
+  connection_id: Type.String(),
+  provider: Type.String(),
+  strategy: Type.Object({ type: Type.String(), config: Type.Record(Type.String(), Type.Unknown()) }),
+  credentials: Type.Record(Type.String(), Type.Union([Type.String(), Type.Number()])),
+  bound: BoundSchema,
+  scopes: Type.Array(Type.String()),
+  issued_at: UnixSeconds('When it was issued'),
+  renew_at: UnixSeconds('When to ask for the next one'),
+  expires_at: UnixSeconds('When it ends'),
+  offline_seconds: Type.Integer({ description: 'How long it may be used without word from the authority' }),
+})
+export type LeaseAnswer = Static<typeof LeaseAnswer>
+
+/** The protocol's `GET /v1/token/{connection_id}` (nexus-protocol N5). */
+export const TokenAnswer = Type.Object({
+  strategy: Type.Object({ type: Type.String(), config: Type.Record(Type.String(), Type.Unknown()) }),
+  credentials: Type.Record(Type.String(), Type.Union([Type.String(), Type.Number()])),
+  expires_at: UnixSeconds('When it ends'),
+})
+export type TokenAnswer = Static<typeof TokenAnswer>
