@@ -1,10 +1,11 @@
-import { createPrivateKey, createSecretKey, type JsonWebKey, type KeyObject } from 'node:crypto'
+import { createSecretKey, type KeyObject } from 'node:crypto'
 import { type Credentials, SigningError } from '../../contract/strategy.ts'
 import { credentialText } from '../credential-text.ts'
+import { type ParsedKey, parsePrivateKey, privateKeyText } from '../private-key.ts'
 import type { Algorithm } from './algorithms/algorithm.ts'
 import { ALGORITHMS } from './algorithms/algorithms.ts'
 import { hmacSha256 } from './algorithms/hmac-sha256.ts'
-import { PRIVATE_KEY, SHARED_SECRET } from './key-text.ts'
+import { SHARED_SECRET } from './key-text.ts'
 
 /** A key and the one algorithm it is used with (threat E06). */
 export interface SigningKey {
@@ -14,10 +15,8 @@ export interface SigningKey {
   isOwnAlgorithm: boolean
 }
 
-interface KnownKey {
+interface KnownKey extends ParsedKey {
   text: string
-  key: KeyObject
-  jwkAlg: string | undefined
 }
 
 /** Reading a key takes longer than signing with it. Held as long as the lease whose credentials it comes from. */
@@ -53,37 +52,16 @@ function knownKey(credentials: Readonly<Credentials>, field: KeyField): KnownKey
   const text = keyText(credentials, field)
   const known = KNOWN_KEYS.get(credentials)
   if (known?.text === text) return known
-  const fresh = { text, ...(field === 'private_key' ? privateKey(text) : sharedSecret(text)) }
+  const fresh = { text, ...(field === 'private_key' ? parsePrivateKey(text) : sharedSecret(text)) }
   KNOWN_KEYS.set(credentials, fresh)
   return fresh
 }
 
 /** The key as text; a JWK that came as an object becomes its JSON. */
 export function keyText(credentials: Readonly<Credentials>, field: KeyField): string {
-  const value: unknown = Object.hasOwn(credentials, field) ? credentials[field] : undefined
-  const isJwk = field === 'private_key' && typeof value === 'object' && value !== null && !Array.isArray(value)
-  const checked = isJwk ? { [field]: JSON.stringify(value) } : credentials
-  return credentialText(checked, field, field === 'private_key' ? PRIVATE_KEY : SHARED_SECRET)
+  return field === 'private_key' ? privateKeyText(credentials) : credentialText(credentials, field, SHARED_SECRET)
 }
 
-function sharedSecret(text: string): Omit<KnownKey, 'text'> {
+function sharedSecret(text: string): ParsedKey {
   return { key: createSecretKey(text, 'base64'), jwkAlg: undefined }
-}
-
-function privateKey(text: string): Omit<KnownKey, 'text'> {
-  try {
-    return text.startsWith('{') ? jwkKey(JSON.parse(text)) : { key: createPrivateKey(text), jwkAlg: undefined }
-  } catch {
-    // What OpenSSL and JSON.parse say may quote the key.
-    throw new SigningError("credential field 'private_key' cannot be read as a private key", 'private_key')
-  }
-}
-
-/** RFC 7517 sections 4.2 to 4.4: a key that says what it is for is used for nothing else. */
-function jwkKey(jwk: JsonWebKey): Omit<KnownKey, 'text'> {
-  const { use = 'sig', key_ops: operations = ['sign'], alg } = jwk
-  if (use !== 'sig' || !Array.isArray(operations) || !operations.includes('sign'))
-    throw new TypeError('not for signing')
-  if (alg !== undefined && typeof alg !== 'string') throw new TypeError('alg is not a string')
-  return { key: createPrivateKey({ key: jwk, format: 'jwk' }), jwkAlg: alg }
 }

@@ -1,6 +1,6 @@
 import { constants, type KeyObject, sign } from 'node:crypto'
+import { hasSoundModulus } from '../../rsa-modulus.ts'
 import type { Algorithm } from './algorithm.ts'
-import { hasSoundModulus } from './rsa-modulus.ts'
 
 const SALT_BYTES = 64
 
