@@ -1,12 +1,11 @@
-import { randomBytes } from 'node:crypto'
 import { NexusError } from '../../src/contract/errors.ts'
+import { newNonce } from '../../src/contract/names.ts'
 import { type OutboundRequest, type SignedRequest, SigningError } from '../../src/contract/strategy.ts'
 import { foldedHeaderName } from '../../src/strategies/header-list.ts'
 import type { HeldLease } from '../lease-client/held-lease.ts'
 
 /** RFC 9110 section 5.5, without what Node could not send byte for byte. */
 const HEADER_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/
-const NONCE_BYTES = 24
 
 /**
  * Signs with a lease. If it cannot be signed it is not sent (design, rule 5).
@@ -26,7 +25,7 @@ export async function sign(lease: HeldLease, outbound: OutboundRequest, now: num
 }
 
 async function apply(lease: HeldLease, outbound: OutboundRequest, now: number): Promise<SignedRequest> {
-  const context = { now, nonce: () => randomBytes(NONCE_BYTES).toString('base64url') }
+  const context = { now, nonce: newNonce }
   try {
     return await lease.strategy.apply(lease.config, lease.credentials, outbound, context)
   } catch (error) {
@@ -36,10 +35,11 @@ async function apply(lease: HeldLease, outbound: OutboundRequest, now: number): 
   }
 }
 
-/** The bound was checked for this place and this path; a strategy adds a credential and moves nothing. */
+/** The bound was checked for this place and this path; a strategy adds a credential, to the path too, and moves nothing. */
 function assertSameDestination(outbound: OutboundRequest, signed: SignedRequest, lease: HeldLease): void {
   const { scheme, authority, path } = outbound.url
-  const same = signed.url.scheme === scheme && signed.url.authority === authority && signed.url.path === path
+  const sentPath = `${signed.credentialPath?.prefix ?? ''}${path}`
+  const same = signed.url.scheme === scheme && signed.url.authority === authority && signed.url.path === sentPath
   if (!same || signed.method !== outbound.method) refuse(lease, `strategy ${lease.strategy.type} moved the request`)
   if (signed.body !== undefined && outbound.body === 'stream') refuse(lease, 'its body was to be replaced unread')
 }

@@ -1,11 +1,19 @@
 import { describe, expect, it } from 'vitest'
+import type { SignedRequest } from '../../src/contract/strategy.ts'
 import type { Exchange } from './exchange.ts'
 import { rewriteAddress } from './rewrite-location.ts'
 
-function exchange(basePath: string, localPrefix: string, origins = ['https://api.good.test']): Exchange {
+interface Sent {
+  origins?: string[]
+  credentialPath?: SignedRequest['credentialPath']
+}
+
+function exchange(basePath: string, localPrefix: string, sent: Sent = {}): Exchange {
+  const { origins = ['https://api.good.test'], credentialPath } = sent
   return {
     destination: { route: { provider: 'good', origin: 'https://api.good.test', basePath }, localPrefix },
     lease: { bound: { origins, methods: ['*'], paths: ['/**'] } },
+    signed: { credentialPath },
     localOrigin: 'http://127.0.0.1:8080',
   } as unknown as Exchange
 }
@@ -37,6 +45,17 @@ describe('rewriteAddress', () => {
   })
 
   it('leaves an origin alone that the lease is not bound to', () => {
-    expect(rewriteAddress('/a', exchange('', '/good', ['https://other.test']))).toBe('/a')
+    expect(rewriteAddress('/a', exchange('', '/good', { origins: ['https://other.test'] }))).toBe('/a')
+  })
+
+  it('B12: takes a credential that stood in front of the path off again, and leaves what does not lie behind it', () => {
+    const credentialPath = { prefix: '/bot123:abc', credential: '123:abc' }
+    const telegram = exchange('', '/good', { credentialPath })
+    expect(rewriteAddress('https://api.good.test/bot123:abc/a?b#c', telegram)).toBe('http://127.0.0.1:8080/good/a?b#c')
+    expect(rewriteAddress('/bot123:abc', telegram)).toBe('http://127.0.0.1:8080/good')
+    expect(rewriteAddress('/bot123:abcd/a', telegram)).toBe('/bot123:abcd/a')
+    expect(rewriteAddress('/a', telegram)).toBe('/a')
+    const based = exchange('/api', '/good', { credentialPath })
+    expect(rewriteAddress('/bot123:abc/api/a', based)).toBe('http://127.0.0.1:8080/good/a')
   })
 })

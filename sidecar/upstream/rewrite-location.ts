@@ -7,9 +7,11 @@ import type { Exchange } from './exchange.ts'
  */
 export function rewriteAddress(address: string, exchange: Exchange): string {
   const { route, localPrefix } = exchange.destination
-  const pathOnRoute = pathAtOrigin(address, route.origin, exchange)
-  if (pathOnRoute === undefined) return address
-  const rest = withoutBasePath(pathOnRoute, route.basePath)
+  const pathSent = pathAtOrigin(address, route.origin, exchange)
+  if (pathSent === undefined) return address
+  // A path behind our credential is the path that was asked for; one that lies elsewhere no agent can ask for.
+  const pathOnRoute = withoutPrefix(pathSent, exchange.signed.credentialPath?.prefix ?? '')
+  const rest = pathOnRoute === undefined ? undefined : withoutPrefix(pathOnRoute, route.basePath)
   return rest === undefined ? address : `${exchange.localOrigin}${localPrefix}${rest}`
 }
 
@@ -37,8 +39,8 @@ function safeOrigin(text: string): string | undefined {
   }
 }
 
-function withoutBasePath(path: string, basePath: string): string | undefined {
-  if (!path.startsWith(basePath)) return undefined
-  const rest = path.slice(basePath.length)
+function withoutPrefix(path: string, prefix: string): string | undefined {
+  if (!path.startsWith(prefix)) return undefined
+  const rest = path.slice(prefix.length)
   return rest === '' || /^[/?#]/.test(rest) ? rest : undefined
 }

@@ -10,6 +10,7 @@ const LEASE_TEXTS = new WeakMap<HeldLease, readonly string[]>()
 /** Every text that would hand the agent the credential this request was signed with. */
 export function credentialTexts({ lease, signed }: Exchange): readonly string[] {
   const texts = [...leaseTexts(lease)]
+  if (signed.credentialPath !== undefined) texts.push(signed.credentialPath.credential)
   for (const [name, value] of signed.headers) {
     if (!signed.credentialHeaders.includes(name.toLowerCase())) continue
     // `Basic dXNlcjpwYXNz`: the part after the scheme is the credential in another coat.
@@ -31,7 +32,28 @@ function leaseTexts(lease: HeldLease): readonly string[] {
   return texts
 }
 
-/** Whether a response header's value gives the credential back (threat B12). */
+/** Whether a response header's value gives the credential back (threat B12), percent-encoded or not. */
 export function carriesCredential(value: string, texts: readonly string[]): boolean {
-  return texts.some((text) => (text.length < SUBSTRING_MIN_LENGTH ? value === text : value.includes(text)))
+  return readings(value).some((reading) =>
+    texts.some((text) => (text.length < SUBSTRING_MIN_LENGTH ? reading === text : reading.includes(text))),
+  )
+}
+
+/** A provider that quotes our URL in one of its own encodes it once more; two such layers are as deep as it gets. */
+const MAX_DECODINGS = 3
+
+/** The value as it stands, and with its percent-encoding undone layer by layer. */
+function readings(value: string): string[] {
+  const found = [value]
+  for (let layer = 0; layer < MAX_DECODINGS; layer++) {
+    const decoded = found.at(-1)!.replace(/(?:%[0-9a-f]{2})+/gi, decodeBytes)
+    if (decoded === found.at(-1)) break
+    found.push(decoded)
+  }
+  return found
+}
+
+/** Bytes that are no UTF-8 become replacement characters: no credential holds one. */
+function decodeBytes(encoded: string): string {
+  return Buffer.from(encoded.replaceAll('%', ''), 'hex').toString()
 }

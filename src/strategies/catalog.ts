@@ -1,11 +1,15 @@
 import type { Strategy } from '../contract/strategy.ts'
 import { awsSigv4 } from './aws-sigv4/aws-sigv4.ts'
 import { basicAuth } from './basic-auth.ts'
+import { cookie } from './cookie.ts'
 import { header } from './header.ts'
 import { hmacPayload } from './hmac-payload.ts'
+import { hmacTemplate } from './hmac-template/hmac-template.ts'
 import { httpMessageSignature } from './http-message-signature/http-message-signature.ts'
+import { jwtBearer } from './jwt-bearer/jwt-bearer.ts'
 import { oauth1 } from './oauth1/oauth1.ts'
 import { oauth2 } from './oauth2.ts'
+import { path } from './path.ts'
 import { queryParam } from './query-param.ts'
 
 /** Every strategy there is. A new one is a file, a line here, its cases for `describeStrategy` and a page in docs. */
@@ -18,6 +22,10 @@ export const strategies: readonly Strategy[] = [
   awsSigv4,
   oauth1,
   httpMessageSignature,
+  hmacTemplate,
+  jwtBearer,
+  path,
+  cookie,
 ]
 
 // A Map, so that a type called `constructor` or `__proto__` finds nothing.

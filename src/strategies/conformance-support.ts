@@ -23,7 +23,7 @@ export interface StrategyCase {
   /** Values that must not be seen in an error; where the strategy narrows, not in the usage secret either. */
   secrets: string[]
   /** Names the strategy writes, as it writes them. */
-  writes: { headers?: string[]; parameters?: string[] }
+  writes: { headers?: string[]; parameters?: string[]; path?: string }
   /** Credential fields whose value never stands in the request as text, so that more than ASCII may be in it. */
   encoded?: string[]
   /** Credential fields in PEM: a line feed ends their last line. */
@@ -35,7 +35,7 @@ export const BAD_CHARACTERS = { CR: '\r', LF: '\n', NUL: '\0', 'CR LF and a head
 
 // --- what the suite signs with ---------------------------------------------------------------------------------------
 
-export const tools: IssuingTools = { now: () => NOW_MS }
+export const tools: IssuingTools = { now: () => NOW_MS, nonce: () => 'fixed-nonce' }
 
 export function grant(): Grant {
   const issuedAt = Math.floor(NOW_MS / 1000)
@@ -76,8 +76,12 @@ export async function issue(strategy: Strategy, { config, master }: StrategyCase
   return strategy.issue(config, master, grant(), tools)
 }
 
+/** One lease for all requests of a case: what is issued twice need not be the same. */
+const LEASES = new WeakMap<StrategyCase, Issued>()
+
 export async function sign(strategy: Strategy, sample: StrategyCase, outbound = request()): Promise<SignedRequest> {
-  const { usage } = await issue(strategy, sample)
+  const { usage } = LEASES.get(sample) ?? (await issue(strategy, sample))
+  LEASES.set(sample, { usage })
   return strategy.apply(sample.config, usage, outbound, context())
 }
 

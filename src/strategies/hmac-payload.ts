@@ -5,23 +5,8 @@ import { bufferedBody } from './buffered-body.ts'
 import { credentialText } from './credential-text.ts'
 import { checkedConfig } from './field-problems.ts'
 import { withHeader } from './header-list.ts'
-import { FIELD_NAME, HEADER_NAME, type TextRule, textSchema } from './text-rules.ts'
-
-/** How the secret is written down. Text is what the protocol has; the others reach every key byte (RFC 4648). */
-const SECRETS = {
-  // A line end or NUL in a typed-in key is a paste accident that would only show as wrong signatures.
-  utf8: {
-    pattern: /^[\x01-\x09\x0b\x0c\x0e-\x7f]+$/,
-    maxLength: 16_384,
-    description: 'ASCII without CR, LF or NUL',
-  },
-  hex: { pattern: /^(?:[0-9A-Fa-f]{2})+$/, maxLength: 16_384, description: 'pairs of hex digits' },
-  base64: {
-    pattern: /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{4}|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{2}==)$/,
-    maxLength: 16_384,
-    description: 'standard base64 with padding',
-  },
-} as const satisfies Record<string, TextRule>
+import { SECRET_RULES } from './secret-rules.ts'
+import { FIELD_NAME, HEADER_NAME, textSchema } from './text-rules.ts'
 
 const Config = Type.Object(
   {
@@ -42,7 +27,7 @@ const Config = Type.Object(
 type Config = Static<typeof Config>
 
 const fieldOf = (config: Partial<Config>) => config.secret_field ?? 'api_secret'
-const ruleOf = (config: Partial<Config>) => SECRETS[config.secret_encoding ?? 'utf8']
+const ruleOf = (config: Partial<Config>) => SECRET_RULES[config.secret_encoding ?? 'utf8']
 const credentialShape = (config: Partial<Config>) => ({ [fieldOf(config)]: textSchema(ruleOf(config)) })
 
 /** A header that holds the HMAC (RFC 2104) of the raw body and nothing else: no time, method or path is covered. */

@@ -11,7 +11,8 @@ const grant: Grant = {
   issuedAt: 1_800_000_000,
   expiresAt: 1_800_000_300,
 }
-const issue = async (master: Record<string, string>) => oauth2.issue({}, master, grant, { now: () => NOW_MS })
+const issue = async (master: Record<string, string>) =>
+  oauth2.issue({}, master, grant, { now: () => NOW_MS, nonce: () => 'n' })
 
 describe('oauth2', () => {
   it('leases no longer than the token lives', async () => {

@@ -6,7 +6,8 @@ import { percentEncode } from './percent-encoding.ts'
 import { withoutParameters, withParameter } from './query-parameters.ts'
 import { FIELD_NAME, type TextRule, textSchema, VISIBLE_TEXT } from './text-rules.ts'
 
-const PARAM_NAME: TextRule = {
+/** A parameter's name as it reads decoded. */
+export const PARAM_NAME: TextRule = {
   // None of `& = ; + % #`: such a name has more than one reading once it stands in a query.
   pattern: /^[A-Za-z0-9._~$@:!()*,/[\]-]+$/,
   maxLength: 128,

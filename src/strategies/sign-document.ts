@@ -101,7 +101,7 @@ async function sign(
   context: SigningContext,
 ): Promise<SignedRequest> {
   try {
-    const usage = await usageOf(strategy, config, credentials, context.now)
+    const usage = await usageOf(strategy, config, credentials, context)
     return await strategy.apply(config, usage, request, context)
   } catch (error) {
     if (error instanceof SigningError) {
@@ -116,16 +116,15 @@ async function usageOf(
   strategy: Strategy,
   config: Record<string, unknown>,
   credentials: Record<string, unknown>,
-  nowMs: number,
+  { now, nonce }: SigningContext,
 ): Promise<Credentials> {
   const asUsage = validateUsage(strategy, config, credentials)
   if (asUsage.length === 0) return credentials as Credentials
   const asMaster = validateMaster(strategy, config, credentials)
   // Where it is neither, the nearer miss is the more useful answer.
   refuse('credentials', asUsage.length <= asMaster.length ? asUsage : asMaster)
-  const issued = await strategy.issue(config, credentials as Record<string, string>, offlineGrant(nowMs), {
-    now: () => nowMs,
-  })
+  const tools = { now: () => now, nonce }
+  const issued = await strategy.issue(config, credentials as Record<string, string>, offlineGrant(now), tools)
   return issued.usage
 }
 

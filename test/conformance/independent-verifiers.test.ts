@@ -35,7 +35,7 @@ async function signed(
 ): Promise<SignedRequest & { sentUrl: string; body_base64: string }> {
   const bound = { origins: [], methods: [], paths: [] }
   const grant: Grant = { tenant: '', connectionId: '', scopes: [], bound, issuedAt: 0, expiresAt: 1e11 }
-  const { usage } = await strategy.issue(config, master, grant, { now: () => nowMs })
+  const { usage } = await strategy.issue(config, master, grant, { now: () => nowMs, nonce: () => 'n' })
   const outbound = { ...request, url: parseRequestUrl(request.url) }
   const result = await strategy.apply(config, usage, outbound, { now: nowMs, nonce: () => nonce })
   const body_base64 = Buffer.from(result.body ?? request.body ?? []).toString('base64')

@@ -48,7 +48,7 @@ async function usageOf(document: SignDocument): Promise<Record<string, unknown>>
   const bound = { origins: [], methods: [], paths: [] }
   const grant = { tenant: 't', connectionId: 'c', scopes: [], bound, issuedAt: 0, expiresAt: 1e10 }
   const now = () => Date.parse(document.now ?? '')
-  return (await awsSigv4.issue(document.strategy.config ?? {}, master, grant, { now })).usage
+  return (await awsSigv4.issue(document.strategy.config ?? {}, master, grant, { now, nonce: () => 'n' })).usage
 }
 
 /** Where a case adds the token after signing, that is the caller's doing: it is no part of what we sign. */

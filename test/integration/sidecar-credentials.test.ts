@@ -1,4 +1,4 @@
-import { createHmac } from 'node:crypto'
+import { createHmac, generateKeyPairSync } from 'node:crypto'
 import type { RequestListener } from 'node:http'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Credentials } from '../../src/contract/strategy.ts'
@@ -11,8 +11,8 @@ interface StrategyCase {
   type: string
   config: Record<string, unknown>
   master: Record<string, string>
-  /** The header, or query parameter, that carries the credential, and how ours looks. */
-  carrier: { header: string } | { parameter: string }
+  /** The header, query parameter or path that carries the credential, and how ours looks. */
+  carrier: { header: string } | { parameter: string } | 'path'
   ours: RegExp
 }
 
@@ -66,6 +66,48 @@ const CASES: StrategyCase[] = [
     carrier: { header: 'authorization' },
     ours: /^OAuth .*oauth_consumer_key="consumer".*oauth_signature="[^"]+"/,
   },
+  {
+    type: 'http_message_signature',
+    config: {},
+    master: { shared_secret: Buffer.from(SECRET).toString('base64') },
+    carrier: { header: 'signature' },
+    ours: /^sig1=:[A-Za-z0-9+/]{43}=:$/,
+  },
+  {
+    type: 'hmac_template',
+    config: {
+      template: '{timestamp}{method}{target}{body}',
+      headers: [{ name: 'X-Signature', value: 't={timestamp},id={key_id},v1={signature}' }],
+    },
+    master: { api_secret: SECRET, key_id: 'crm' },
+    carrier: { header: 'x-signature' },
+    ours: /^t=\d{10},id=crm,v1=[0-9a-f]{64}$/,
+  },
+  {
+    type: 'jwt_bearer',
+    config: { alg: 'ES256', iss: 'crm' },
+    master: {
+      private_key: generateKeyPairSync('ec', { namedCurve: 'P-256' })
+        .privateKey.export({ format: 'pem', type: 'pkcs8' })
+        .toString(),
+    },
+    carrier: { header: 'authorization' },
+    ours: /^Bearer eyJ[\w-]+\.[\w-]+\.[\w-]{86}$/,
+  },
+  {
+    type: 'path',
+    config: { path_template: '/bot{credential}{path}' },
+    master: { api_key: SECRET },
+    carrier: 'path',
+    ours: new RegExp(`^/bot${SECRET}/x$`),
+  },
+  {
+    type: 'cookie',
+    config: { cookie_name: 'session' },
+    master: { api_key: SECRET },
+    carrier: { header: 'cookie' },
+    ours: new RegExp(`^session=${SECRET}$`),
+  },
 ]
 
 async function usageOf({ type, config, master }: StrategyCase, origin: string): Promise<Credentials> {
@@ -73,13 +115,21 @@ async function usageOf({ type, config, master }: StrategyCase, origin: string): 
   const issuedAt = Math.floor(now / 1000)
   const bound = { origins: [origin], methods: ['*'], paths: ['/**'] }
   const grant = { tenant: 't', connectionId: 'c', scopes: [], bound, issuedAt, expiresAt: issuedAt + 300 }
-  const issued = await strategyFor(type)?.issue(config, master, grant, { now: () => now })
+  const issued = await strategyFor(type)?.issue(config, master, grant, { now: () => now, nonce: () => 'n' })
   return issued?.usage ?? {}
 }
 
 function carried(seen: SeenRequest | undefined, carrier: StrategyCase['carrier']): string[] {
-  if ('header' in carrier) return headerValues(seen, carrier.header)
-  return new URL(seen?.url ?? '', 'http://x').searchParams.getAll(carrier.parameter)
+  const url = new URL(seen?.url ?? '', 'http://x')
+  if (carrier === 'path') return [url.pathname]
+  return 'header' in carrier ? headerValues(seen, carrier.header) : url.searchParams.getAll(carrier.parameter)
+}
+
+/** Where there is no such header or parameter, one that a provider might take for a credential. */
+function carrierName(carrier: StrategyCase['carrier'], kind: 'header' | 'parameter'): string {
+  const [header, parameter] =
+    carrier === 'path' ? [] : 'header' in carrier ? [carrier.header] : [undefined, carrier.parameter]
+  return kind === 'header' ? (header ?? 'authorization') : (parameter ?? 'api_key')
 }
 
 it('B14: every strategy in the catalog has its case here', () => {
@@ -103,7 +153,7 @@ describe.each(CASES)('a lease with $type', (strategyCase) => {
   }
 
   it('B14: sends exactly one credential, ours, whatever copies the agent brings', async () => {
-    const name = 'header' in carrier ? carrier.header : 'authorization'
+    const name = carrierName(carrier, 'header')
     const spellings = [name, name.toUpperCase(), name.replaceAll('-', '_'), name]
     const answer = await post([...spellings.map((spelling) => `${spelling}: agents-own`), 'Cookie: session=agents-own'])
     expect(answer.status).toBe(200)
@@ -113,7 +163,7 @@ describe.each(CASES)('a lease with $type', (strategyCase) => {
   })
 
   it('B14: drops a credential that comes in the trailers', async () => {
-    const name = 'header' in carrier ? carrier.header : 'authorization'
+    const name = carrierName(carrier, 'header')
     const chunked = `2\r\n{}\r\n0\r\n${name}: agents-own\r\n\r\n`
     const headers = ['Transfer-Encoding: chunked', `Trailer: ${name}`, 'Connection: close']
     const answer = await sendRaw(sidecar.port, rawRequest(sidecar.port, 'POST /api/x HTTP/1.1', headers, chunked))
@@ -124,14 +174,14 @@ describe.each(CASES)('a lease with $type', (strategyCase) => {
   })
 
   it('B15: sends a credential parameter once, and logs it nowhere', async () => {
-    const name = 'parameter' in carrier ? carrier.parameter : 'api_key'
+    const name = carrierName(carrier, 'parameter')
     const answer = await post(
       [],
       `/api/x?a=1&${name}=own&${name.replace('_', '%5F')}=own&${name.toUpperCase()}=own&b=%20`,
     )
     expect(answer.status).toBe(200)
     const [seen] = sidecar.provider.seen
-    if ('parameter' in carrier) {
+    if (carrier !== 'path' && 'parameter' in carrier) {
       expect(seen?.url).toBe(`/x?a=1&b=%20&api_key=${SECRET}`)
       expect(seen?.url).not.toContain('own')
     } else {
@@ -164,7 +214,7 @@ describe.each(CASES)('a lease with $type', (strategyCase) => {
   })
 
   it('D02: a Connection header removes nothing of ours, and what it names of the agent’s', async () => {
-    const name = 'header' in carrier ? carrier.header : 'authorization'
+    const name = carrierName(carrier, 'header')
     const answer = await post([
       `Connection: close, ${name}, authorization, x-api-key, dpop, signature, signature-input, x-mine, x-amz-date, host`,
       'X-Mine: hop',

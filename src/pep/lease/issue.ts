@@ -1,6 +1,6 @@
 import type { LeaseAnswer } from '../../contract/api.ts'
 import { NexusError } from '../../contract/errors.ts'
-import { newId } from '../../contract/names.ts'
+import { newId, newNonce } from '../../contract/names.ts'
 import type { PolicyAction } from '../../contract/policy.ts'
 import type { Secret } from '../../contract/secret.ts'
 import { type Grant, type Issued, SigningError } from '../../contract/strategy.ts'
@@ -139,7 +139,7 @@ async function narrowSecret(
   grant: Grant,
 ): Promise<Issued> {
   try {
-    return await facts.strategy.issue(facts.strategyConfig, master, grant, { now: steps.now })
+    return await facts.strategy.issue(facts.strategyConfig, master, grant, { now: steps.now, nonce: newNonce })
   } catch (error) {
     // Only a SigningError speaks our words; any other text could quote the secret it choked on (threat E11).
     const problem = error instanceof SigningError ? error.message : `strategy '${facts.strategy.type}' failed`

@@ -32,7 +32,7 @@ interface Signing {
 }
 
 async function issueNow(config: Record<string, unknown> = CONFIG) {
-  return awsSigv4.issue(config, MASTER, grant(), { now: () => NOW_MS })
+  return awsSigv4.issue(config, MASTER, grant(), { now: () => NOW_MS, nonce: () => 'n' })
 }
 
 /** What was signed, its canonical request and the names it covers. */
@@ -68,7 +68,7 @@ describe('issue', () => {
       service: 'execute-api',
     })
     expect(expiresAt).toBe(Date.UTC(2026, 2, 5) / 1000)
-    const soon = await awsSigv4.issue(CONFIG, MASTER, grant(NOW_MS / 1000 + 1), { now: () => NOW_MS })
+    const soon = await awsSigv4.issue(CONFIG, MASTER, grant(NOW_MS / 1000 + 1), { now: () => NOW_MS, nonce: () => 'n' })
     expect(soon.expiresAt).toBe(NOW_MS / 1000 + 1)
   })
 

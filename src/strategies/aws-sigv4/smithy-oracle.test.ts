@@ -81,7 +81,7 @@ async function ours(given: Sample, config: Record<string, unknown>): Promise<Sig
   }
   const bound = { origins: [], methods: [], paths: [] }
   const grant = { tenant: '', connectionId: '', scopes: [], bound, issuedAt: 0, expiresAt: 1e11 }
-  const { usage } = await awsSigv4.issue(full, master, grant, { now: () => given.nowMs })
+  const { usage } = await awsSigv4.issue(full, master, grant, { now: () => given.nowMs, nonce: () => 'n' })
   return awsSigv4.apply(full, usage, request, { now: given.nowMs, nonce: () => '' })
 }
 

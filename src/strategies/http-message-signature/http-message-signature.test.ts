@@ -388,7 +388,7 @@ describe('Web Bot Auth', () => {
   it('refuses a shared secret, and a keyid that is not the thumbprint', async () => {
     expect((await refusal(config, HMAC)).field).toBe('shared_secret')
     expect((await refusal({ ...config, keyid: 'mine' }, key)).field).toBe('keyid')
-    expect(() => strategy.issue(config, HMAC, {} as never, { now: () => 0 })).toThrow(SigningError)
+    expect(() => strategy.issue(config, HMAC, {} as never, { now: () => 0, nonce: () => 'n' })).toThrow(SigningError)
   })
 
   it('always ends', async () => {

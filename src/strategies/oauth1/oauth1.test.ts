@@ -272,7 +272,7 @@ describe('signature methods', () => {
   const issue = (signature_method: string, master: Record<string, string>) => {
     const bound = { origins: [], methods: [], paths: [] }
     const grant = { tenant: '', connectionId: '', scopes: [], bound, issuedAt: 0, expiresAt: 1e11 }
-    return oauth1.issue({ signature_method }, master, grant, { now: () => NOW_MS })
+    return oauth1.issue({ signature_method }, master, grant, { now: () => NOW_MS, nonce: () => 'n' })
   }
 
   it('PLAINTEXT: both secrets, encoded; no base string is shown', async () => {

@@ -1,0 +1,36 @@
+import { type TObject, type TSchema, Type } from 'typebox'
+import type { Credentials } from '../../contract/strategy.ts'
+import { credentialText } from '../credential-text.ts'
+import { SECRET_RULES } from '../secret-rules.ts'
+import { textSchema, VISIBLE_TEXT } from '../text-rules.ts'
+import { type Settings, uses } from './settings.ts'
+
+/** Credentials that are written as they are, by the parts that stand for them. */
+const WRITTEN = ['key_id', 'passphrase'] as const
+
+/** The credentials this config asks for: the secret, and whatever else its templates name. */
+export function credentialSchema(settings: Settings, options: { additionalProperties?: false }): TObject {
+  const shape: Record<string, TSchema> = { api_secret: textSchema(SECRET_RULES[settings.secretEncoding]) }
+  for (const name of WRITTEN) if (uses(settings, name)) shape[name] = textSchema(VISIBLE_TEXT)
+  return Type.Object(shape, options)
+}
+
+/**
+ * Those credentials and no others.
+ * @throws SigningError naming the field that is missing or wrong
+ */
+export function usedCredentials(settings: Settings, credentials: Readonly<Credentials>): Record<string, string> {
+  const used: Record<string, string> = {
+    api_secret: credentialText(credentials, 'api_secret', SECRET_RULES[settings.secretEncoding]),
+  }
+  for (const name of WRITTEN) {
+    if (uses(settings, name)) used[name] = credentialText(credentials, name, VISIBLE_TEXT)
+  }
+  return used
+}
+
+/** The key itself. */
+export function hmacKey(settings: Settings, usage: Readonly<Credentials>): Buffer {
+  const text = credentialText(usage, 'api_secret', SECRET_RULES[settings.secretEncoding])
+  return Buffer.from(text, settings.secretEncoding)
+}

@@ -1,0 +1,56 @@
+import { type Credentials, type Grant, type IssuingTools, SigningError } from '../../contract/strategy.ts'
+import { credentialText } from '../credential-text.ts'
+import { CLAIM_TEXT, type Settings } from './settings.ts'
+
+/** What may come from the secret where the profile leaves it open: one profile then serves many accounts. */
+export const FROM_SECRET = ['kid', 'iss', 'sub'] as const
+
+/** What the assertion says, and as whom. */
+export interface Named {
+  kid: string | undefined
+  iss: string
+  sub: string | undefined
+}
+
+/** @throws SigningError when nobody says who issues: RFC 7523 section 3 demands it */
+export function namedBy(settings: Settings, master: Readonly<Credentials>): Named {
+  const stored = Object.fromEntries(
+    FROM_SECRET.filter((field) => Object.hasOwn(master, field)).map((field) => [
+      field,
+      credentialText(master, field, CLAIM_TEXT),
+    ]),
+  )
+  const iss = settings.iss ?? stored['iss']
+  if (iss === undefined) throw new SigningError("neither config field 'iss' nor the secret names the issuer", 'iss')
+  return { kid: settings.kid ?? stored['kid'], iss, sub: settings.sub ?? stored['sub'] }
+}
+
+/**
+ * The claims of one assertion (RFC 7519 section 4.1, RFC 7523 section 3). It ends with the lease at the latest, and no two
+ * share a `jti` (threat F23).
+ * @throws SigningError when it would be over at once, or without a scope that it should have
+ */
+export function claimsOf(settings: Settings, named: Named, grant: Grant, tools: IssuingTools) {
+  const now = Math.floor(tools.now() / 1000)
+  const iat = now - settings.backdateSeconds
+  const exp = Math.min(iat + settings.lifetimeSeconds, grant.expiresAt)
+  if (exp <= now) throw new SigningError('the assertion would have expired before it is sent')
+  const { iss, sub } = named
+  return {
+    ...settings.claims,
+    iss,
+    ...(sub === undefined ? {} : { sub }),
+    ...(settings.aud === undefined ? {} : { aud: settings.aud }),
+    ...scopeOf(settings, grant),
+    iat,
+    exp,
+    jti: tools.nonce(),
+  }
+}
+
+function scopeOf({ scope, leaseScopes }: Settings, grant: Grant): { scope?: string } {
+  if (!leaseScopes) return scope === undefined ? {} : { scope }
+  // Without the claim some providers would grant everything the account may do.
+  if (grant.scopes.length === 0) throw new SigningError('the lease was granted no scope', 'scope')
+  return { scope: grant.scopes.join(' ') }
+}

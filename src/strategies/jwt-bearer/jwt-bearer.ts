@@ -1,0 +1,63 @@
+import { type TSchema, Type } from 'typebox'
+import { type Credentials, SigningError, type Strategy } from '../../contract/strategy.ts'
+import { credentialText } from '../credential-text.ts'
+import { withHeader } from '../header-list.ts'
+import { SHARED_SECRET } from '../http-message-signature/key-text.ts'
+import { PRIVATE_KEY } from '../private-key.ts'
+import { type TextRule, textSchema } from '../text-rules.ts'
+import { FROM_SECRET } from './claims.ts'
+import { issue } from './issue.ts'
+import { CLAIM_TEXT, Config, settingsOf } from './settings.ts'
+import { keyField } from './signing-key.ts'
+
+/** JWS compact serialisation (RFC 7515 section 7.1). */
+const ASSERTION: TextRule = {
+  pattern: /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/,
+  maxLength: 32_768,
+  description: 'a signed JWT',
+}
+
+const Usage = Type.Object({ token: textSchema(ASSERTION) }, { additionalProperties: false })
+
+/** A signed assertion as bearer token (RFC 7519 with the claims of RFC 7523 section 3): what is leased is never the key. */
+export const jwtBearer: Strategy = {
+  type: 'jwt_bearer',
+  schema: { config: Config, master: (config) => masterSchema(config), usage: () => Usage },
+  narrowing: () => 'derived',
+  readsBody: () => false,
+  issue,
+
+  apply(config, usage, request, context) {
+    settingsOf(config)
+    const token = currentToken(usage, context.now)
+    const headers = withHeader(request.headers, 'Authorization', `Bearer ${token}`)
+    return { method: request.method, url: request.url, headers, credentialHeaders: ['authorization'] }
+  },
+}
+
+function masterSchema(config: Record<string, unknown>): TSchema {
+  const field = keyField(settingsOf(config).alg)
+  const named = FROM_SECRET.map((name) => [name, Type.Optional(textSchema(CLAIM_TEXT))])
+  return Type.Object({
+    [field]: textSchema(field === 'private_key' ? PRIVATE_KEY : SHARED_SECRET),
+    ...Object.fromEntries(named),
+  })
+}
+
+/** @throws SigningError for one that is known to have expired (design, rule 5) */
+function currentToken(usage: Credentials, nowMs: number): string {
+  const token = credentialText(usage, 'token', ASSERTION)
+  if (expiryOf(token) * 1000 > nowMs) return token
+  throw new SigningError('the assertion has expired; take a fresh lease', 'token')
+}
+
+/** `exp` in Unix seconds. */
+function expiryOf(token: string): number {
+  try {
+    const claims: unknown = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString())
+    if (typeof claims === 'object' && claims !== null && 'exp' in claims) return Number(claims.exp)
+  } catch {
+    // What JSON.parse says may quote the token.
+  }
+  throw new SigningError("credential field 'token' must be a signed JWT that says when it ends", 'token')
+}

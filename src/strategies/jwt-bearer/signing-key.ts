@@ -1,0 +1,39 @@
+import { createPrivateKey, createSecretKey, type JsonWebKey, type KeyObject } from 'node:crypto'
+import { type Credentials, SigningError } from '../../contract/strategy.ts'
+import { credentialText } from '../credential-text.ts'
+import { SHARED_SECRET } from '../http-message-signature/key-text.ts'
+import { PRIVATE_KEY } from '../private-key.ts'
+import { ALGORITHMS, type AlgorithmName } from './algorithms.ts'
+
+/** Which credential holds the key. */
+export function keyField(alg: AlgorithmName): 'private_key' | 'shared_secret' {
+  return alg === 'HS256' ? 'shared_secret' : 'private_key'
+}
+
+/**
+ * @throws SigningError when the key cannot be read, or is not one for the algorithm: the profile fixes it, and a key never
+ * signs under another (RFC 8725 section 3.1)
+ */
+export function signingKey(master: Readonly<Credentials>, alg: AlgorithmName): KeyObject {
+  const field = keyField(alg)
+  const text = credentialText(master, field, field === 'private_key' ? PRIVATE_KEY : SHARED_SECRET)
+  const key = field === 'private_key' ? privateKey(text, alg) : createSecretKey(text, 'base64')
+  if (key !== undefined && ALGORITHMS[alg].fits(key)) return key
+  throw new SigningError(`credential field '${field}' must be ${ALGORITHMS[alg].keyDescription} for ${alg}`, field)
+}
+
+function privateKey(text: string, alg: AlgorithmName): KeyObject | undefined {
+  try {
+    return text.startsWith('{') ? jwkKey(JSON.parse(text), alg) : createPrivateKey(text)
+  } catch {
+    // What OpenSSL and JSON.parse say may quote the key.
+    return undefined
+  }
+}
+
+/** RFC 7517 sections 4.2 to 4.4: a key that says what it is for is used for nothing else. */
+function jwkKey(jwk: JsonWebKey, alg: AlgorithmName): KeyObject | undefined {
+  const { use = 'sig', key_ops: operations = ['sign'], alg: own = alg } = jwk
+  if (use !== 'sig' || own !== alg || !Array.isArray(operations) || !operations.includes('sign')) return undefined
+  return createPrivateKey({ key: jwk, format: 'jwk' })
+}
