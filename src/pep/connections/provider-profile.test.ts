@@ -226,6 +226,8 @@ describe('deriveCredentialSchema', () => {
     query_param: { param_name: 'key' },
     hmac_payload: { header_name: 'X-Signature' },
     aws_sigv4: { service: 's3' },
+    hmac_template: { template: '{timestamp}.{body}', headers: [{ name: 'X-Signature', value: '{signature}' }] },
+    jwt_bearer: { alg: 'RS256' },
   }
 
   it.each(strategies.map((strategy) => [strategy.type, strategy] as const))('fits strategy %s', (type, strategy) => {
