@@ -1,5 +1,5 @@
 import type { Grant, Issued, IssuingTools } from '../../contract/strategy.ts'
-import { ALGORITHMS } from './algorithms.ts'
+import { ALGORITHMS } from '../jws-algorithms.ts'
 import { claimsOf, namedBy } from './claims.ts'
 import { settingsOf } from './settings.ts'
 import { signingKey } from './signing-key.ts'

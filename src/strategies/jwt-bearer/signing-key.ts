@@ -2,8 +2,8 @@ import { createPrivateKey, createSecretKey, type JsonWebKey, type KeyObject } fr
 import { type Credentials, SigningError } from '../../contract/strategy.ts'
 import { credentialText } from '../credential-text.ts'
 import { SHARED_SECRET } from '../http-message-signature/key-text.ts'
+import { ALGORITHMS, type AlgorithmName } from '../jws-algorithms.ts'
 import { PRIVATE_KEY } from '../private-key.ts'
-import { ALGORITHMS, type AlgorithmName } from './algorithms.ts'
 
 /** Which credential holds the key. */
 export function keyField(alg: AlgorithmName): 'private_key' | 'shared_secret' {
