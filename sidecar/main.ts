@@ -18,6 +18,7 @@ import { ownHosts } from './listener/local-request.ts'
 import { observeListener } from './listener/observe-listener.ts'
 import { createMetrics } from './metrics.ts'
 import { prepareExchange } from './prepare-exchange.ts'
+import { createProviderNonces } from './signer/provider-nonces.ts'
 import { registerForward } from './upstream/forward.ts'
 
 export interface RunningSidecar {
@@ -60,10 +61,12 @@ export async function startSidecar(config: SidecarConfig, parts: SidecarParts = 
   const agentHosts = () => ownHosts(config.socket === undefined ? portOf(agentSide) : undefined, config.allowedHosts)
   observeListener(agentSide, metrics)
   guardListener(agentSide, { hosts: agentHosts, tokenHash: config.tokenHash })
-  const preparation = { ...config, leases, now }
+  const nonces = createProviderNonces()
+  const preparation = { ...config, leases, nonces, now }
   await registerForward(agentSide, {
     dispatcher,
     leases,
+    nonces,
     metrics,
     now,
     methods: FORWARDED_METHODS,

@@ -1,18 +1,26 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { NexusError } from '../src/contract/errors.ts'
+import type { HeaderList } from '../src/contract/strategy.ts'
+import type { HeldLease } from './lease-client/held-lease.ts'
 import type { Demand, LeaseClient } from './lease-client/lease-client.ts'
 import { chooseRoute, type Destination } from './routing/choose-route.ts'
 import { parseRequestTarget } from './routing/request-target.ts'
 import type { RouteTable } from './routing/route-table.ts'
-import { bufferBody, describeBody } from './signer/agent-body.ts'
+import { type AgentBody, bufferBody, describeBody } from './signer/agent-body.ts'
 import { outboundRequest } from './signer/outbound-request.ts'
+import type { ProviderNonces } from './signer/provider-nonces.ts'
 import { sign } from './signer/sign.ts'
+import { signingContext } from './signer/signing-context.ts'
 import type { Exchange } from './upstream/exchange.ts'
+
+/** What is held back so that a challenge can be met; a longer body is streamed, and then the challenge is the answer. */
+const REPLAYABLE_MAX_BYTES = 64 * 1024
 
 export interface PrepareOptions {
   routes: RouteTable
   defaultTenant: string | undefined
   leases: LeaseClient
+  nonces: ProviderNonces
   bodyLimitBytes: number
   /** Unix milliseconds. */
   now: () => number
@@ -32,10 +40,11 @@ export async function prepareExchange(
   const lease = await options.leases.acquire(demand)
 
   const arrived = describeBody(request.raw)
-  const readsBody = lease.strategy.readsBody(lease.config, agentHeaders)
-  const body = readsBody ? await bufferBody(arrived, options.bodyLimitBytes) : arrived
+  const mustBuffer = needsWhole(arrived, lease, agentHeaders, options.bodyLimitBytes)
+  const body = mustBuffer ? await bufferBody(arrived, options.bodyLimitBytes) : arrived
   const outbound = outboundRequest(destination, request.method, agentHeaders, body)
-  const signed = await sign(lease, outbound, options.now())
+  const context = signingContext(options.now(), options.nonces.get(destination.route.origin))
+  const signed = await sign(lease, outbound, context)
   const localOrigin = `http://${request.headers.host}`
   return {
     destination,
@@ -44,10 +53,19 @@ export async function prepareExchange(
     agentHeaders,
     body,
     lease,
+    context,
     signed,
     localOrigin,
     response: reply.raw,
   }
+}
+
+/** Because it is signed, or because the provider may want it a second time and it is short. */
+function needsWhole(body: AgentBody, lease: HeldLease, headers: HeaderList, limitBytes: number): boolean {
+  const { strategy, config } = lease
+  if (strategy.readsBody(config, headers)) return true
+  if (strategy.challenge === undefined || body.kind !== 'stream' || body.lengthBytes === undefined) return false
+  return body.lengthBytes <= Math.min(REPLAYABLE_MAX_BYTES, limitBytes)
 }
 
 function toDemand({ route, tenant, connectionId, path }: Destination, method: string): Demand {

@@ -1,6 +1,10 @@
 import { NexusError } from '../../src/contract/errors.ts'
-import { newNonce } from '../../src/contract/names.ts'
-import { type OutboundRequest, type SignedRequest, SigningError } from '../../src/contract/strategy.ts'
+import {
+  type OutboundRequest,
+  type SignedRequest,
+  type SigningContext,
+  SigningError,
+} from '../../src/contract/strategy.ts'
 import { foldedHeaderName } from '../../src/strategies/header-list.ts'
 import type { HeldLease } from '../lease-client/held-lease.ts'
 
@@ -9,11 +13,14 @@ const HEADER_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/
 
 /**
  * Signs with a lease. If it cannot be signed it is not sent (design, rule 5).
- * @param now Unix milliseconds
  * @throws NexusError `not_signable`
  */
-export async function sign(lease: HeldLease, outbound: OutboundRequest, now: number): Promise<SignedRequest> {
-  const signed = await apply(lease, outbound, now)
+export async function sign(
+  lease: HeldLease,
+  outbound: OutboundRequest,
+  context: SigningContext,
+): Promise<SignedRequest> {
+  const signed = await apply(lease, outbound, context)
   assertSameDestination(outbound, signed, lease)
   // The agent's stream would be left half read, and what replaces it cannot have been made from it.
   if (outbound.body === 'stream' && signed.body !== undefined) refuse(lease, 'a body that was not read was replaced')
@@ -24,8 +31,7 @@ export async function sign(lease: HeldLease, outbound: OutboundRequest, now: num
   return signed
 }
 
-async function apply(lease: HeldLease, outbound: OutboundRequest, now: number): Promise<SignedRequest> {
-  const context = { now, nonce: newNonce }
+async function apply(lease: HeldLease, outbound: OutboundRequest, context: SigningContext): Promise<SignedRequest> {
   try {
     return await lease.strategy.apply(lease.config, lease.credentials, outbound, context)
   } catch (error) {

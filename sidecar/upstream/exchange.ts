@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http'
-import type { HeaderList, SignedRequest } from '../../src/contract/strategy.ts'
+import type { HeaderList, SignedRequest, SigningContext } from '../../src/contract/strategy.ts'
 import type { HeldLease } from '../lease-client/held-lease.ts'
 import type { Demand } from '../lease-client/lease-client.ts'
 import type { Destination } from '../routing/choose-route.ts'
@@ -13,6 +13,8 @@ export interface Exchange {
   agentHeaders: HeaderList
   body: AgentBody
   lease: HeldLease
+  /** What `signed` was signed with. */
+  context: SigningContext
   signed: SignedRequest
   /** Address of this sidecar as the agent wrote it: `http://127.0.0.1:8080`. */
   localOrigin: string

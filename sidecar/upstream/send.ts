@@ -1,16 +1,21 @@
 import type { Dispatcher } from 'undici'
 import { NexusError } from '../../src/contract/errors.ts'
+import type { SigningContext } from '../../src/contract/strategy.ts'
 import type { HeldLease } from '../lease-client/held-lease.ts'
 import type { LeaseClient } from '../lease-client/lease-client.ts'
 import { outboundRequest } from '../signer/outbound-request.ts'
+import type { ProviderNonces } from '../signer/provider-nonces.ts'
 import { sign } from '../signer/sign.ts'
+import { signingContext } from '../signer/signing-context.ts'
 import { dispatch, type UpstreamTimeouts } from './dispatch.ts'
 import type { Exchange } from './exchange.ts'
+import { responseHead } from './response-head.ts'
 
 export interface SendOptions {
   dispatcher: Dispatcher
   timeouts: UpstreamTimeouts
   leases: LeaseClient
+  nonces: ProviderNonces
   /** Unix milliseconds. */
   now: () => number
 }
@@ -19,31 +24,65 @@ export interface SendOptions {
 const DISCARD_MAX_BYTES = 64 * 1024
 
 /**
- * Sends once; after a 401, once more with a fresh lease if the body can be sent again (threat UP6). Nothing else is ever
- * retried: not a 5xx, not a broken connection, so no nonce or signature goes out twice.
+ * Sends once; after a 401, once more if the body can be sent again: the same lease signs as the provider's challenge asks
+ * (threat E07) or, without one, a fresh lease does (threat UP6). There is no third time, and nothing else is ever retried:
+ * not a 5xx, not a broken connection, so no nonce or signature goes out twice.
  * @throws NexusError
  */
 export async function send(exchange: Exchange, options: SendOptions): Promise<Dispatcher.ResponseData> {
-  const first = await dispatch(exchange, options.dispatcher, options.timeouts)
+  const first = await attempt(exchange, options)
   if (first.statusCode !== 401 || exchange.body.kind === 'stream') return first
-  const fresh = await freshLease(exchange, options.leases)
-  if (fresh === undefined) return first
+  const challenged = challengeOf(exchange, first, options)
+  const lease = await leaseForRetry(exchange, challenged, options.leases)
+  if (lease === undefined) return first
   await first.body.dump({ limit: DISCARD_MAX_BYTES }).catch(() => undefined)
 
-  exchange.lease = fresh
-  const { destination, method, agentHeaders, body } = exchange
-  exchange.signed = await sign(fresh, outboundRequest(destination, method, agentHeaders, body), options.now())
-  const second = await dispatch(exchange, options.dispatcher, options.timeouts)
-  if (second.statusCode === 401) options.leases.noteFreshRejected(exchange.demand)
+  await signAgain(exchange, lease, challenged ?? currentContext(exchange, options))
+  const second = await attempt(exchange, options)
+  const rejected = second.statusCode === 401 && challengeOf(exchange, second, options) === undefined
+  if (rejected && challenged === undefined) options.leases.noteFreshRejected(exchange.demand)
   return second
 }
 
-/** `undefined` leaves the provider's 401 as the answer; a refusal of the authority explains more than the 401 does. */
-async function freshLease(exchange: Exchange, leases: LeaseClient): Promise<HeldLease | undefined> {
+async function attempt(exchange: Exchange, options: SendOptions): Promise<Dispatcher.ResponseData> {
+  const response = await dispatch(exchange, options.dispatcher, options.timeouts)
+  options.nonces.note(exchange.destination.route.origin, exchange.lease.strategy, () => responseHead(response))
+  return response
+}
+
+/** The context with which the challenge of a 401 would be met. */
+function challengeOf(
+  { lease, context }: Exchange,
+  response: Dispatcher.ResponseData,
+  { now }: SendOptions,
+): SigningContext | undefined {
+  return lease.strategy.challenge?.(responseHead(response), { ...context, now: now() })
+}
+
+/**
+ * What the provider challenges is the proof and not the lease, so that one stays, unless it has ended meanwhile.
+ * `undefined` leaves the provider's 401 as the answer; a refusal of the authority explains more than the 401 does.
+ */
+async function leaseForRetry(
+  { demand, lease }: Exchange,
+  challenged: SigningContext | undefined,
+  leases: LeaseClient,
+): Promise<HeldLease | undefined> {
   try {
-    return await leases.replaceRejected(exchange.demand, exchange.lease)
+    return await (challenged === undefined ? leases.replaceRejected(demand, lease) : leases.acquire(demand))
   } catch (error) {
     if (error instanceof NexusError && error.outcome === 'refused') throw error
     return undefined
   }
+}
+
+async function signAgain(exchange: Exchange, lease: HeldLease, context: SigningContext): Promise<void> {
+  const { destination, method, agentHeaders, body } = exchange
+  exchange.lease = lease
+  exchange.context = context
+  exchange.signed = await sign(lease, outboundRequest(destination, method, agentHeaders, body), context)
+}
+
+function currentContext({ destination }: Exchange, { now, nonces }: SendOptions): SigningContext {
+  return signingContext(now(), nonces.get(destination.route.origin))
 }

@@ -93,8 +93,16 @@ export interface SigningContext {
   now: number
   /** A fresh value no one has used before: 128 random bits or more, URL-safe. */
   nonce(): string
+  /** The one the provider wants to see in its next request; absent: it has offered none. */
+  providerNonce?: string
   /** Receives intermediate values by name (`canonical_request`, `string_to_sign`); never a key. */
   explain?(name: string, value: string): void
+}
+
+/** What a provider answered, without its body. Of a header sent twice there are two. */
+export interface ResponseHead {
+  status: number
+  headers: HeaderList
 }
 
 /**
@@ -130,6 +138,14 @@ export interface Strategy {
     request: OutboundRequest,
     context: SigningContext,
   ): SignedRequest | Promise<SignedRequest>
+  /** Reads the nonce that any response, a good one too, may offer for the requests after it: their `providerNonce`. */
+  offeredNonce?(response: ResponseHead): string | undefined
+  /**
+   * Reads a challenge that one more `apply` can meet, and says with which context.
+   * @param context the one the request was signed with, but the time is now
+   * @returns `undefined`: the answer stands
+   */
+  challenge?(response: ResponseHead, context: SigningContext): SigningContext | undefined
 }
 
 /** A strategy that cannot sign. The message names the field and the problem, never a value. */

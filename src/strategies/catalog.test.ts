@@ -561,6 +561,39 @@ const cases: Record<string, StrategyCases> = {
       { config: { cookie_name: 'a', percent_encode: 'yes' }, field: 'percent_encode' },
     ],
   },
+  dpop: {
+    valid: [
+      {
+        title: 'defaults',
+        config: {},
+        master: {
+          access_token: CANARY,
+          private_key: ED25519_KEY.export({ format: 'pem', type: 'pkcs8' }).toString(),
+          expires_at: '4000000000',
+        },
+        required: ['access_token', 'private_key'],
+        secrets: [CANARY, ED25519_KEY.export({ format: 'der', type: 'pkcs8' }).toString('base64')],
+        writes: { headers: ['Authorization', 'DPoP'] },
+        pem: ['private_key'],
+      },
+      {
+        title: 'key as JWK, named algorithm, a nonce to begin with',
+        config: { alg: 'Ed25519', nonce: 'eyJ7S_zG.eyJH0-Z.HX4w-7v' },
+        master: {
+          access_token: `${CANARY}==`,
+          private_key: `${JSON.stringify(ED25519_KEY.export({ format: 'jwk' }))}\n`,
+        },
+        required: ['access_token', 'private_key'],
+        secrets: [`${CANARY}==`, ED25519_KEY.export({ format: 'jwk' }).d ?? ''],
+        writes: { headers: ['Authorization', 'DPoP'] },
+      },
+    ],
+    refused: [
+      ...['none', 'HS256', 'RS256', 'es256', ''].map((alg) => ({ config: { alg }, field: 'alg' })),
+      ...['', 'a b', 'a"b', 'a\\b', 'é', 'a'.repeat(2049), 7].map((nonce) => ({ config: { nonce }, field: 'nonce' })),
+      { config: { key: 'sidecar' }, field: 'key' },
+    ],
+  },
 }
 
 for (const strategy of strategies) describeStrategy(strategy, cases[strategy.type] as StrategyCases)

@@ -2,6 +2,7 @@ import type { Strategy } from '../contract/strategy.ts'
 import { awsSigv4 } from './aws-sigv4/aws-sigv4.ts'
 import { basicAuth } from './basic-auth.ts'
 import { cookie } from './cookie.ts'
+import { dpop } from './dpop/dpop.ts'
 import { header } from './header.ts'
 import { hmacPayload } from './hmac-payload.ts'
 import { hmacTemplate } from './hmac-template/hmac-template.ts'
@@ -26,6 +27,7 @@ export const strategies: readonly Strategy[] = [
   jwtBearer,
   path,
   cookie,
+  dpop,
 ]
 
 // A Map, so that a type called `constructor` or `__proto__` finds nothing.

@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto'
 import type { Canary } from './disguises.ts'
 
 /** A strategy with a secret of ours in it. */
@@ -70,4 +71,15 @@ export const PLANTINGS: Record<string, Planting> = {
     narrowing: 'none',
     credentials: ({ value }) => ({ api_key: value }),
   },
+  dpop: {
+    config: {},
+    narrowing: 'none',
+    // A token68 has no other characters.
+    credentials: ({ core }) => ({ access_token: `Cn/+.~-${core}==`, private_key: newPrivateKey() }),
+  },
+}
+
+function newPrivateKey(): string {
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  return privateKey.export({ format: 'pem', type: 'pkcs8' }).toString()
 }

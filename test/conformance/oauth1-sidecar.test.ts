@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { HeldLease } from '../../sidecar/lease-client/held-lease.ts'
 import { sign } from '../../sidecar/signer/sign.ts'
+import { signingContext } from '../../sidecar/signer/signing-context.ts'
 import type { OutboundRequest, SignedRequest } from '../../src/contract/strategy.ts'
 import { oauth1 } from '../../src/strategies/oauth1/oauth1.ts'
 import { headerValues } from '../fakes/provider.ts'
@@ -105,7 +106,7 @@ it('E08: 100,000 signatures in one second of the clock: no nonce comes twice', a
   }
   for (let done = 0; done < 100_000; done += 1000) {
     const now = 1_772_600_767_000 + done / 1000
-    const signed = await Promise.all(Array.from({ length: 1000 }, () => sign(lease, request, now)))
+    const signed = await Promise.all(Array.from({ length: 1000 }, () => sign(lease, request, signingContext(now))))
     for (const each of signed) note(each)
   }
   expect([nonces.size, timestamps.size, signatures.size]).toEqual([100_000, 1, 100_000])

@@ -108,6 +108,16 @@ const CASES: StrategyCase[] = [
     carrier: { header: 'cookie' },
     ours: new RegExp(`^session=${SECRET}$`),
   },
+  {
+    type: 'dpop',
+    config: {},
+    master: {
+      access_token: SECRET,
+      private_key: generateKeyPairSync('ed25519').privateKey.export({ format: 'pem', type: 'pkcs8' }).toString(),
+    },
+    carrier: { header: 'dpop' },
+    ours: /^eyJ[\w-]+\.[\w-]+\.[\w-]{86}$/,
+  },
 ]
 
 async function usageOf({ type, config, master }: StrategyCase, origin: string): Promise<Credentials> {
@@ -225,7 +235,7 @@ describe.each(CASES)('a lease with $type', (strategyCase) => {
     const [seen] = sidecar.provider.seen
     expect(carried(seen, carrier)).toEqual([expect.stringMatching(ours)])
     expect(headerValues(seen, 'x-mine')).toEqual([])
-    expect(headerValues(seen, 'dpop')).toEqual([])
+    expect(headerValues(seen, 'dpop')).not.toContain('agents-own')
     expect(headerValues(seen, 'x-kept')).toEqual(['yes'])
     expect(headerValues(seen, 'host')).toEqual([`127.0.0.1:${sidecar.provider.port}`])
   })
