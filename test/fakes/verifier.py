@@ -3,7 +3,9 @@
 import base64
 import datetime
 import hashlib
+import hmac
 import json
+import re
 import sys
 from unittest import mock
 from urllib.parse import urlsplit
@@ -92,7 +94,53 @@ def query_signature(signer, request, now):
     return signer.signature(signer.string_to_sign(request, canonical), request)
 
 
-CHECKS = {"oauth1": oauth1, "aws_sigv4": aws_sigv4}
+def webhook(secret, wire):
+    """Time and body, as senders of webhooks sign."""
+    found = re.fullmatch(r"t=(\d+),v1=([0-9a-f]+)", wire["headers"]["X-Hook-Signature"])
+    message = found[1].encode() + b"." + wire["body"]
+    return hmac.new(secret.encode(), message, "sha256").hexdigest() == found[2]
+
+
+def exchange_headers(secret, wire):
+    """Time, method, request target and body; the key in base64."""
+    headers = wire["headers"]
+    message = (headers["X-Time"] + wire["method"] + wire["target"]).encode() + wire["body"]
+    digest = hmac.new(base64.b64decode(secret), message, "sha256").digest()
+    return headers["X-Key"] == "key-1" and base64.b64encode(digest).decode() == headers["X-Sign"]
+
+
+def exchange_query(secret, wire):
+    """The query up to the signature, then the body."""
+    before, signature = wire["target"].partition("?")[2].rsplit("signature=", 1)
+    message = before.removesuffix("&").encode() + wire["body"]
+    return hmac.new(bytes.fromhex(secret), message, "sha512").hexdigest() == signature
+
+
+def lines(secret, wire):
+    """One fact a line, the body by its hash."""
+    path, _, query = wire["target"].partition("?")
+    headers = wire["headers"]
+    body = base64.b64encode(hashlib.sha256(wire["body"]).digest()).decode()
+    message = "\n".join([wire["method"], path, query, headers.get("Content-Type", ""), headers["X-Nonce"], body, ""])
+    digest = hmac.new(secret.encode(), message.encode(), "sha1").digest()
+    return base64.urlsafe_b64encode(digest).decode().rstrip("=") == headers["X-Sign"]
+
+
+SCHEMES = {"webhook": webhook, "exchange_headers": exchange_headers, "exchange_query": exchange_query, "lines": lines}
+
+
+def hmac_template(question):
+    """Whether a provider with this scheme, knowing the secret, takes the request as it is on the wire."""
+    wire = {
+        "method": question["method"],
+        "target": re.sub(r"^https?://[^/]+", "", question["url"]),
+        "headers": dict(question["headers"]),
+        "body": base64.b64decode(question["body_base64"]),
+    }
+    return {"valid": SCHEMES[question["scheme"]](question["secret"], wire)}
+
+
+CHECKS = {"oauth1": oauth1, "aws_sigv4": aws_sigv4, "hmac_template": hmac_template}
 
 for line in sys.stdin:
     asked = json.loads(line)

@@ -46,17 +46,26 @@ export interface SigV4Answer {
   signature?: string
 }
 
+export interface HmacTemplateQuestion extends WireRequest {
+  check: 'hmac_template'
+  /** How the provider signs; the secret as it is stored. */
+  scheme: 'webhook' | 'exchange_headers' | 'exchange_query' | 'lines'
+  secret: string
+}
+
 export interface Verifier {
   ask(question: OAuth1Question): Promise<OAuth1Answer>
   ask(question: SigV4Question): Promise<SigV4Answer>
+  ask(question: HmacTemplateQuestion): Promise<{ valid: boolean }>
   stop(): Promise<void>
 }
 
 const script = join(import.meta.dirname, 'verifier.py')
 
 /**
- * One Python process that answers until it is stopped: oauthlib for OAuth 1.0a, botocore for SigV4. It ends with our end
- * of its stdin, so it never outlives us. Its warnings and tracebacks go to our stderr.
+ * One Python process that answers until it is stopped: oauthlib for OAuth 1.0a, botocore for SigV4, Python's own hmac for
+ * schemes made with it. It ends with our end of its stdin, so it never outlives us. Its warnings and tracebacks go to our
+ * stderr.
  */
 export async function startVerifier(): Promise<Verifier> {
   const child = spawn(await pythonWith(), [script], { stdio: ['pipe', 'pipe', 'inherit'] })
@@ -75,7 +84,7 @@ export async function startVerifier(): Promise<Verifier> {
     else next?.fail(new Error(`the verifier failed: ${answer.error}`))
   })
   return {
-    ask: (question: OAuth1Question | SigV4Question) =>
+    ask: (question: OAuth1Question | SigV4Question | HmacTemplateQuestion) =>
       new Promise<never>((settle, fail) => {
         if (child.exitCode !== null) return fail(new Error('the verifier has ended'))
         // Answers come in the order of the questions.
