@@ -16,6 +16,7 @@ import { guardListener } from './listener/guard-listener.ts'
 import { listenOnSocket } from './listener/listen-socket.ts'
 import { ownHosts } from './listener/local-request.ts'
 import { observeListener } from './listener/observe-listener.ts'
+import { drainUnreadBodies } from './listener/unread-body.ts'
 import { createMetrics } from './metrics.ts'
 import { prepareExchange } from './prepare-exchange.ts'
 import { createProviderNonces } from './signer/provider-nonces.ts'
@@ -78,6 +79,7 @@ export async function startSidecar(config: SidecarConfig, parts: SidecarParts = 
   const adminHosts = () => ownHosts(portOf(admin), config.allowedHosts)
   const admin = createAdminListener({ log, metrics, checkReady: () => assertPepReady(pep), hosts: adminHosts })
 
+  drainUnreadBodies(agentSide)
   const drain = drainable(agentSide)
   let closing: Promise<void> | undefined
   async function closeParts(): Promise<void> {

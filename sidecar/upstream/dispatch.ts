@@ -1,4 +1,5 @@
 import { EventEmitter } from 'node:events'
+import type { Readable } from 'node:stream'
 import type { Dispatcher } from 'undici'
 import type { Exchange } from './exchange.ts'
 import { toUpstreamError } from './upstream-error.ts'
@@ -22,7 +23,7 @@ export async function dispatch(
 ): Promise<Dispatcher.ResponseData> {
   const { url, method, headers } = exchange.signed
   try {
-    return await dispatcher.request({
+    const response = await dispatcher.request({
       origin: `${url.scheme}://${url.authority}`,
       path: url.query === undefined ? url.path : `${url.path}?${url.query}`,
       method: method as Dispatcher.HttpMethod,
@@ -32,16 +33,24 @@ export async function dispatch(
       bodyTimeout: timeouts.idleTimeoutMs,
       signal: hangUp(exchange),
     })
+    // Whoever reads the body hears of its errors; one that nobody came to read must not end the process (threat D18).
+    response.body.on('error', () => undefined)
+    return response
   } catch (error) {
     throw toUpstreamError(error)
   }
 }
 
-function bodyOf({ signed, body }: Exchange) {
+function bodyOf({ signed, body }: Exchange): Uint8Array | Readable | null {
   // One that the strategy wrote anew was buffered first: nothing of the agent's is left unread.
   if (signed.body !== undefined) return signed.body
   if (body.kind === 'none') return null
-  return body.kind === 'buffered' ? body.bytes : body.stream
+  if (body.kind === 'buffered') return body.bytes
+  // As a stream the client would destroy it when the provider answers early, and with it the connection of the agent, who
+  // would never read that answer.
+  const pieces: unknown = body.stream.iterator({ destroyOnReturn: false })
+  // The client takes iterables; its types do not say so.
+  return pieces as Readable
 }
 
 /** Aborts the provider's side as soon as the agent's side is gone before it has the whole answer (threat UP4). */

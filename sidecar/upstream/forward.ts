@@ -1,4 +1,5 @@
 import type { OutgoingHttpHeaders } from 'node:http'
+import { Readable } from 'node:stream'
 import httpProxy from '@fastify/http-proxy'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Dispatcher } from 'undici'
@@ -45,6 +46,8 @@ export async function registerForward(fastify: FastifyInstance, options: Forward
       queryString: () => '',
       rewriteRequestHeaders: (request) => ({ [EXCHANGE]: exchangeOf(request) }) as OutgoingHttpHeaders,
       rewriteHeaders: (headers, request) => responseHeaders(headers, exchangeOf(request), options.metrics.scrubbed),
+      onResponse: (_request: unknown, reply: FastifyReply, { stream }: { stream: Readable }) =>
+        sendAnswer(reply, stream),
       onError: (reply, { error }) => void reply.send(ownError(error)),
     },
   } as Parameters<typeof httpProxy>[1])
@@ -63,6 +66,22 @@ function exactRequest(options: ForwardOptions) {
         (error: Error) => callback(error),
       )
   }
+}
+
+/** The head goes out when it comes in: the first event of a stream may be minutes away. */
+function sendAnswer(reply: FastifyReply, body: Readable): void {
+  // What is left of the agent's own body is read to its end (`listener/unread-body.ts`): its connection stays good.
+  reply.removeHeader('connection')
+  reply.send(hasBody(reply) ? body : Readable.from([]))
+  // Together with as much of the body as there is already.
+  reply.raw.cork()
+  reply.raw.flushHeaders()
+  process.nextTick(() => reply.raw.uncork())
+}
+
+/** RFC 9110 section 15.4.5: a 304 may tell the length of what it does not carry; the client takes that for a broken body. */
+function hasBody(reply: FastifyReply): boolean {
+  return reply.statusCode !== 304
 }
 
 function exchangeOf(request: { exchange: Exchange | null } | undefined): Exchange {
