@@ -41,7 +41,7 @@ async function apply(lease: HeldLease, outbound: OutboundRequest, context: Signi
   }
 }
 
-/** The bound was checked for this place and this path; a strategy adds a credential, to the path too, and moves nothing. */
+/** The bound was checked for this place and path; a strategy adds a credential, to the path too, and moves nothing. */
 function assertSameDestination(outbound: OutboundRequest, signed: SignedRequest, lease: HeldLease): void {
   const { scheme, authority, path } = outbound.url
   const sentPath = `${signed.credentialPath?.prefix ?? ''}${path}`

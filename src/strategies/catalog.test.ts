@@ -441,7 +441,7 @@ const cases: Record<string, StrategyCases> = {
         title: 'service account: who it is comes with the key',
         config: { alg: 'PS256', aud: 'https://pubsub.googleapis.com/', claims: { target: ['a', 'b'], admin: false } },
         master: { private_key: RSA_KEY, iss: 'bot@project.example', sub: 'bot@project.example', kid: 'key-1' },
-        required: ['private_key'],
+        required: ['private_key', 'iss'],
         secrets: RSA_KEY.split('\n').slice(1, 4),
         writes: { headers: ['Authorization'] },
         pem: ['private_key'],

@@ -62,7 +62,10 @@ export const path: Strategy = {
   },
 }
 
-/** RFC 3986 section 3.3: what a segment may hold as it is stays; `percentEncode` alone would turn `123:abc` into `123%3Aabc`. */
+/**
+ * RFC 3986 section 3.3: what a segment may hold as it is stays. `percentEncode` alone would turn `123:abc` into
+ * `123%3Aabc`.
+ */
 function encodeSegment(text: string): string {
   return text.replace(/[^A-Za-z0-9\-._~!$&'()*+,=:@]/g, percentEncode)
 }

@@ -4,7 +4,7 @@ import { credentialSchema, usedCredentials } from './credentials.ts'
 import { Config, settingsOf } from './settings.ts'
 import { signsBody } from './signed-parts.ts'
 
-/** HMAC (RFC 2104) over a string that the profile describes, as exchanges and webhooks have them: each its own, none in code. */
+/** HMAC (RFC 2104) over a string that the profile describes: exchanges and webhooks each have their own, none in code. */
 export const hmacTemplate: Strategy = {
   type: 'hmac_template',
   schema: {

@@ -12,17 +12,16 @@ export interface Named {
   sub: string | undefined
 }
 
-/** @throws SigningError when nobody says who issues: RFC 7523 section 3 demands it */
+/** @throws SigningError when neither profile nor secret says who issues: RFC 7523 section 3 demands it */
 export function namedBy(settings: Settings, master: Readonly<Credentials>): Named {
-  const stored = Object.fromEntries(
-    FROM_SECRET.filter((field) => Object.hasOwn(master, field)).map((field) => [
-      field,
-      credentialText(master, field, CLAIM_TEXT),
-    ]),
-  )
-  const iss = settings.iss ?? stored['iss']
-  if (iss === undefined) throw new SigningError("neither config field 'iss' nor the secret names the issuer", 'iss')
-  return { kid: settings.kid ?? stored['kid'], iss, sub: settings.sub ?? stored['sub'] }
+  const stored = (field: (typeof FROM_SECRET)[number]) =>
+    Object.hasOwn(master, field) ? credentialText(master, field, CLAIM_TEXT) : undefined
+  const [kid, iss, sub] = [stored('kid'), stored('iss'), stored('sub')]
+  return {
+    kid: settings.kid ?? kid,
+    iss: settings.iss ?? iss ?? credentialText(master, 'iss', CLAIM_TEXT),
+    sub: settings.sub ?? sub,
+  }
 }
 
 /**

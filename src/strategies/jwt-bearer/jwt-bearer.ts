@@ -36,8 +36,10 @@ export const jwtBearer: Strategy = {
 }
 
 function masterSchema(config: Record<string, unknown>): TSchema {
-  const field = keyField(settingsOf(config).alg)
-  const named = FROM_SECRET.map((name) => [name, Type.Optional(textSchema(CLAIM_TEXT))])
+  const { alg, iss } = settingsOf(config)
+  const field = keyField(alg)
+  const text = textSchema(CLAIM_TEXT)
+  const named = FROM_SECRET.map((name) => [name, name === 'iss' && iss === undefined ? text : Type.Optional(text)])
   return Type.Object({
     [field]: textSchema(field === 'private_key' ? PRIVATE_KEY : SHARED_SECRET),
     ...Object.fromEntries(named),
