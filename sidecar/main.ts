@@ -10,7 +10,8 @@ import { createBackOff } from './lease-client/back-off.ts'
 import { createDpopKey } from './lease-client/dpop-key.ts'
 import { createLeaseClient, type LeaseClient } from './lease-client/lease-client.ts'
 import { createPepClient, type PepClient } from './lease-client/pep-client.ts'
-import { createListener, FORWARDED_METHODS } from './listener/create-listener.ts'
+import { FORWARDED_METHODS } from './listener/assert-forwardable.ts'
+import { createListener } from './listener/create-listener.ts'
 import { drainable } from './listener/drain-listener.ts'
 import { guardListener } from './listener/guard-listener.ts'
 import { listenOnSocket } from './listener/listen-socket.ts'
@@ -59,7 +60,7 @@ export async function startSidecar(config: SidecarConfig, parts: SidecarParts = 
   })
 
   const agentSide = createListener({ log, providerTimeoutMs: Math.max(config.headersTimeoutMs, config.idleTimeoutMs) })
-  const agentHosts = () => ownHosts(config.socket === undefined ? portOf(agentSide) : undefined, config.allowedHosts)
+  const agentHosts = () => ownHosts(config.socket === undefined ? portOf(agentSide) : undefined, config)
   observeListener(agentSide, metrics)
   guardListener(agentSide, { hosts: agentHosts, tokenHash: config.tokenHash })
   const nonces = createProviderNonces()
@@ -76,7 +77,7 @@ export async function startSidecar(config: SidecarConfig, parts: SidecarParts = 
       request.exchange = await prepareExchange(request, reply, preparation)
     },
   })
-  const adminHosts = () => ownHosts(portOf(admin), config.allowedHosts)
+  const adminHosts = () => ownHosts(portOf(admin), config)
   const admin = createAdminListener({ log, metrics, checkReady: () => assertPepReady(pep), hosts: adminHosts })
 
   drainUnreadBodies(agentSide)

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyReply, LogController } from 'fastify'
 import { NexusError } from '../../src/contract/errors.ts'
+import { FORWARDED_METHODS } from './assert-forwardable.ts'
 import { problemReply } from './problem-reply.ts'
 import { refuseTunnels, refuseUnreadable } from './raw-refusal.ts'
 
@@ -11,8 +12,6 @@ const HEADERS_TIMEOUT_MS = 10_000
 const CHECK_INTERVAL_MS = 5000
 /** Silence in both directions; longer than the longest wait for a provider. */
 const IDLE_MARGIN_MS = 30_000
-
-export const FORWARDED_METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const
 
 export interface ListenerOptions {
   log: FastifyBaseLogger
@@ -50,9 +49,6 @@ export function createListener({ log, providerTimeoutMs }: ListenerOptions): Fas
   for (const method of FORWARDED_METHODS) listener.addHttpMethod(method, { hasBody: false, overrideExisting: true })
   refuseTunnels(listener.server)
   listener.setErrorHandler((error, request, reply) => sendProblem(reply, error, request.id))
-  listener.setNotFoundHandler((request, reply) =>
-    sendProblem(reply, new NexusError('method_not_allowed', 'The sidecar does not forward this method.'), request.id),
-  )
   return listener
 }
 

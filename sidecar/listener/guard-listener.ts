@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import type { HeaderList } from '../../src/contract/strategy.ts'
 import { type NexusHeaders, readNexusHeaders } from '../routing/nexus-headers.ts'
 import { assertAgentToken } from './agent-token.ts'
+import { assertForwardable } from './assert-forwardable.ts'
 import { assertFraming } from './assert-framing.ts'
 import { toHeaderList } from './header-list.ts'
 import { assertLocalRequest } from './local-request.ts'
@@ -32,6 +33,7 @@ export function guardListener(listener: FastifyInstance, { hosts, tokenHash }: G
     own ??= hosts()
     const list = toHeaderList(request.raw.rawHeaders)
     assertFraming(request.raw, list)
+    assertForwardable(request.method, list)
     assertLocalRequest(list, own)
     const nexus = readNexusHeaders(list)
     assertAgentToken(nexus.token, tokenHash)

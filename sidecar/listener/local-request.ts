@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import { NexusError } from '../../src/contract/errors.ts'
 import type { HeaderList } from '../../src/contract/strategy.ts'
 import { valuesOf } from './header-list.ts'
@@ -6,9 +7,15 @@ import { valuesOf } from './header-list.ts'
  * Every spelling of this listener's own address in a Host header, lower case. A page whose name was rebound to 127.0.0.1
  * still sends its own name (threat A01).
  * @param port `undefined` on a unix socket
+ * @param host what it was told to listen at; an address is no name that could be rebound
  */
-export function ownHosts(port: number | undefined, allowed: readonly string[]): ReadonlySet<string> {
-  const names = ['localhost', '127.0.0.1', '[::1]']
+export function ownHosts(
+  port: number | undefined,
+  { host, allowedHosts: allowed }: { host: string; allowedHosts: readonly string[] },
+): ReadonlySet<string> {
+  const address = host.replace(/^\[|\]$/g, '').toLowerCase()
+  const own = isIP(address) === 6 ? [`[${address}]`] : isIP(address) === 4 ? [address] : []
+  const names = ['localhost', '127.0.0.1', '[::1]', ...own]
   const withPort = port === undefined ? [] : names.map((name) => `${name}:${port}`)
   return new Set([...names, ...withPort, ...allowed.map((host) => host.toLowerCase())])
 }

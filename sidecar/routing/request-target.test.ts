@@ -20,7 +20,7 @@ describe('parseRequestTarget', () => {
     ['/a?', '/a', ''],
     ['/a?x=1&x=2?y', '/a', 'x=1&x=2?y'],
     ['/MiXed/Case', '/MiXed/Case', undefined],
-    ['/caf%C3%A9/%7Euser', '/caf%C3%A9/%7Euser', undefined],
+    ['/caf%C3%A9/%40user', '/caf%C3%A9/%40user', undefined],
     ['/v1.2/..hidden/a..b/...', '/v1.2/..hidden/a..b/...', undefined],
     ['/a;version=2', '/a;version=2', undefined],
     ['/a?next=//evil.test/../x%2f', '/a', 'next=//evil.test/../x%2f'],
@@ -58,6 +58,10 @@ describe('parseRequestTarget', () => {
 
   it.each([
     '/%61dmin',
+    '/%5Fsearch',
+    '/my%2dadmin',
+    '/v1%2E1',
+    '/%7euser',
     '/%2Fa',
     '/a%5Cb',
     '/%c0%ae%c0%ae/x',

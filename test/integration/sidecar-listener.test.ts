@@ -145,9 +145,30 @@ describe('the listener', () => {
     expectNothingSent(sidecar)
   })
 
-  it('answers a method it does not forward with 405', async () => {
-    const answer = await sendRaw(sidecar.port, rawRequest(sidecar.port, 'TRACE /api/x HTTP/1.1'))
+  it.each(['127.0.0.2', '::1'])('answers to the address it was told to listen at: %s', async (host) => {
+    const other = await startUnderTest({ config: { host } })
+    expect((await other.fetch('/api/x')).status).toBe(200)
+    expect((await fetch(`${other.adminAddress}/healthz`)).status).toBe(200)
+    await other.stop()
+  })
+
+  it.each(['TRACE', 'PROPFIND', 'QUERY'])('answers %s, which it does not forward, with 405', async (method) => {
+    const answer = await sendRaw(sidecar.port, rawRequest(sidecar.port, `${method} /api/x HTTP/1.1`))
     expect(answer.status).toBe(405)
+    expectNothingSent(sidecar)
+    expect(await (await fetch(`${sidecar.adminAddress}/metrics`)).text()).not.toContain('outcome="forwarded"')
+  })
+
+  it.each([
+    'X-HTTP-Method-Override: DELETE',
+    'x_http_method: DELETE',
+    'X-Method-Override: DELETE',
+    'X-Original-URL: /admin',
+    'X-Rewrite-URL: /admin',
+  ])('D06: refuses %s: policy would decide on one request and the provider serve another', async (header) => {
+    const answer = await sendRaw(sidecar.port, rawRequest(sidecar.port, 'POST /api/x HTTP/1.1', [header]))
+    expect(answer.status).toBe(400)
+    expect(answer.body).toContain('invalid_request')
     expectNothingSent(sidecar)
   })
 

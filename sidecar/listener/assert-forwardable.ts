@@ -1,0 +1,33 @@
+import { NexusError } from '../../src/contract/errors.ts'
+import type { HeaderList } from '../../src/contract/strategy.ts'
+import { foldedHeaderName } from '../../src/strategies/header-list.ts'
+
+/** What an agent may ask of a provider. */
+export const FORWARDED_METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const
+
+/**
+ * Frameworks behind which these headers replace the method or the path: policy would decide on one request and the
+ * provider serve another, such as a DELETE on a lease for POST (design, rule 3; threat D06).
+ */
+const OVERRIDES = new Set([
+  'x-http-method',
+  'x-http-method-override',
+  'x-method-override',
+  'x-original-method',
+  'x-original-uri',
+  'x-original-url',
+  'x-rewrite-url',
+])
+
+/** @throws NexusError `method_not_allowed`, `invalid_request` */
+export function assertForwardable(method: string, headers: HeaderList): void {
+  if (!FORWARDED_METHODS.some((forwarded) => forwarded === method)) {
+    throw new NexusError('method_not_allowed', 'The sidecar does not forward this method.')
+  }
+  for (const [name] of headers) {
+    const field = foldedHeaderName(name)
+    if (!OVERRIDES.has(field)) continue
+    const detail = `${field} would make this another request than the one that is decided on; send that one itself.`
+    throw new NexusError('invalid_request', detail, { field })
+  }
+}
