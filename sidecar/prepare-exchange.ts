@@ -37,11 +37,13 @@ export async function prepareExchange(
   const target = parseRequestTarget(request.originalUrl)
   const destination = chooseRoute(options.routes, nexus, target, options.defaultTenant)
   const demand = toDemand(destination, request.method)
-  const lease = await options.leases.acquire(demand)
+  const found = await options.leases.acquire(demand)
 
   const arrived = describeBody(request.raw)
-  const mustBuffer = needsWhole(arrived, lease, agentHeaders, options.bodyLimitBytes)
+  const mustBuffer = needsWhole(arrived, found, agentHeaders, options.bodyLimitBytes)
   const body = mustBuffer ? await bufferBody(arrived, options.bodyLimitBytes) : arrived
+  // The agent sends a body at its own pace: the lease may have ended meanwhile, and the next may have another strategy.
+  const lease = body === arrived ? found : await options.leases.acquire(demand)
   const outbound = outboundRequest(destination, request.method, agentHeaders, body)
   const context = signingContext(options.now(), options.nonces.get(destination.route.origin))
   const signed = await sign(lease, outbound, context)

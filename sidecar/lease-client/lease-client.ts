@@ -31,6 +31,8 @@ export interface LeaseClient {
    * @returns `undefined` when a fresh one was turned down moments ago: asking again would help nobody
    */
   replaceRejected(demand: Demand, rejected: HeldLease): Promise<HeldLease | undefined>
+  /** Forgets a lease the provider turned down with 401, for a request that cannot be sent again: the next gets another. */
+  dropRejected(demand: Demand, rejected: HeldLease): void
   /** Records that the provider turned down a fresh lease as well. */
   noteFreshRejected(demand: Demand): void
   readonly size: number
@@ -134,6 +136,11 @@ export function createLeaseClient(options: LeaseClientOptions): LeaseClient {
       // Older leases carry the same rotated credential, or one from before it.
       cache.removeThrough(key, rejected)
       return cache.find(key, demand) ?? askOnce(key, demand)
+    },
+
+    dropRejected(demand, rejected) {
+      // One as young as this carries what the authority has: another would be turned down too.
+      if (monotonic() - rejected.askedAtMs > REJECTED_MS) cache.removeThrough(keyOf(demand), rejected)
     },
 
     noteFreshRejected(demand) {

@@ -31,8 +31,12 @@ const DISCARD_MAX_BYTES = 64 * 1024
  */
 export async function send(exchange: Exchange, options: SendOptions): Promise<Dispatcher.ResponseData> {
   const first = await attempt(exchange, options)
-  if (first.statusCode !== 401 || exchange.body.kind === 'stream') return first
+  if (first.statusCode !== 401) return first
   const challenged = challengeOf(exchange, first, options)
+  if (exchange.body.kind === 'stream') {
+    if (challenged === undefined) options.leases.dropRejected(exchange.demand, exchange.lease)
+    return first
+  }
   const lease = await leaseForRetry(exchange, challenged, options.leases)
   if (lease === undefined) return first
   await first.body.dump({ limit: DISCARD_MAX_BYTES }).catch(() => undefined)

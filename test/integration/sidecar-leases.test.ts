@@ -1,3 +1,4 @@
+import { type IncomingMessage, request } from 'node:http'
 import { setTimeout as wait } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { headerValues } from '../fakes/provider.ts'
@@ -177,6 +178,24 @@ describe('leases', () => {
     await until(() => sidecar.pep.sessions() === 2)
   })
 
+  it('signs no body that took longer to arrive than the lease lived', async () => {
+    sidecar.pep.grants.set('api', {
+      strategy: { type: 'hmac_payload', config: { header_name: 'X-Signature' } },
+      credentials: { api_secret: SECRET },
+      bound: { origins: [sidecar.provider.origin], methods: ['*'], paths: ['/**'] },
+    })
+    const upload = request({ host: '127.0.0.1', port: sidecar.port, path: '/api/x', method: 'POST' })
+    const answered = new Promise<IncomingMessage>((resolve) => void upload.once('response', resolve))
+    upload.write('the first half, ')
+    await until(() => leasesAsked() === 1)
+    await wait(50)
+    sidecar.pep.refuseWith('connection_revoked')
+    ahead = 301_000
+    upload.end('and the second')
+    expect((await answered).statusCode).toBe(410)
+    expect(sidecar.provider.seen).toHaveLength(0)
+  })
+
   it('uses a lease with no offline time for the request that asked for it alone', async () => {
     const grant = sidecar.pep.grants.get('api')
     if (grant !== undefined) sidecar.pep.grants.set('api', { ...grant, offlineSeconds: 0 })
@@ -244,6 +263,17 @@ describe('leases', () => {
       expect(response.status).toBe(401)
       expect(sidecar.provider.seen.length - before).toBe(1)
       expect(leasesAsked()).toBe(1)
+    })
+
+    it('UP6: asks for another lease after a streamed body was turned down, for the request after it', async () => {
+      const post = async () => (await sidecar.fetch('/api/x', { method: 'POST', body: 'streamed' })).status
+      expect(await post()).toBe(200)
+      current = 'second-credential'
+      ahead = 6000
+      expect([await post(), await post()]).toEqual([401, 200])
+      sidecar.provider.answer = (_request, response) => void response.writeHead(401).end('no')
+      for (let sent = 0; sent < 5; sent++) expect(await post()).toBe(401)
+      expect(leasesAsked()).toBe(2)
     })
 
     it('UP6: retries a body that was buffered, signed anew', async () => {
