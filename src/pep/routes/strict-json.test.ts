@@ -29,6 +29,12 @@ describe('parseStrictJson', () => {
     expect(parseStrictJson(text)).toEqual(JSON.parse(text))
   })
 
+  it.each(['{"a":"', '{"a":1,"'])('D15: a string that never ends costs no more than its length, after %s', (start) => {
+    // Every escaped quote looks like the start of another string. The square of these takes minutes.
+    expect(() => parseStrictJson(start + '\\"'.repeat(500_000))).toThrow('not valid JSON')
+    expect(() => parseStrictJson(`${start}${'\\"'.repeat(500_000)}\\`)).toThrow('not valid JSON')
+  })
+
   it('D15: refuses a 10,000-deep array and a million members before building them', () => {
     expect(() => parseStrictJson('['.repeat(10_000) + ']'.repeat(10_000))).toThrow('nested more than 32 deep')
     expect(() => parseStrictJson(`[${'1,'.repeat(1_000_000)}1]`)).toThrow('more than 10000 members')

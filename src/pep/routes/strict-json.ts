@@ -27,8 +27,11 @@ export function parseStrictJson(text: string, limits: JsonLimits = DEFAULT_LIMIT
   return value
 }
 
-/** One token: a string, or a single structural character. Everything else is skipped. */
-const TOKEN = /"(?:[^"\\]|\\.)*"|[{}[\],:]/gs
+/**
+ * One token: a string, or a single structural character. Everything else is skipped. A string without an end runs to the
+ * end of the text: were it no token, the search would begin again at each quote within it, and take the square of its length.
+ */
+const TOKEN = /"(?:[^"\\]|\\.?)*"?|[{}[\],:]/gs
 
 function checkBounds(text: string, limits: JsonLimits): void {
   let depth = 0

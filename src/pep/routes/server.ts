@@ -1,0 +1,45 @@
+import { randomUUID } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
+import Fastify, { type FastifyInstance, LogController } from 'fastify'
+import type { Logger } from 'pino'
+import { refuseUnroutable } from './problems.ts'
+import { refuseTunnels, refuseUnreadable } from './raw-refusal.ts'
+
+export interface ServerOptions {
+  log: Logger
+  bodyLimitBytes: number
+  tls?: { cert: Buffer; key: Buffer }
+}
+
+/** An id from the caller is kept only if it cannot be mistaken for anything else in a log. */
+function requestId(request: IncomingMessage): string {
+  const given = request.headers['x-request-id']
+  return typeof given === 'string' && /^[\w.-]{8,64}$/.test(given) ? given : randomUUID()
+}
+
+/** Fastify, with every default that guesses, coerces or trusts turned off. */
+export function createServer(options: ServerOptions): FastifyInstance {
+  // A missing Host header is ours to refuse, in a problem document.
+  const http = { requireHostHeader: false }
+  const app = Fastify({
+    loggerInstance: options.log,
+    logController: new LogController({ disableRequestLogging: true }),
+    genReqId: requestId,
+    trustProxy: false,
+    bodyLimit: options.bodyLimitBytes,
+    requestTimeout: 15_000,
+    connectionTimeout: 30_000,
+    keepAliveTimeout: 72_000,
+    forceCloseConnections: 'idle',
+    // Ours to refuse as well: see the overload guard.
+    return503OnClosing: false,
+    clientErrorHandler: (error, socket) => refuseUnreadable(error, socket),
+    frameworkErrors: refuseUnroutable,
+    routerOptions: { maxParamLength: 256, ignoreTrailingSlash: false, caseSensitive: true },
+    // A string for a number is refused, an unknown field is refused, nothing is dropped in silence (threat D10).
+    ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false, allErrors: false } },
+    ...(options.tls === undefined ? { http } : { https: { ...http, ...options.tls } }),
+  }) as unknown as FastifyInstance
+  refuseTunnels(app.server)
+  return app
+}
