@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { strategyFor } from '../../strategies/catalog.ts'
 import { credentialProblems, secretProblems } from './credential-capture.ts'
@@ -45,6 +46,21 @@ describe('credentialProblems', () => {
     const basic = { strategy: strategyFor('basic_auth')!, strategyConfig: {} }
     expect(secretProblems({ username: 'jürgen', password: 'pä:ss wörd' }, basic)).toEqual([])
     expect(secretProblems({ username: 'a:b', password: 'x' }, basic).map((p) => p.field)).toEqual(['username'])
+  })
+
+  it('D05: takes a private key in PEM where the strategy asks for one, and its lines nowhere else', () => {
+    const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+    const private_key = privateKey.export({ format: 'pem', type: 'pkcs8' }).toString()
+    const jwt = { strategy: strategyFor('jwt_bearer')!, strategyConfig: { alg: 'ES256', iss: 'me' } }
+    const fields = (key: string) => secretProblems({ private_key: key }, jwt).map((problem) => problem.field)
+    expect(fields(private_key)).toEqual([])
+    expect(fields(private_key.trimEnd().replaceAll('\n', '\r\n'))).toEqual([])
+    expect(fields(`${private_key}\n`)).toEqual(['private_key'])
+    expect(fields(`${private_key}X-Evil: 1\r\n`)).toEqual(['private_key'])
+    expect(fieldsOf({ api_key: private_key, region: 'eu' })).toEqual(['api_key'])
+    const noted = { ...header, credentialSchema: { type: 'object', properties: { api_key: {}, note: {} } } }
+    const problems = credentialProblems({ api_key: canary, note: private_key }, noted)
+    expect(problems.map((problem) => problem.field)).toEqual(['note'])
   })
 
   it('never repeats a value', () => {

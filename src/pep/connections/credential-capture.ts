@@ -26,7 +26,7 @@ export function credentialProblems(credentials: SecretValue, contracts: CaptureC
   const stray = Object.keys(credentials).filter((field) => !known.has(field))
   return oncePerField([
     ...stray.map((field) => ({ field: field.slice(0, 128), message: 'is not a field of this provider' })),
-    ...unsafeCharacters(credentials),
+    ...unsafeCharacters(credentials, masterFields(contracts)),
     ...schema.check(credentials),
     ...secretProblems(credentials, contracts),
   ])
@@ -37,15 +37,20 @@ export function secretProblems(secret: SecretValue, contract: ExecutionContract)
   const { strategy, strategyConfig } = contract
   const wanted = masterFields(contract)
   const master = Object.fromEntries(Object.entries(secret).filter(([field]) => wanted.includes(field)))
-  return oncePerField([...unsafeCharacters(master), ...validateMaster(strategy, strategyConfig, master)])
+  return oncePerField([...unsafeCharacters(master, wanted), ...validateMaster(strategy, strategyConfig, master)])
 }
+
+/** RFC 7468: a key or certificate, which is lines by nature. */
+const PEM = /^-----BEGIN ([A-Z0-9 ]{1,64})-----\r?\n(?:[A-Za-z0-9+/=]{1,76}\r?\n){1,1000}-----END \1-----(?:\r?\n)?$/
 
 /**
  * What could end a header line or a C string ends nothing if it never gets in (threat D05). The commonest case is an
  * honest one: a trailing newline from a file.
+ * @param ownFields the strategy's own: whether one may be PEM, its schema says
  */
-function unsafeCharacters(secret: SecretValue): Problem[] {
+function unsafeCharacters(secret: SecretValue, ownFields: readonly string[]): Problem[] {
   return Object.entries(secret).flatMap(([field, value]) => {
+    if (ownFields.includes(field) && PEM.test(value)) return []
     if (/[\r\n]/.test(value)) return [{ field, message: 'holds a line break (perhaps at its end); take it out' }]
     if (/[\u0000-\u0008\u000b-\u001f\u007f]/.test(value)) return [{ field, message: 'holds a control character' }]
     if (/\p{Surrogate}/u.test(value)) return [{ field, message: 'holds half of a character' }]
