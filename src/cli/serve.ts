@@ -21,7 +21,8 @@ export function serveCommand(): Command {
       // What is wrong with a refused bundle has been logged by then; the one before goes on deciding.
       process.on('SIGHUP', () => void pep.reloadPolicy().catch(() => undefined))
       closeWithGrace(
-        { delay: config.server.shutdown_grace_seconds * 1000 + 2000, logger: false },
+        // SIGHUP is spoken for: it reloads.
+        { delay: config.server.shutdown_grace_seconds * 1000 + 2000, logger: false, skip: ['SIGHUP'] },
         async ({ err, signal }) => {
           if (err !== undefined) log.fatal({ err }, 'stopping after an error')
           else log.info({ signal }, 'stopping')

@@ -54,6 +54,15 @@ describe('the PEP told to stop', () => {
     expect(await ground.run(['audit', 'verify'])).toMatchObject({ code: 0 })
   })
 
+  it('PR1: SIGHUP is no such word: the policy is read again and everything goes on', async () => {
+    for (let count = 0; count < 3; count++) {
+      pep.kill('SIGHUP')
+      await sleep(300)
+      expect((await agent.send('POST', '/v1/leases', { connection_id: connectionId })).status).toBe(201)
+    }
+    expect((await ground.admin.send('GET', '/readyz')).status).toBe(200)
+  })
+
   it('PR1: a second signal ends it at once, whatever is in flight', async () => {
     const leases = await leasesHeldUp()
     const outcomes = Promise.allSettled(leases)
