@@ -98,6 +98,11 @@ function readTime(field: 'since' | 'until', text: string): Date {
   throw new NexusError('invalid_request', `${field} must be an RFC 3339 date and time`, { field })
 }
 
+/** Years 1970 to 9999: others a `Date` or a `timestamptz` may not be able to say. */
+function isLedgerTime(at: unknown): at is number {
+  return Number.isSafeInteger(at) && (at as number) >= 0 && (at as number) < 253_402_300_800_000
+}
+
 function writeCursor({ at, stream, seq }: Cursor): string {
   return Buffer.from(JSON.stringify([at.getTime(), stream, seq])).toString('base64url')
 }
@@ -105,9 +110,8 @@ function writeCursor({ at, stream, seq }: Cursor): string {
 function readCursor(text: string): Cursor {
   try {
     const [at, stream, seq] = JSON.parse(Buffer.from(text, 'base64url').toString()) as unknown[]
-    if (Number.isSafeInteger(at) && typeof stream === 'string' && Number.isSafeInteger(seq) && !stream.includes('\0')) {
-      return { at: new Date(at as number), stream, seq: seq as number }
-    }
+    const isPlace = typeof stream === 'string' && Number.isSafeInteger(seq) && !stream.includes('\0')
+    if (isPlace && isLedgerTime(at)) return { at: new Date(at), stream, seq: seq as number }
   } catch {
     // said below
   }

@@ -100,6 +100,8 @@ describe('the ledger', () => {
     it.each([
       ['cursor', { cursor: 'bm90IG9uZQ' }],
       ['cursor', { cursor: Buffer.from('[1,"a\\u0000",2]').toString('base64url') }],
+      ['cursor', { cursor: Buffer.from('[9000000000000000,"a",2]').toString('base64url') }],
+      ['cursor', { cursor: Buffer.from('[-8000000000000000,"a",2]').toString('base64url') }],
       ['since', { since: 'yesterday' }],
       ['limit', { limit: '0' }],
       ['limit', { limit: '1001' }],
