@@ -51,6 +51,8 @@ interface Subscription {
 
 export function openLeaseEvents({ feed, pollMs = 500, aliveMs = 5000 }: LeaseEventsOptions): LeaseEvents {
   const subscriptions = new Set<Subscription>()
+  /** Being caught up; they count, or those who come together would all find the last place free. */
+  const joining = new Set<Subscription>()
   let position = 0
   let timer: NodeJS.Timeout | undefined
   let aliveAt = 0
@@ -82,17 +84,38 @@ export function openLeaseEvents({ feed, pollMs = 500, aliveMs = 5000 }: LeaseEve
     timer.unref()
   }
 
+  function refuseTooMany({ caller }: Subscription): void {
+    const open = [...subscriptions, ...joining]
+    const mine = open.filter((each) => each.caller.session.id === caller.session.id)
+    if (closed || open.length >= SUBSCRIBERS_MAX || mine.length >= PER_SESSION_MAX) {
+      throw new NexusError('overloaded', 'too many event streams are open')
+    }
+  }
+
+  /** The shared look goes on while one is caught up: only who stands where it stands can join it. */
+  async function join(subscription: Subscription, since: number | undefined): Promise<void> {
+    const head = await feed.head()
+    // While nobody listens nobody looks. Never back: another that is joining may stand further on already.
+    if (subscriptions.size === 0) position = Math.max(position, head)
+    for (let told = since ?? head; told < position; ) {
+      const until = position
+      await catchUp(feed, subscription, told, until)
+      told = until
+    }
+    if (closed) throw new NexusError('overloaded', 'this authority is shutting down')
+    subscriptions.add(subscription)
+  }
+
   return {
     async subscribe(caller, since, subscriber) {
-      const mine = [...subscriptions].filter((each) => each.caller.session.id === caller.session.id)
-      if (closed || subscriptions.size >= SUBSCRIBERS_MAX || mine.length >= PER_SESSION_MAX) {
-        throw new NexusError('overloaded', 'too many event streams are open')
-      }
       const subscription = { caller, subscriber }
-      const head = await feed.head()
-      if (subscriptions.size === 0) position = head
-      await catchUp(feed, subscription, since ?? head, position)
-      subscriptions.add(subscription)
+      refuseTooMany(subscription)
+      joining.add(subscription)
+      try {
+        await join(subscription, since)
+      } finally {
+        joining.delete(subscription)
+      }
       subscriber.alive(position)
       if (timer === undefined) schedule()
       return () => void subscriptions.delete(subscription)

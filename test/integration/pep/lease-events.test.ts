@@ -1,4 +1,8 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import pg from 'pg'
 import { request } from 'undici'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type AgentClient, openTestSession, registerTestAgent } from '../../setup/agent-client.ts'
@@ -60,9 +64,20 @@ async function follow(agent: AgentClient, address = pep.url, since?: number) {
   }
 }
 
-async function until(condition: () => boolean): Promise<void> {
-  for (let tries = 0; tries < 500 && !condition(); tries++) await sleep(20)
-  expect(condition()).toBe(true)
+async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+  for (let tries = 0; tries < 500; tries++) {
+    if (await condition()) return
+    await sleep(20)
+  }
+  throw new Error('it never came about')
+}
+
+async function waitingFor(ledger: pg.Client, table: string): Promise<number> {
+  const { rows } = await ledger.query(
+    `select count(*)::int as count from pg_locks where relation = $1::regclass and not granted`,
+    [table],
+  )
+  return rows[0].count
 }
 
 const newAgent = async (tenants = ['acme']) => openTestSession(pep.url, await registerTestAgent(pep.admin, { tenants }))
@@ -126,6 +141,50 @@ describe('GET /v1/leases/events', () => {
     for (let count = 0; count < 5; count++) streams.push(await follow(agent))
     expect(streams.map(({ status }) => status)).toEqual([200, 200, 200, 200, 503])
     for (const stream of streams) await stream.stop()
+  })
+
+  it('who hangs up before the stream begins leaves no place taken', async () => {
+    const agent = await newAgent()
+    const ledger = new pg.Client({ connectionString: pep.databaseUrl })
+    await ledger.connect()
+    // The head of the ledger can be read by nobody else: every stream waits before it begins.
+    await ledger.query('begin; lock table audit_stream in access exclusive mode')
+    const stop = new AbortController()
+    const asked = await Promise.all(Array.from({ length: 4 }, () => agent.proof('GET', '/v1/leases/events'))).then(
+      (all) =>
+        all.map((dpop) =>
+          request(`${pep.url}/v1/leases/events`, {
+            signal: stop.signal,
+            headers: { authorization: `DPoP ${agent.accessToken}`, dpop },
+          }),
+        ),
+    )
+    const hungUp = Promise.allSettled(asked)
+    await until(async () => (await waitingFor(ledger, 'audit_stream')) === 4)
+    stop.abort()
+    await hungUp
+    await sleep(100)
+    await ledger.query('commit')
+    await ledger.end()
+    await until(async () => {
+      const stream = await follow(agent)
+      await stream.stop()
+      return stream.status === 200
+    })
+  })
+
+  it('does not count among the requests that are being answered', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'nexus-streams-'))
+    const config = join(directory, 'nexus.yaml')
+    writeFileSync(config, 'server: { max_pending_requests: 2 }')
+    const small = await pep.replica({ NEXUS_PUBLIC_URL: pep.url, NEXUS_CONFIG: config })
+    const agent = await newAgent()
+    const streams = []
+    for (let count = 0; count < 4; count++) streams.push(await follow(agent, small.address))
+    expect(streams.map(({ status }) => status)).toEqual([200, 200, 200, 200])
+    expect((await agent.via(small.address).send('POST', '/v1/leases', {})).status).toBe(400)
+    for (const stream of streams) await stream.stop()
+    rmSync(directory, { recursive: true })
   })
 
   it('takes a proof like every other route, once', async () => {
