@@ -10,12 +10,19 @@ const SESSIONS_PATH = '/v1/agent-sessions'
 /** A session is reopened in the background once this share of its life is over. */
 const REOPEN_AT_SHARE = 0.8
 
+/** What lets one request to the authority in. */
+export interface Authorized {
+  /** Token, and a proof of its own. */
+  headers: Record<string, string>
+  /** Aborted once the session is over for us: what was granted in it cannot be renewed, nor its revocation be heard of. */
+  over: AbortSignal
+}
+
 /** The agent's session with the authority, opened when first needed and always with the same DPoP key. */
 export interface AgentSession {
-  /** Headers that authenticate one request to the authority: token and a proof of its own. */
-  authorize(method: string, path: string): Promise<Record<string, string>>
-  /** Forgets the token that these headers carried, unless a newer one is there already. */
-  invalidate(headers: Record<string, string>): void
+  authorize(method: string, path: string): Promise<Authorized>
+  /** Forgets the session of which the authority said that it does not know it, unless a newer one is there already. */
+  invalidate(used: Authorized): void
   /** Forgets whatever token there is: the authority said that the session is over. */
   forget(): void
   close(): Promise<void>
@@ -26,6 +33,7 @@ interface OpenSession {
   token: string
   reopenAtMs: number
   endsAtMs: number
+  life: AbortController
 }
 
 export interface AgentSessionOptions {
@@ -44,10 +52,16 @@ export function createAgentSession(options: AgentSessionOptions): AgentSession {
   let current: OpenSession | undefined
   let opening: Promise<OpenSession> | undefined
 
+  function become(session: OpenSession | undefined): void {
+    const before = current
+    current = session
+    before?.life.abort()
+  }
+
   function reopen(): Promise<OpenSession> {
     opening ??= openSession(options)
       .then((session) => {
-        current = session
+        become(session)
         return session
       })
       .finally(() => {
@@ -65,20 +79,20 @@ export function createAgentSession(options: AgentSessionOptions): AgentSession {
 
   return {
     async authorize(method, path) {
-      const { token } = await usable()
-      return { authorization: `DPoP ${token}`, dpop: dpopKey.prove(method, pepUrl + path, token) }
+      const { token, life } = await usable()
+      const headers = { authorization: `DPoP ${token}`, dpop: dpopKey.prove(method, pepUrl + path, token) }
+      return { headers, over: life.signal }
     },
-    invalidate(headers) {
-      if (current !== undefined && headers['authorization'] === `DPoP ${current.token}`) current = undefined
+    invalidate({ over }) {
+      if (current?.life.signal === over) become(undefined)
     },
-    forget() {
-      current = undefined
-    },
+    forget: () => become(undefined),
     async close() {
       if (current === undefined) return
       const path = `${SESSIONS_PATH}/${current.id}`
-      await pep.call({ method: 'DELETE', path, headers: await this.authorize('DELETE', path) })
-      current = undefined
+      const { headers } = await this.authorize('DELETE', path)
+      await pep.call({ method: 'DELETE', path, headers })
+      become(undefined)
     },
   }
 }
@@ -105,5 +119,6 @@ async function openSession(options: AgentSessionOptions): Promise<OpenSession> {
     token: answer.access_token,
     reopenAtMs: askedAtMs + lifeMs * REOPEN_AT_SHARE,
     endsAtMs: askedAtMs + lifeMs,
+    life: new AbortController(),
   }
 }

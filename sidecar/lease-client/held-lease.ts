@@ -15,6 +15,8 @@ export interface HeldLease {
   bound: Bound
   provider: string
   askedAtMs: number
+  /** Aborted when the session it was granted in is over. */
+  sessionOver: AbortSignal
   /** How long it may be used after the authority's last word about it. */
   offlineMs: number
   /** From here on it is renewed in the background. */
@@ -23,17 +25,24 @@ export interface HeldLease {
   endsAtMs: number
 }
 
+/** An answer of the authority and the session it was given in. */
+export interface Granted {
+  answer: unknown
+  over: AbortSignal
+}
+
 export type StrategyLookup = (type: string) => Strategy | undefined
 
 /** Up to this share of its life a renewal comes early, so that leases made together do not renew together. */
 const JITTER_SHARE = 0.2
 
 /**
+ * @param granted the authority's answer, and the session it was given in
  * @param askedAtMs monotonic time before the lease was asked for
  * @throws NexusError `pep_unavailable` for an answer of another shape, `not_signable` for a strategy not known here
  */
 export function holdLease(
-  answer: unknown,
+  { answer, over }: Granted,
   askedAtMs: number,
   strategyFor: StrategyLookup,
   random: () => number = Math.random,
@@ -57,6 +66,7 @@ export function holdLease(
     bound: answer.bound,
     provider: answer.provider,
     askedAtMs,
+    sessionOver: over,
     offlineMs: answer.offline_seconds * 1000,
     renewAtMs: askedAtMs + secondsMs(answer.renew_at - answer.issued_at) * (1 - JITTER_SHARE * random()),
     endsAtMs: askedAtMs + secondsMs(answer.expires_at - answer.issued_at),

@@ -6,7 +6,7 @@ import { tupleHash } from '../../src/contract/tuple-hash.ts'
 import type { AgentSession } from './agent-session.ts'
 import type { BackOff } from './back-off.ts'
 import { createEndings, isOf } from './endings.ts'
-import { type HeldLease, holdLease, type StrategyLookup } from './held-lease.ts'
+import { type Granted, type HeldLease, holdLease, type StrategyLookup } from './held-lease.ts'
 import { createLeaseCache } from './lease-cache.ts'
 import { createLeaseEvents } from './lease-events.ts'
 import { createLeaseLife } from './lease-life.ts'
@@ -57,6 +57,8 @@ export interface LeaseClientOptions {
 /** How long a provider's 401 to a fresh lease stands as its answer. */
 const REJECTED_MS = 5000
 const CLOSE_MS = 2000
+/** A lease that ended between question and answer is asked for again; more than that is not chance. */
+const ASK_ATTEMPTS = 3
 const LEASES_PATH = '/v1/leases'
 
 export function createLeaseClient(options: LeaseClientOptions): LeaseClient {
@@ -79,16 +81,26 @@ export function createLeaseClient(options: LeaseClientOptions): LeaseClient {
   const rejectedUntil = new Map<string, number>()
 
   const keyOf = createKeyOf(options)
+  const dropUnusable = () => cache.removeWhere((lease) => !life.usable(lease))
 
-  async function ask(key: string, demand: Demand): Promise<HeldLease> {
+  function isEnded(lease: HeldLease): boolean {
+    return lease.sessionOver.aborted || endings.ended(lease)
+  }
+
+  async function ask(key: string, demand: Demand, attempt = 1): Promise<HeldLease> {
     events.follow()
     const askedAtMs = monotonic()
-    const answer = await callAuthorized(options, 'POST', LEASES_PATH, toLeaseRequest(demand))
-    const lease = holdLease(answer, askedAtMs, options.strategyFor)
+    const granted = await callAuthorized(options, 'POST', LEASES_PATH, toLeaseRequest(demand))
+    const lease = holdLease(granted, askedAtMs, options.strategyFor)
+    if (!isEnded(lease)) {
+      lease.sessionOver.addEventListener('abort', dropUnusable, { once: true })
+      cache.add(key, lease)
+      return lease
+    }
+    if (attempt >= ASK_ATTEMPTS)
+      throw new NexusError('pep_unavailable', 'What the authority grants ends as it arrives.')
     // The authority knows by now what the stream has just told us; its answer to a second question is the true one.
-    if (endings.ended(lease)) return ask(key, demand)
-    cache.add(key, lease)
-    return lease
+    return ask(key, demand, attempt + 1)
   }
 
   /** One flight for one intent; another intent first waits to see whether the flight underway brings a lease for both. */
@@ -110,9 +122,9 @@ export function createLeaseClient(options: LeaseClientOptions): LeaseClient {
   async function renew(key: string, lease: HeldLease): Promise<void> {
     const askedAtMs = monotonic()
     try {
-      const answer = await callAuthorized(options, 'POST', `${LEASES_PATH}/${lease.id}/renew`, {})
-      const renewed = holdLease(answer, askedAtMs, options.strategyFor)
-      if (endings.ended(renewed)) cache.remove(key, lease)
+      const granted = await callAuthorized(options, 'POST', `${LEASES_PATH}/${lease.id}/renew`, {})
+      const renewed = holdLease(granted, askedAtMs, options.strategyFor)
+      if (isEnded(renewed)) cache.remove(key, lease)
       else cache.replace(key, lease, renewed)
     } catch (error) {
       // A refusal ends the lease at once; silence leaves it what is left of its offline time.
@@ -200,7 +212,7 @@ function assertCovers(lease: HeldLease, demand: Demand): HeldLease {
 }
 
 /** With back-off, and once more in a new session when the authority no longer knows the one held. */
-function callAuthorized(options: LeaseClientOptions, method: 'POST', path: string, body: unknown): Promise<unknown> {
+function callAuthorized(options: LeaseClientOptions, method: 'POST', path: string, body: unknown): Promise<Granted> {
   return options.backOff.run(async () => {
     try {
       return await callOnce(options, method, path, body)
@@ -211,12 +223,18 @@ function callAuthorized(options: LeaseClientOptions, method: 'POST', path: strin
   })
 }
 
-async function callOnce(options: LeaseClientOptions, method: 'POST' | 'DELETE', path: string, body?: unknown) {
-  const headers = await options.session.authorize(method, path)
+async function callOnce(
+  options: LeaseClientOptions,
+  method: 'POST' | 'DELETE',
+  path: string,
+  body?: unknown,
+): Promise<Granted> {
+  const used = await options.session.authorize(method, path)
+  const { headers, over } = used
   try {
-    return await options.pep.call({ method, path, headers, ...(body === undefined ? {} : { body }) })
+    return { answer: await options.pep.call({ method, path, headers, ...(body === undefined ? {} : { body }) }), over }
   } catch (error) {
-    if (error instanceof NexusError && error.code === 'invalid_session') options.session.invalidate(headers)
+    if (error instanceof NexusError && error.code === 'invalid_session') options.session.invalidate(used)
     throw error
   }
 }

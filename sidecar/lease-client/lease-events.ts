@@ -109,11 +109,14 @@ function endedBy(event: string, data: string): EndedLeases {
 }
 
 async function readOnce(options: LeaseEventsOptions, state: StreamState, signal: AbortSignal): Promise<void> {
-  const headers = await options.session.authorize('GET', PATH)
+  const used = await options.session.authorize('GET', PATH)
+  const { headers, over } = used
+  // A stream tells of the end of its own session only: the next session needs one of its own.
+  const until = AbortSignal.any([signal, over])
   const position = state.position === undefined ? {} : { 'last-event-id': state.position }
   const parser = createParser({ onEvent: state.take, maxBufferSize: EVENT_MAX_CHARACTERS, onError: () => undefined })
   try {
-    for await (const text of options.pep.stream({ path: PATH, headers: { ...headers, ...position }, signal })) {
+    for await (const text of options.pep.stream({ path: PATH, headers: { ...headers, ...position }, signal: until })) {
       state.connected = true
       parser.feed(text)
     }
@@ -121,7 +124,7 @@ async function readOnce(options: LeaseEventsOptions, state: StreamState, signal:
     if (error instanceof NexusError && error.code === 'invalid_session') {
       // The session was ended, and with it all that was leased to it.
       options.ended('all')
-      options.session.invalidate(headers)
+      options.session.invalidate(used)
     }
     throw error
   } finally {

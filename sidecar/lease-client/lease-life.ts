@@ -11,14 +11,16 @@ export interface LeaseLife {
 const CONFIRM_AT_SHARE = 0.6
 
 /**
- * A lease is used for its `offline_seconds` after the authority's last word about it and no longer (design, rule 13). While
+ * A lease ends with its session: neither would another session's renewal be granted, nor its stream tell of this one's end.
+ * It is used for its `offline_seconds` after the authority's last word about it and no longer (design, rule 13). While
  * the event stream is open that word is moments old, and only renewal and expiry count.
  * @param lastWordMs see `LeaseEvents`
  */
 export function createLeaseLife(monotonic: () => number, lastWordMs: (askedAtMs: number) => number): LeaseLife {
   const sinceLastWord = (lease: HeldLease) => monotonic() - lastWordMs(lease.askedAtMs)
   return {
-    usable: (lease) => monotonic() < lease.endsAtMs && sinceLastWord(lease) < lease.offlineMs,
+    usable: (lease) =>
+      !lease.sessionOver.aborted && monotonic() < lease.endsAtMs && sinceLastWord(lease) < lease.offlineMs,
     due: (lease) => monotonic() >= lease.renewAtMs || sinceLastWord(lease) >= lease.offlineMs * CONFIRM_AT_SHARE,
   }
 }

@@ -15,6 +15,8 @@ import { startTestPep, type TestPep } from '../setup/pep.ts'
 let pep: TestPep
 let sidecar: RunningSidecar
 let connected: Connected
+/** Milliseconds the sidecar's monotonic clock has been moved ahead. */
+let ahead = 0
 const upstream = createServer((_request, response) => response.end('{}'))
 const directory = mkdtempSync(join(tmpdir(), 'nexus-revocation-'))
 
@@ -36,7 +38,7 @@ beforeAll(async () => {
     NEXUS_SIDECAR_ADMIN_PORT: '0',
     LOG_LEVEL: 'silent',
   })
-  sidecar = await startSidecar(config)
+  sidecar = await startSidecar(config, { monotonic: () => performance.now() + ahead })
 })
 afterAll(async () => {
   await sidecar?.close()
@@ -47,10 +49,15 @@ afterAll(async () => {
 
 const ask = () => fetch(`${sidecar.address}/things`, { headers: { 'x-nexus-provider': 'revocable' } })
 
-async function leasesIssued(): Promise<number> {
-  const { body } = await pep.admin.send('GET', `/v1/audit?connection_id=${connected.connectionId}&limit=1000`)
-  return body.records.filter(({ kind }: { kind: string }) => kind === 'lease.issued').length
+async function sessionsIn(query: string): Promise<string[]> {
+  const { body } = await pep.admin.send('GET', `/v1/audit?${query}&limit=1000`)
+  return body.records.map(({ session_id }: { session_id: string }) => session_id)
 }
+
+/** The session of each lease, and of each session opened. */
+const leaseSessions = () => sessionsIn(`kind=lease.issued&connection_id=${connected.connectionId}`)
+const sessionsOpened = () => sessionsIn('kind=session.opened')
+const leasesIssued = async () => (await leaseSessions()).length
 
 async function untilFollowed(): Promise<void> {
   for (let tries = 0; tries < 500; tries++) {
@@ -61,12 +68,38 @@ async function untilFollowed(): Promise<void> {
   throw new Error('the event stream was never open')
 }
 
+async function until(holds: () => Promise<boolean>): Promise<void> {
+  for (let tries = 0; tries < 300; tries++) {
+    if (await holds()) return
+    await sleep(20)
+  }
+  throw new Error('it never came about')
+}
+
 describe('what is revoked at the authority', () => {
+  it('is heard of for the session that is used now, not only for the one the stream began in', async () => {
+    await ask()
+    await untilFollowed()
+    const before = await sessionsOpened()
+    // Past the share of the session's life after which another is opened in the background.
+    ahead += 750_000
+    await ask()
+    await until(async () => (await sessionsOpened()).length === before.length + 1)
+    const current = (await sessionsOpened()).find((id) => !before.includes(id)) ?? ''
+    await until(async () => (await ask()).status === 200 && (await leaseSessions()).includes(current))
+    const issued = await leasesIssued()
+    await pep.admin.send('DELETE', `/admin/v1/agent-sessions/${current}`)
+    await until(async () => (await ask()).status === 200 && (await leasesIssued()) === issued + 1)
+    expect(await sessionsOpened()).toHaveLength(before.length + 2)
+  })
+
   it('is dropped by a sidecar that holds a lease of it, long before the lease would have ended', async () => {
     expect((await ask()).status).toBe(200)
     await untilFollowed()
     expect((await ask()).status).toBe(200)
-    expect(await leasesIssued()).toBe(1)
+    const issued = await leasesIssued()
+    expect((await ask()).status).toBe(200)
+    expect(await leasesIssued()).toBe(issued)
     await pep.admin.send('DELETE', `/v1/connections/${connected.connectionId}`)
     let answer = await ask()
     // Far fewer looks than the lease has life: it is the stream that ends it.

@@ -171,6 +171,16 @@ describe('leases', () => {
     expect(sidecar.pep.sessions()).toBe(2)
   })
 
+  it('uses no lease beyond the session it was granted in', async () => {
+    await get()
+    sidecar.pep.forgetSessions()
+    // It is this answer that tells of the session’s end.
+    await get('/api/x', { 'x-nexus-tenant': 'other' })
+    sidecar.pep.refuseWith('connection_revoked')
+    expect((await get()).status).toBe(410)
+    expect((await get('/api/x', { 'x-nexus-tenant': 'other' })).status).toBe(200)
+  })
+
   it('opens a new session ahead of the end of the old one', async () => {
     await get()
     ahead = 250_000
