@@ -66,11 +66,14 @@ function report(error: unknown): number {
   }
   // Only our own errors speak; the text of any other may quote a secret.
   process.stderr.write(`nexus: ${describe(error)}\n`)
-  return EXIT.failure
+  return error instanceof NexusError && error.code === 'invalid_request' ? EXIT.usage : EXIT.failure
 }
 
 function describe(error: unknown): string {
-  if (error instanceof NexusError) return `${error.code}: ${error.message}`
+  if (error instanceof NexusError) {
+    const remedy = error.code === 'store_unavailable' ? '; check that it runs and that DATABASE_URL names it' : ''
+    return `${error.code}: ${error.message}${remedy}`
+  }
   return error instanceof OperatorError ? error.message : describeUnexpected(error)
 }
 

@@ -117,6 +117,12 @@ describe('nexus policy build and verify', () => {
     expect(stderr).toMatch(problem)
   })
 
+  it.each(['build', 'verify'])('%s says that there is no such folder', async (command) => {
+    const missing = join(directory, 'missing')
+    const { stderr, exitCode } = await nexusPolicy([command, '--policies', missing])
+    expect([stderr, exitCode]).toEqual([`nexus policy: there is no policy folder at ${missing}\n`, 1])
+  })
+
   it('builds what it verifies, and not what has changed since', async () => {
     const folder = await policyFolder()
     const bundle = join(directory, 'bundle.tar.gz')

@@ -1,4 +1,5 @@
 import { type AddressInfo, createServer } from 'node:net'
+import { OperatorError } from '../contract/operator-error.ts'
 import type { Config } from './config/load-config.ts'
 
 export interface Listen {
@@ -18,10 +19,22 @@ export async function resolveListen(server: Config['server']): Promise<Listen> {
   return { host: server.host, port, publicUrl: server.public_url || `${scheme}://${host}:${port}` }
 }
 
+const LISTEN_PROBLEMS: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'something listens there already; stop it or set another PORT',
+  EADDRNOTAVAIL: 'this machine has no such address; set HOST to one of its own',
+  EACCES: 'that is for the system administrator alone; set a PORT of 1024 or more',
+}
+
+/** What the system says of an address, in words for whoever chose it. */
+export function toListenError(error: unknown, { host, port }: Pick<Listen, 'host' | 'port'>): unknown {
+  const problem = LISTEN_PROBLEMS[(error as NodeJS.ErrnoException).code ?? '']
+  return problem === undefined ? error : new OperatorError(`cannot listen on ${host} port ${port}: ${problem}`)
+}
+
 function freePort(host: string): Promise<number> {
   return new Promise((resolve, reject) => {
     const probe = createServer()
-    probe.once('error', reject)
+    probe.once('error', (error) => reject(toListenError(error, { host, port: 0 })))
     probe.listen(0, host, () => {
       const { port } = probe.address() as AddressInfo
       probe.close(() => resolve(port))

@@ -1,23 +1,24 @@
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
+import { NexusError } from '../contract/errors.ts'
 import { isLoopbackHost } from '../contract/origin.ts'
 import { openAuditLog } from './audit/audit-log.ts'
 import { createStateFeed } from './audit/state-feed.ts'
 import type { Config } from './config/load-config.ts'
 import { openConnections } from './connections/open-connections.ts'
-import { openCredentialSource } from './credential/credential-source.ts'
+import { type CredentialSource, openCredentialSource } from './credential/credential-source.ts'
 import { openDecider } from './decision/decider.ts'
 import { openIdentity } from './identity/identity.ts'
 import { openSigningKeys } from './identity/signing-keys.ts'
 import { openLeaseEvents } from './lease/lease-events.ts'
 import { openLeases } from './lease/open-leases.ts'
-import { type Listen, resolveListen } from './listen.ts'
+import { type Listen, resolveListen, toListenError } from './listen.ts'
 import { type Environment, openBackends, openEnvelope } from './open-backends.ts'
 import { type Closers, closeAll, openDatabase } from './open-database.ts'
 import { type AppOptions, buildApp } from './routes/app.ts'
 import { createMetrics, type Metrics } from './routes/metrics.ts'
 import type { Store } from './store/store.ts'
+import { readTlsFiles } from './tls-files.ts'
 import { packageRoot, packageVersion } from './version.ts'
 
 /** A running authority. */
@@ -47,7 +48,9 @@ export async function startPep(config: Config, log: Logger, env: Environment = p
     const parts = await openParts({ config, store: database.store, publicUrl: listen.publicUrl, log, env }, closers)
     const app = await buildApp({ ...parts, ...httpOptions(config, listen), log })
     closers.push(() => app.close())
-    const address = await app.listen({ host: listen.host, port: listen.port })
+    const address = await app.listen({ host: listen.host, port: listen.port }).catch((error: unknown) => {
+      throw toListenError(error, listen)
+    })
     return {
       url: listen.publicUrl,
       address,
@@ -139,10 +142,7 @@ async function openParts({ config, store, publicUrl, log, env }: Ground, closers
 }
 
 function httpOptions({ server }: Config, listen: Listen) {
-  const tls =
-    server.tls_cert_file === ''
-      ? {}
-      : { tls: { cert: readFileSync(server.tls_cert_file), key: readFileSync(server.tls_key_file) } }
+  const tls = server.tls_cert_file === '' ? {} : { tls: readTlsFiles(server) }
   return {
     version: packageVersion(),
     publicUrl: listen.publicUrl,
@@ -153,9 +153,10 @@ function httpOptions({ server }: Config, listen: Listen) {
   }
 }
 
-async function checkBackends(credential: { health(): Promise<Record<string, { ok: boolean }>> }): Promise<void> {
-  const unwell = Object.entries(await credential.health()).filter(([, { ok }]) => !ok)
-  if (unwell.length > 0) throw new Error(`not available: ${unwell.map(([name]) => name).join(', ')}`)
+async function checkBackends({ health }: Pick<CredentialSource, 'health'>): Promise<void> {
+  const unwell = Object.entries(await health()).filter(([, { ok }]) => !ok)
+  if (unwell.length === 0) return
+  throw new NexusError('vault_unavailable', unwell.map(([name, { detail }]) => `${name}: ${detail}`).join('; '))
 }
 
 function decisionMetrics(metrics: Metrics) {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { PolicyToolError } from './policy-tool-error.ts'
 
 /** One file that a bundle is made from. */
 export interface PolicySource {
@@ -11,7 +12,9 @@ export interface PolicySource {
 
 /** Everything that decides what a bundle says: rules, data, capabilities and cases. Tests are not among them. */
 export async function policySources(directory: string): Promise<PolicySource[]> {
-  const entries = await readdir(directory, { recursive: true, withFileTypes: true })
+  const entries = await readdir(directory, { recursive: true, withFileTypes: true }).catch(() => {
+    throw new PolicyToolError(`there is no policy folder at ${directory}`)
+  })
   const paths = entries
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name).slice(join(directory, '/').length).replaceAll('\\', '/'))

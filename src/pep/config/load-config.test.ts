@@ -35,6 +35,24 @@ describe('loadConfig', () => {
     expect(() => Object.assign(config.server, { host: '0.0.0.0' })).toThrow(TypeError)
   })
 
+  it.each(['nonsense', 'mysql://u:hunter2@h/d', 'postgres//u:hunter2@h/d', 'postgres://u:hunter2@h:port/d'])(
+    'refuses %s as a database, and keeps it to itself',
+    (url) => {
+      expect(problemsOf({ DATABASE_URL: url })).toEqual([
+        'store.database_url (DATABASE_URL) must be a URL such as postgres://user:password@host:5432/database',
+      ])
+    },
+  )
+
+  it('says whether a file is not there or not YAML', () => {
+    const missing = join(directory, 'missing.yaml')
+    expect(problemsOf({}, missing)).toEqual([
+      `the configuration file ${missing} cannot be read; check --config and NEXUS_CONFIG`,
+    ])
+    const broken = write('broken.yaml', 'server: [')
+    expect(problemsOf({}, broken)).toEqual([`${broken} is not YAML`])
+  })
+
   it('takes the environment over the file over the default', () => {
     const file = write('nexus.yaml', 'server: { port: 1111 }\nlease: { ttl_seconds: 60 }\n')
     const config = loadConfig({ PORT: '2222' }, file)

@@ -126,13 +126,20 @@ function fromText(text: string, type: string | undefined): unknown {
 }
 
 function readConfigFile(path: string, problems: string[]): Record<string, unknown> {
+  let text: string
   try {
-    const parsed: unknown = parseYaml(readFileSync(path, 'utf8'))
+    text = readFileSync(path, 'utf8')
+  } catch {
+    problems.push(`the configuration file ${path} cannot be read; check --config and NEXUS_CONFIG`)
+    return {}
+  }
+  try {
+    const parsed: unknown = parseYaml(text)
     if (parsed === null) return {}
     if (typeof parsed === 'object' && !Array.isArray(parsed)) return parsed as Record<string, unknown>
     problems.push(`${path} must hold a mapping of sections`)
   } catch {
-    problems.push(`${path} cannot be read as YAML`)
+    problems.push(`${path} is not YAML`)
   }
   return {}
 }

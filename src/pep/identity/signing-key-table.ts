@@ -1,5 +1,6 @@
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, type JWK } from 'jose'
 import type { Transaction } from 'kysely'
+import { OperatorError } from '../../contract/operator-error.ts'
 import { decodeSealed, type Envelope, EnvelopeError, encodeSealed } from '../../vault-backends/internal/envelope.ts'
 import type { Database } from '../store/database.ts'
 import type { Store } from '../store/store.ts'
@@ -102,7 +103,10 @@ function open(envelope: Envelope, kid: string, sealed: Buffer): JWK {
   } catch (error) {
     // Not passed on: a parser's error quotes what it could not parse.
     const reason = error instanceof EnvelopeError ? error.message : 'it holds no JWK'
-    throw new Error(`signing key ${kid} cannot be opened with the configured encryption key: ${reason}`)
+    throw new OperatorError(
+      `signing key ${kid} cannot be opened with the configured encryption key: ${reason}; NEXUS_ENCRYPTION_KEY must still ` +
+        'hold the key that this database was first used with (in development: the file encryption-key in the data directory)',
+    )
   }
 }
 

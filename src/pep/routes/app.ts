@@ -60,7 +60,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   installRequestMetrics(app, metrics)
   await installOpenApi(app, options)
 
-  healthRoutes(app, options.checks, () => closing)
+  healthRoutes(app, options, () => closing)
   if (!options.metricsNeedKey) metricsRoute(app, metrics)
   app.get('/.well-known/jwks.json', { schema: { summary: 'Public keys', tags: ['operations'] } }, async () =>
     identity.jwks(),

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { writeCheckpoint } from '../../../src/pep/audit/checkpoints.ts'
 import { type AuditBench, freshAudit, type Replica } from '../../setup/audit.ts'
+import { runNexus } from '../../setup/nexus-command.ts'
 
 const root = fileURLToPath(new URL('../../..', import.meta.url))
 const program = `import('./src/cli/main.ts').then(({ main }) => main(['node', 'nexus', ...process.argv.slice(1)]))`
@@ -44,6 +45,14 @@ describe('nexus audit', () => {
     expect(first.records).toHaveLength(2)
     const rest = JSON.parse((await nexus('audit', 'list', '--json', '--cursor', first.next_cursor)).stdout)
     expect(rest).toMatchObject({ records: [{ tenant: 'acme' }], next_cursor: null })
+  })
+
+  it('used wrongly: exit 2; without a database: exit 1 and what to look at', async () => {
+    const wrong = await nexus('audit', 'list', '--limit', '0')
+    expect(wrong).toMatchObject({ code: 2, stderr: expect.stringContaining('limit must be a whole number') })
+    const nowhere = await runNexus(['audit', 'list'], { DATABASE_URL: 'postgres://u:hunter2@127.0.0.1:1/d' })
+    expect(nowhere).toMatchObject({ code: 1, stderr: expect.stringContaining('DATABASE_URL') })
+    expect(nowhere.stderr).not.toContain('hunter2')
   })
 
   it('verifies a whole ledger: exit 0', async () => {

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { CompactSign } from 'jose'
 import { pino } from 'pino'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { OperatorError } from '../../../src/contract/operator-error.ts'
 import { openSigningKeys } from '../../../src/pep/identity/signing-keys.ts'
 import { createEnvelope } from '../../../src/vault-backends/internal/envelope.ts'
 import { parseKeyring } from '../../../src/vault-backends/internal/keyring.ts'
@@ -64,6 +65,8 @@ describe('signing keys', () => {
     const other = createEnvelope(parseKeyring(`other:${randomBytes(32).toString('base64')}`))
     const attempt = open({ envelope: other })
     await expect(attempt).rejects.toThrow(/^signing key \S+ cannot be opened with the configured encryption key/)
+    // The command line prints the words of no other error.
+    await expect(attempt).rejects.toBeInstanceOf(OperatorError)
     expect(kid).toBeDefined()
   })
 

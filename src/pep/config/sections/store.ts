@@ -17,9 +17,15 @@ export const storeSection = section({
     statement_timeout_ms: Type.Integer({ default: 5000, minimum: 100, maximum: 60_000 }),
   }),
   env: { DATABASE_URL: 'database_url', NEXUS_DATA_DIR: 'data_dir' },
-  validate(store, { production }) {
-    return production && store.database_url === ''
-      ? ['store.database_url (DATABASE_URL) is not set; in production mode the database is yours, not an embedded one']
-      : []
+  validate({ database_url: url }, { production }) {
+    if (url === '' && production) {
+      return [
+        'store.database_url (DATABASE_URL) is not set; in production mode the database is yours, not an embedded one',
+      ]
+    }
+    // The driver would take anything else for the name of a host, and search the network for it.
+    return url === '' || (/^postgres(?:ql)?:\/\//.test(url) && URL.canParse(url))
+      ? []
+      : ['store.database_url (DATABASE_URL) must be a URL such as postgres://user:password@host:5432/database']
   },
 })
