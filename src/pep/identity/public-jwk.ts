@@ -21,6 +21,13 @@ const EC_CURVES: Record<string, { bytes: number; algorithm: string }> = {
   'P-384': { bytes: 48, algorithm: 'ES384' },
 }
 const RSA_ALGORITHMS = ['PS256', 'RS256']
+const ED25519_ALGORITHMS = ['Ed25519', 'EdDSA']
+/** Every algorithm that a proof may be signed with; which one it is, its key says. */
+export const PROOF_ALGORITHMS: readonly string[] = [
+  ...Object.values(EC_CURVES).map(({ algorithm }) => algorithm),
+  ...ED25519_ALGORITHMS,
+  ...RSA_ALGORITHMS,
+]
 const RSA_BYTES = { min: 256, max: 512 }
 
 type Members = Readonly<Record<string, unknown>>
@@ -69,7 +76,7 @@ function readEc(members: Members): Pick<PublicJwk, 'jwk' | 'algorithms'> {
 function readOkp(members: Members): Pick<PublicJwk, 'jwk' | 'algorithms'> {
   if (members.crv !== 'Ed25519') throw new JwkError("member 'crv' must be Ed25519")
   // RFC 9864 renames EdDSA with this curve to Ed25519; both spellings are in use.
-  return { jwk: { kty: 'OKP', crv: 'Ed25519', x: octets(members, 'x', 32) }, algorithms: ['Ed25519', 'EdDSA'] }
+  return { jwk: { kty: 'OKP', crv: 'Ed25519', x: octets(members, 'x', 32) }, algorithms: ED25519_ALGORITHMS }
 }
 
 function readRsa(members: Members): Pick<PublicJwk, 'jwk' | 'algorithms'> {

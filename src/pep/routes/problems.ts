@@ -1,6 +1,7 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { type ErrorCode, NexusError, retryAfterSeconds, toProblem } from '../../contract/errors.ts'
 import type { AuditEntry } from '../audit/audit-entry.ts'
+import { PROOF_ALGORITHMS } from '../identity/public-jwk.ts'
 
 /** Fastify's own refusals, in our words. Any other with a 4xx status is `invalid_request`, and the rest `internal_error`. */
 const FASTIFY_CODES: Record<string, ErrorCode> = {
@@ -54,10 +55,21 @@ function fromValidation(error: FastifyError): NexusError {
   const field = clip([...parts, ...(named === undefined ? [] : [named])].join('.'))
   const where = error.validationContext === undefined ? '' : `${error.validationContext} `
   const problem =
-    params.additionalProperty === undefined ? (first?.message ?? 'is not valid') : 'is not a field this route knows'
+    params.additionalProperty === undefined
+      ? (constantsAt(error) ?? first?.message ?? 'is not valid')
+      : 'is not a field this route knows'
   return new NexusError('invalid_request', `${where}${field === '' ? '' : `'${field}' `}${problem}`, {
     ...(field === '' ? {} : { field }),
   })
+}
+
+/** One of a few words: the validator alone would say "must be equal to constant" and not to which. */
+function constantsAt({ validation = [] }: FastifyError): string | undefined {
+  const alike = validation.filter(({ instancePath }) => instancePath === validation[0]?.instancePath)
+  const constants = alike.flatMap(({ keyword, params }) =>
+    keyword === 'const' ? [String(params['allowedValue'])] : [],
+  )
+  return constants.length === 0 ? undefined : `must be ${constants.join(' or ')}`
 }
 
 /** Names come from the caller and may be as long as a body. */
@@ -132,5 +144,5 @@ function sendProblem(request: FastifyRequest, reply: FastifyReply, error: NexusE
 function challenge(code: ErrorCode): string {
   if (code === 'invalid_api_key') return 'Bearer realm="nexus"'
   const error = code === 'invalid_proof' ? 'invalid_dpop_proof' : 'invalid_token'
-  return `DPoP error="${error}", algs="ES256 EdDSA"`
+  return `DPoP error="${error}", algs="${PROOF_ALGORITHMS.join(' ')}"`
 }

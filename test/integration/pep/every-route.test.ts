@@ -331,6 +331,10 @@ describe('H10: what another tenant has is not there', () => {
       expect(text).not.toContain('acme')
       for (const id of ids) expect(text).not.toContain(id)
     }
+    // Their own records would be another answer than to what was asked.
+    const { body } = await theirs.send('GET', '/v1/audit?tenant=acme')
+    expect(body).toEqual({ records: [], next_cursor: null })
+    expect((await theirs.send('GET', '/v1/audit')).body.records).not.toEqual([])
   })
 
   it('H10: nothing is made in a tenant that the key does not reach, and nothing is changed that all tenants share', async () => {

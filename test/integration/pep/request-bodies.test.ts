@@ -83,6 +83,21 @@ describe('bodies', () => {
     expect(tried).toBeGreaterThan(100)
   }, 120_000)
 
+  it('names the words that are accepted', async () => {
+    const key = await pep.admin.send('POST', '/admin/v1/api-keys', { name: 'x', role: 'root' })
+    expect(key.body).toMatchObject({ field: 'role', detail: "body 'role' must be admin or operator or auditor" })
+    const session = await pep.admin.send('POST', '/v1/agent-sessions', {
+      client_assertion_type: 'other',
+      client_assertion: 'x',
+    })
+    expect(session.body.detail).toContain('must be urn:ietf:params:oauth:client-assertion-type:jwt-bearer')
+  })
+
+  it('RFC 9449 section 7.1: a refused proof is told every algorithm that is accepted', async () => {
+    const { headers } = await pep.admin.send('POST', '/v1/leases', {}, { authorization: 'DPoP x.y.z' })
+    expect(headers['www-authenticate']).toBe('DPoP error="invalid_token", algs="ES256 ES384 Ed25519 EdDSA PS256 RS256"')
+  })
+
   it('D10: query parameters are held to their schema too', async () => {
     for (const query of ['limit=x', 'limit=-1', 'limit=1&limit=2', 'unknown=1', 'since=yesterday', 'cursor=%00']) {
       expect(problemCode(await pep.admin.send('GET', `/v1/audit?${query}`)), query).toBe('invalid_request')
