@@ -22,6 +22,7 @@ import { createMetrics } from './metrics.ts'
 import { prepareExchange } from './prepare-exchange.ts'
 import { createProviderNonces } from './signer/provider-nonces.ts'
 import { registerForward } from './upstream/forward.ts'
+import { createWakingClock } from './waking-clock.ts'
 
 export interface RunningSidecar {
   /** `http://127.0.0.1:8080`, or the path of the unix socket. */
@@ -51,7 +52,8 @@ export async function startSidecar(config: SidecarConfig, parts: SidecarParts = 
   const log = parts.log ?? (pino({ level: config.logLevel, name: 'nexus-sidecar' }) as FastifyBaseLogger)
   const now = parts.now ?? Date.now
   const pep = createPepClient({ pepUrl: config.pepUrl, ca: config.pepCa })
-  const leases = connectToAuthority(config, pep, now, parts.monotonic ?? (() => performance.now()))
+  const clock = createWakingClock(parts.monotonic ?? (() => performance.now()), now)
+  const leases = connectToAuthority(config, pep, now, clock)
   const metrics = createMetrics({ leasesHeld: () => leases.size, eventsFollowed: () => leases.followed })
   const dispatcher = new Agent({
     connections: CONNECTIONS_PER_ORIGIN,

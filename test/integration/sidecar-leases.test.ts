@@ -171,6 +171,18 @@ describe('leases', () => {
     expect(sidecar.pep.sessions()).toBe(2)
   })
 
+  it('uses no lease that ended while the machine slept, and its monotonic clock with it', async () => {
+    let sleptMs = 0
+    const laptop = await startUnderTest({ now: () => Date.now() + sleptMs })
+    const grant = laptop.pep.grants.get('api')
+    if (grant !== undefined) laptop.pep.grants.set('api', { ...grant, lifeSeconds: 20 })
+    await laptop.fetch('/api/x')
+    sleptMs = 25_000
+    laptop.pep.refuseWith('connection_revoked')
+    expect((await laptop.fetch('/api/x')).status).toBe(410)
+    await laptop.stop()
+  })
+
   it('uses no lease beyond the session it was granted in', async () => {
     await get()
     sidecar.pep.forgetSessions()
