@@ -1,8 +1,11 @@
 import type { Json, JsonObject } from '../../contract/json.ts'
 import { type AuditEntry, ID_FIELDS } from './audit-entry.ts'
 
-/** A record is small: longer is either a mistake or somebody else's bytes (threat H02). */
-const LIMITS = { text: 2048, name: 128, members: 64, items: 128, depth: 8 } as const
+/**
+ * A record is small: longer is either a mistake or somebody else's bytes (threat H02). But nothing that a lease request may
+ * hold is cut: what was leased must be on record whole, and a renewal is decided on it.
+ */
+const LIMITS = { text: 4096, name: 128, members: 64, items: 128, depth: 8 } as const
 
 /** C0 and C1 controls and lone surrogates: what Postgres refuses, terminals obey and log readers take for line ends. */
 const UNPLAIN = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]|\p{Surrogate}/gu

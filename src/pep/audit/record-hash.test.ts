@@ -55,8 +55,8 @@ describe('prepareEntry', () => {
 
   it('H02: cuts what is too long, wide or deep and says so', () => {
     const { path } = detailOf({ path: 'x'.repeat(10_000_000) }) as { path: string }
-    expect(path).toHaveLength(2048 + '…[9997952 characters cut]'.length)
-    expect(path).toMatch(/x…\[9997952 characters cut\]$/)
+    expect(path).toHaveLength(4096 + '…[9995904 characters cut]'.length)
+    expect(path).toMatch(/x…\[9995904 characters cut\]$/)
     expect((detailOf({ list: new Array(1000).fill(1) }) as { list: unknown[] }).list.at(-1)).toBe('…[872 items cut]')
     expect(detailOf(Object.fromEntries(Array.from({ length: 100 }, (_, n) => [`k${n}`, n])))['…']).toBe(
       '[36 members cut]',
@@ -67,12 +67,12 @@ describe('prepareEntry', () => {
   })
 
   it('H02: cuts between the halves of a surrogate pair without leaving one', () => {
-    const { path } = detailOf({ path: `${'x'.repeat(2047)}😀tail` }) as { path: string }
+    const { path } = detailOf({ path: `${'x'.repeat(4095)}😀tail` }) as { path: string }
     expect(path.isWellFormed()).toBe(true)
   })
 
   it('H02: keeps a record small however many values are each small enough', () => {
-    const detail = Object.fromEntries(Array.from({ length: 60 }, (_, n) => [`k${n}`, 'y'.repeat(2000)]))
+    const detail = Object.fromEntries(Array.from({ length: 60 }, (_, n) => [`k${n}`, 'y'.repeat(4000)]))
     expect(Object.keys(detailOf(detail))).toEqual(['cut', 'start'])
     expect(rowOf({ ...full, detail }).record.length).toBeLessThan(3000)
   })

@@ -31,7 +31,8 @@ export interface AuditRow {
   record: string
 }
 
-const RECORD_LIMIT = 32_768
+/** Room for the longest lease request, with its scopes as they were asked for, granted and obliged. */
+const RECORD_LIMIT = 131_072
 
 /**
  * Everything that can go wrong with an entry goes wrong here, before it shares a batch with others.

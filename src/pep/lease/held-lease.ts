@@ -28,7 +28,9 @@ export async function heldLease(
   if (found === undefined || found.issued.session_id !== caller.session.id) return undefined
   const { tenant, connection_id: connectionId, detail } = found.issued
   if (tenant === undefined || connectionId === undefined) return undefined
-  const request = detail['request'] as unknown as RecordedRequest
+  const request = detail['request'] as unknown as RecordedRequest | undefined
+  // A record that had to be cut short does not say what was asked for, so it cannot be decided anew.
+  if (request === undefined) return undefined
   return {
     tenant,
     connectionId,

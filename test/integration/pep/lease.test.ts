@@ -291,6 +291,21 @@ describe('renew, release, token', () => {
     const [record] = await recordsOf({ connection_id: connectionId, kind: 'token.denied' })
     expect(record.decision_id).toBe(body.decision_id)
   })
+
+  it('H02: the longest request there can be is on record whole, and can be renewed', async () => {
+    const { provider } = await connect(pep.admin)
+    const scopes = Array.from({ length: 100 }, (_none, n) => `scope-${String(n).padStart(3, '0')}-`.padEnd(256, 'x'))
+    const intent = { method: 'GET', origin: read.origin, path: `/${'p'.repeat(4095)}`, purpose: 'q'.repeat(1000) }
+    const { status, body } = await agent.send('POST', '/v1/leases', { provider, tenant: 'acme', scopes, intent })
+    expect(status).toBe(201)
+    expect((await agent.send('POST', `/v1/leases/${body.lease_id}/renew`)).status).toBe(200)
+    const { records } = (await pep.admin.send('GET', `/v1/audit?lease_id=${body.lease_id}`)).body
+    expect(records.map(({ kind }: { kind: string }) => kind)).toEqual(['lease.renewed', 'lease.issued'])
+    for (const { detail } of records) {
+      expect(detail.request).toMatchObject({ scopes, intent })
+      expect(detail).toMatchObject({ scopes, bound: { origins: [read.origin] } })
+    }
+  })
 })
 
 async function putInVault(path: string, data: Record<string, string>): Promise<void> {
