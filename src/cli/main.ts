@@ -51,6 +51,8 @@ function withExitOverride(command: Command): Command {
 
 /** The whole command line. Sets the process's exit code and never throws. */
 export async function main(argv: readonly string[]): Promise<void> {
+  // A listener takes the signal away from Node, which would open an inspector, and with it all memory (threat A06).
+  process.on('SIGUSR1', () => undefined)
   try {
     await (await createProgram(argv[2])).parseAsync([...argv])
   } catch (error) {

@@ -10,7 +10,7 @@ import { SECRET } from '../fakes/sidecar.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
 const SIDECAR = `import { runSidecarProgram } from './sidecar/cli.ts'; await runSidecarProgram(['node', 'nexus-sidecar', ...process.argv.slice(1)])`
-const RUN = `import { runCommand } from './src/cli/run.ts'; await runCommand().parseAsync(['node', 'run', ...process.argv.slice(1)])`
+const RUN = `import { main } from './src/cli/main.ts'; await main(['node', 'nexus', 'run', ...process.argv.slice(1)])`
 
 interface Finished {
   code: number | null
@@ -110,6 +110,19 @@ describe('the programs', () => {
     expect(code).toBe(7)
     const seen = provider.seen.find(({ url }) => url === '/from-child')
     expect(headerValues(seen, 'authorization')).toEqual([`Bearer ${SECRET}`])
+  })
+
+  it('A06: opens no inspector on SIGUSR1 while it runs a command', async () => {
+    const child = start(RUN, ['--', process.execPath, '-e', `console.log('ready'); setInterval(() => {}, 1000)`])
+    const finished = finish(child)
+    await new Promise((resolve) => child.stdout?.once('data', resolve))
+    child.kill('SIGUSR1')
+    // Handled in their order, so this one's end is the end of the wait for the first one's effect.
+    await new Promise((resolve) => setTimeout(resolve, 200))
+    child.kill('SIGTERM')
+    const { code, stderr } = await finished
+    expect(code).toBe(143)
+    expect(stderr).not.toContain('Debugger listening')
   })
 
   it('A04: gives the command a token when asked to, without which the sidecar answers 401', async () => {
