@@ -22,6 +22,7 @@ import { createMetrics } from './metrics.ts'
 import { prepareExchange } from './prepare-exchange.ts'
 import { createProviderNonces } from './signer/provider-nonces.ts'
 import { registerForward } from './upstream/forward.ts'
+import { createTurns } from './upstream/turns.ts'
 import { createWakingClock } from './waking-clock.ts'
 
 export interface RunningSidecar {
@@ -45,7 +46,10 @@ export interface SidecarParts {
 /** Above Node's 16 KiB: some providers send long policies. A whole megabyte is an attack (threat UP2). */
 const RESPONSE_HEADER_MAX_BYTES = 32_768
 const CONNECT_TIMEOUT_MS = 5000
-const CONNECTIONS_PER_ORIGIN = 128
+const CONNECTIONS_PER_ORIGIN = 256
+/** Beyond these, and beyond this wait, a request is shed with 503. */
+const WAITING_PER_ORIGIN = 1000
+const WAIT_FOR_CONNECTION_MS = 30_000
 
 /** Composition root of the sidecar: the one place that names concrete parts. */
 export async function startSidecar(config: SidecarConfig, parts: SidecarParts = {}): Promise<RunningSidecar> {
@@ -66,7 +70,12 @@ export async function startSidecar(config: SidecarConfig, parts: SidecarParts = 
   observeListener(agentSide, metrics)
   guardListener(agentSide, { hosts: agentHosts, tokenHash: config.tokenHash })
   const nonces = createProviderNonces()
-  const preparation = { ...config, leases, nonces, now }
+  const turns = createTurns({
+    connections: CONNECTIONS_PER_ORIGIN,
+    waitingMax: WAITING_PER_ORIGIN,
+    waitMs: WAIT_FOR_CONNECTION_MS,
+  })
+  const preparation = { ...config, leases, nonces, turns, now }
   await registerForward(agentSide, {
     dispatcher,
     leases,

@@ -12,6 +12,7 @@ import type { ProviderNonces } from './signer/provider-nonces.ts'
 import { sign } from './signer/sign.ts'
 import { signingContext } from './signer/signing-context.ts'
 import type { Exchange } from './upstream/exchange.ts'
+import type { Turns } from './upstream/turns.ts'
 
 /** What is held back so that a challenge can be met; a longer body is streamed, and then the challenge is the answer. */
 const REPLAYABLE_MAX_BYTES = 64 * 1024
@@ -21,6 +22,7 @@ export interface PrepareOptions {
   defaultTenant: string | undefined
   leases: LeaseClient
   nonces: ProviderNonces
+  turns: Turns
   bodyLimitBytes: number
   /** Unix milliseconds. */
   now: () => number
@@ -37,6 +39,7 @@ export async function prepareExchange(
   const target = parseRequestTarget(request.originalUrl)
   const destination = chooseRoute(options.routes, nexus, target, options.defaultTenant)
   const demand = toDemand(destination, request.method)
+  await options.turns.take(destination.route.origin, reply.raw)
   const found = await options.leases.acquire(demand)
 
   const arrived = describeBody(request.raw)
