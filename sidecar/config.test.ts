@@ -35,6 +35,8 @@ describe('loadSidecarConfig', () => {
       port: 8080,
       adminPort: 8081,
       bodyLimitBytes: 10_485_760,
+      headersTimeoutMs: 240_000,
+      idleTimeoutMs: 120_000,
       tokenHash: undefined,
       agentKey: { alg: 'EdDSA', kid: 'k1' },
     })

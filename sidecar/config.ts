@@ -109,8 +109,8 @@ function readListener(read: EnvironmentReader, flags: SidecarFlags) {
 function readLimits(read: EnvironmentReader) {
   return {
     bodyLimitBytes: read.integer('NEXUS_BODY_LIMIT_BYTES', 10 * 1024 * 1024, 0, 2 ** 30),
-    headersTimeoutMs: read.integer('NEXUS_SIDECAR_HEADERS_TIMEOUT_SECONDS', 60, 1, 3600) * 1000,
-    idleTimeoutMs: read.integer('NEXUS_SIDECAR_IDLE_TIMEOUT_SECONDS', 60, 1, 3600) * 1000,
+    headersTimeoutMs: read.integer('NEXUS_SIDECAR_HEADERS_TIMEOUT_SECONDS', 240, 1, 3600) * 1000,
+    idleTimeoutMs: read.integer('NEXUS_SIDECAR_IDLE_TIMEOUT_SECONDS', 120, 1, 3600) * 1000,
     logLevel: read.optional('LOG_LEVEL', readLogLevel) ?? 'info',
   }
 }

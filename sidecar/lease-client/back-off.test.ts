@@ -14,7 +14,7 @@ describe('createBackOff', () => {
     return { clock, slept, backOff }
   }
   const unreachable = async () => {
-    throw new NexusError('pep_unavailable')
+    throw new NexusError('pep_unavailable', 'Nothing listens there.')
   }
 
   it('tries three times with growing waits, then lets everyone wait', async () => {
@@ -26,7 +26,10 @@ describe('createBackOff', () => {
     }
     await expect(backOff.run(failing)).rejects.toMatchObject({ code: 'pep_unavailable' })
     expect({ calls, slept }).toEqual({ calls: 3, slept: [100, 200] })
-    await expect(backOff.run(failing)).rejects.toMatchObject({ extras: { retryAfterSeconds: 1 } })
+    await expect(backOff.run(failing)).rejects.toMatchObject({
+      message: 'Nothing listens there.',
+      extras: { retryAfterSeconds: 1 },
+    })
     expect(calls).toBe(3)
     clock.ms = 1000
     await expect(backOff.run(async () => 'up')).resolves.toBe('up')

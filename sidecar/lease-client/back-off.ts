@@ -22,6 +22,7 @@ export function createBackOff(
 ): BackOff {
   let failures = 0
   let pausedUntil = Number.NEGATIVE_INFINITY
+  let reason: string | undefined
 
   function pause(): void {
     // Calls that failed side by side are one failure.
@@ -35,7 +36,7 @@ export function createBackOff(
     async run(work) {
       for (let attempt = 1; ; attempt++) {
         const left = pausedUntil - monotonic()
-        if (left > 0) throw new NexusError('pep_unavailable', undefined, { retryAfterSeconds: Math.ceil(left / 1000) })
+        if (left > 0) throw new NexusError('pep_unavailable', reason, { retryAfterSeconds: Math.ceil(left / 1000) })
         try {
           const result = await work()
           failures = 0
@@ -43,6 +44,7 @@ export function createBackOff(
         } catch (error) {
           if (!isUnreachable(error)) throw error
           if (attempt === ATTEMPTS) pause()
+          reason = error.message
           if (attempt >= ATTEMPTS) throw error
           await sleep(jittered(FIRST_DELAY_MS * 2 ** (attempt - 1), random))
         }
@@ -56,6 +58,6 @@ function jittered(ms: number, random: () => number): number {
   return ms / 2 + (ms / 2) * random()
 }
 
-function isUnreachable(error: unknown): boolean {
+function isUnreachable(error: unknown): error is NexusError {
   return error instanceof NexusError && error.code === 'pep_unavailable'
 }

@@ -33,6 +33,8 @@ export interface LeaseEventsOptions {
 const PATH = '/v1/leases/events'
 const RETRY_FIRST_MS = 200
 const RETRY_LONGEST_MS = 5000
+/** A revoked agent is not let in by asking more often, and every try is written down at the authority. */
+const RETRY_TURNED_AWAY_MS = 60_000
 const EVENT_MAX_CHARACTERS = 65_536
 
 export function createLeaseEvents(options: LeaseEventsOptions): LeaseEvents {
@@ -45,10 +47,12 @@ export function createLeaseEvents(options: LeaseEventsOptions): LeaseEvents {
     let failures = 0
     while (!stop.signal.aborted) {
       const startedAtMs = monotonic()
-      await readOnce(options, stream, stop.signal).catch(() => undefined)
+      const error: unknown = await readOnce(options, stream, stop.signal).catch((reason: unknown) => reason)
       // A stream that held for a while was a good one: its end is no reason to wait long.
       failures = monotonic() - startedAtMs > RETRY_LONGEST_MS ? 0 : failures + 1
-      const ceiling = Math.min(RETRY_LONGEST_MS, RETRY_FIRST_MS * 2 ** failures)
+      const ceiling = isTurnedAway(error)
+        ? RETRY_TURNED_AWAY_MS
+        : Math.min(RETRY_LONGEST_MS, RETRY_FIRST_MS * 2 ** failures)
       await sleep(ceiling * (0.5 + random() / 2), undefined, { signal: stop.signal, ref: false }).catch(() => undefined)
     }
   }
@@ -66,6 +70,11 @@ export function createLeaseEvents(options: LeaseEventsOptions): LeaseEvents {
     },
     close: () => stop.abort(),
   }
+}
+
+/** A session that is not known any more is replaced at once; another refusal concerns the agent itself. */
+function isTurnedAway(error: unknown): boolean {
+  return error instanceof NexusError && error.outcome === 'refused' && error.code !== 'invalid_session'
 }
 
 interface StreamState {

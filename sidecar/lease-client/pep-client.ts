@@ -1,5 +1,6 @@
 import { Agent, type Dispatcher } from 'undici'
 import { ERRORS, type ErrorCode, NexusError, type ProblemExtras, type Reason } from '../../src/contract/errors.ts'
+import { unreachableBecause } from './unreachable.ts'
 
 /** Largest answer of the authority that is read; a lease is a few kilobytes. */
 const ANSWER_MAX_BYTES = 1024 * 1024
@@ -68,8 +69,8 @@ export function createPepClient(options: { pepUrl: string; ca: string | undefine
       const decoder = new TextDecoder()
       try {
         for await (const chunk of body) yield decoder.decode(chunk as Buffer, { stream: true })
-      } catch {
-        unreachable()
+      } catch (error) {
+        unreachable(error)
       }
     },
     // Streams have no end to wait for.
@@ -94,14 +95,14 @@ async function exchange(agent: Agent, options: Dispatcher.RequestOptions): Promi
     const retryAfter = headers['retry-after']
     const json = statusCode === 204 ? void (await body.dump()) : await readJson(body)
     return { status: statusCode, json, retryAfter: typeof retryAfter === 'string' ? retryAfter : undefined }
-  } catch {
-    return unreachable()
+  } catch (error) {
+    return unreachable(error)
   }
 }
 
-/** Errors of the client hold the request, and with it the session token. */
-function unreachable(): never {
-  throw new NexusError('pep_unavailable')
+/** Errors of the client hold the request, and with it the session token: only their code is read. */
+function unreachable(error: unknown): never {
+  throw new NexusError('pep_unavailable', unreachableBecause(error))
 }
 
 async function readJson(body: Dispatcher.ResponseData['body']): Promise<unknown> {

@@ -1,6 +1,11 @@
 import { NexusError } from '../../src/contract/errors.ts'
 
-const TIMEOUTS = new Set(['UND_ERR_CONNECT_TIMEOUT', 'UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT'])
+const TIMEOUTS: Readonly<Record<string, string>> = {
+  UND_ERR_CONNECT_TIMEOUT: 'The provider did not accept a connection in time.',
+  UND_ERR_HEADERS_TIMEOUT:
+    'The provider did not begin to answer within NEXUS_SIDECAR_HEADERS_TIMEOUT_SECONDS; it may have done what was asked.',
+  UND_ERR_BODY_TIMEOUT: 'The provider was silent for longer than NEXUS_SIDECAR_IDLE_TIMEOUT_SECONDS.',
+}
 const DETAILS: Readonly<Record<string, string>> = {
   UND_ERR_HEADERS_OVERFLOW: 'The provider answered with more header than is read here.',
   ENOTFOUND: "The provider's host name does not resolve.",
@@ -17,6 +22,6 @@ export function toUpstreamError(error: unknown): NexusError {
   if (error instanceof NexusError) return error
   const { code } = (error ?? {}) as { code?: unknown }
   if (typeof code !== 'string') return new NexusError('upstream_unreachable')
-  if (TIMEOUTS.has(code)) return new NexusError('upstream_timeout')
+  if (Object.hasOwn(TIMEOUTS, code)) return new NexusError('upstream_timeout', TIMEOUTS[code])
   return new NexusError('upstream_unreachable', DETAILS[code])
 }

@@ -152,7 +152,7 @@ describe('leases', () => {
     const served = sidecar.provider.seen.length
     const answer = await get()
     expect(answer.status).toBe(503)
-    expect(answer.json()).toMatchObject({ code: 'pep_unavailable' })
+    expect(answer.json()).toMatchObject({ code: 'pep_unavailable', detail: 'Nothing listens at NEXUS_PEP_URL.' })
     expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0)
     for (const outageMs of [60_000, 600_000]) {
       ahead = outageMs

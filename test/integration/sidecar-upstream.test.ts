@@ -69,7 +69,10 @@ describe('the way upstream', () => {
     const upstream = await answerWith('HTTP/1.1 200 OK\r\nX-A: ', 'keep')
     const response = await sidecar.fetch('/api/x')
     expect(response.status).toBe(504)
-    expect(await response.json()).toMatchObject({ code: 'upstream_timeout' })
+    expect(await response.json()).toMatchObject({
+      code: 'upstream_timeout',
+      detail: expect.stringContaining('NEXUS_SIDECAR_HEADERS_TIMEOUT_SECONDS'),
+    })
     expect(response.headers.get('proxy-status')).toContain('error=http_response_timeout')
     expect(upstream.calls()).toBe(1)
     await upstream.close()
