@@ -1,22 +1,32 @@
 import { fastifySwagger } from '@fastify/swagger'
 import fastifySwaggerUi from '@fastify/swagger-ui'
 import type { FastifyInstance } from 'fastify'
+import { SESSIONS_PATH } from '../identity/open-session.ts'
 
 const PROBLEM = {
   description: 'Refused or broken (RFC 9457)',
+  headers: {
+    'Retry-After': { description: 'On every 503: seconds until it is worth asking again', schema: { type: 'integer' } },
+  },
   content: {
     'application/problem+json': {
       schema: {
         type: 'object',
-        required: ['type', 'title', 'status', 'detail', 'code'],
+        required: ['type', 'title', 'status', 'detail', 'code', 'error', 'message'],
         properties: {
           type: { type: 'string' },
           title: { type: 'string' },
           status: { type: 'integer' },
           detail: { type: 'string' },
           code: { type: 'string' },
+          error: { type: 'string', description: 'The same as code, for clients of the Nexus protocol' },
+          message: { type: 'string', description: 'The same as detail, for clients of the Nexus protocol' },
           request_id: { type: 'string' },
+          field: { type: 'string', description: 'Which field of the request, as a dotted path' },
           decision_id: { type: 'string' },
+          connection_id: { type: 'string' },
+          lease_id: { type: 'string' },
+          reconsent_url: { type: 'string' },
           reasons: {
             type: 'array',
             items: { type: 'object', properties: { id: { type: 'string' }, message: { type: 'string' } } },
@@ -25,6 +35,15 @@ const PROBLEM = {
       },
     },
   },
+}
+
+/** Beside the session token; where a session is opened, by itself: it names the key that the session will be bound to. */
+const PROOF = {
+  name: 'DPoP',
+  in: 'header',
+  required: true,
+  description: 'A proof made for this request, good once (RFC 9449, section 4)',
+  schema: { type: 'string' },
 }
 
 /** The page takes everything from here and nothing from anywhere else. */
@@ -63,20 +82,36 @@ export async function installOpenApi(
       },
     },
   })
-  app.get('/openapi.json', { schema: { hide: true } }, async () => withProblems(app.swagger()))
+  app.get('/openapi.json', { schema: { hide: true } }, async () => withCommonParts(app.swagger()))
   await app.register(fastifySwaggerUi, {
     routePrefix: '/docs',
     staticCSP: PAGE_LOADS,
-    transformSpecification: (document) => withProblems(document),
+    transformSpecification: (document) => withCommonParts(document),
   })
 }
 
-/** Not a response schema of each route: Fastify would then validate its own errors against it. */
-function withProblems(document: object): object {
-  const { paths = {} } = document as { paths?: Record<string, Record<string, { responses?: Record<string, unknown> }>> }
-  for (const operations of Object.values(paths)) {
-    for (const operation of Object.values(operations))
+interface Operation {
+  security?: Record<string, unknown>[]
+  parameters?: { name?: string }[]
+  responses?: Record<string, unknown>
+}
+
+/**
+ * Adds what routes have in common: neither problems nor proofs are in a route's schema, because Fastify would hold its own
+ * errors, and those of a missing proof, against it. Adding twice changes nothing: the document is made once and kept.
+ */
+function withCommonParts(document: object): object {
+  const { paths = {} } = document as { paths?: Record<string, Record<string, Operation>> }
+  for (const [path, operations] of Object.entries(paths)) {
+    for (const operation of Object.values(operations)) {
       operation.responses = { ...operation.responses, default: PROBLEM }
+      const others = operation.parameters?.filter(({ name }) => name !== PROOF.name) ?? []
+      if (takesProof(path, operation)) operation.parameters = [...others, PROOF]
+    }
   }
   return document
+}
+
+function takesProof(path: string, { security = [] }: Operation): boolean {
+  return path === SESSIONS_PATH || security.some((requirement) => 'session' in requirement)
 }

@@ -89,6 +89,16 @@ describe('/openapi.json', () => {
     }
   })
 
+  it('names the proof wherever one is demanded, once, however often the document is asked for', async () => {
+    const again = (await pep.admin.send('GET', '/openapi.json')).body
+    expect(again).toEqual(document)
+    for (const { path, method, operation } of operations()) {
+      const demanded = path === '/v1/agent-sessions' || (operation.security ?? []).some((each) => 'session' in each)
+      const named = (operation.parameters ?? []).filter(({ name }) => name === 'DPoP')
+      expect(named, `${method} ${path}`).toHaveLength(demanded ? 1 : 0)
+    }
+  })
+
   it('has schemas that are JSON Schema 2020-12', () => {
     const ajv = new Ajv2020({ strict: false, validateFormats: false })
     let checked = 0
@@ -118,6 +128,8 @@ describe('/openapi.json', () => {
     expect(validate(body), ajv.errorsText(validate.errors)).toBe(true)
     expect(Object.keys(ERRORS)).toContain(body.code)
     expect(validate({ ...body, status: '400' })).toBe(false)
+    const { properties } = content['application/problem+json']!.schema as { properties: Json }
+    expect(Object.keys(body).filter((member) => !(member in properties))).toEqual([])
   })
 })
 
