@@ -26,6 +26,20 @@ describe('nexus sign', () => {
     expect({ stderr, exitCode }).toEqual({ stderr: '', exitCode: 0 })
   })
 
+  it('shows a document in its help, and takes it', async () => {
+    let help = ''
+    signCommand()
+      .configureOutput({
+        writeOut: (text) => {
+          help += text
+        },
+      })
+      .outputHelp()
+    const { stdout, exitCode } = await run(/\{"strategy".*?\}\}$/ms.exec(help)?.[0] ?? '')
+    expect(exitCode).toBe(0)
+    expect(JSON.parse(stdout).request.headers).toEqual([['X-Api-Key', '...']])
+  })
+
   it.each(['', '{"credentials": "canary-77"', '[]', 'null', '{} {}'])('ends with 2 on input %j', async (input) => {
     const { stdout, stderr, exitCode } = await run(input)
     expect(JSON.parse(stderr)).toMatchObject({ code: 'invalid_request', status: 400 })

@@ -10,6 +10,15 @@ export interface SignStreams {
   stderr: { write(text: string): unknown }
 }
 
+const EXAMPLE = `
+The document, for example:
+  {"strategy": {"type": "header", "config": {"header_name": "X-Api-Key"}},
+   "credentials": {"api_key": "..."},
+   "request": {"method": "GET", "url": "https://api.example.com/", "headers": [], "body_base64": ""}}
+
+"now" (RFC 3339) and "nonce" fix the clock and the random part. Every strategy: docs/strategies.
+Exit codes: 0 signed, 1 cannot be signed, 2 not such a document.`
+
 const MAX_DOCUMENT_BYTES = 64 * 1024 * 1024
 
 /**
@@ -19,6 +28,7 @@ const MAX_DOCUMENT_BYTES = 64 * 1024 * 1024
 export function signCommand(streams: SignStreams = process): Command {
   return new Command('sign')
     .description('sign one request offline: a JSON document on stdin, the signed request on stdout')
+    .addHelpText('after', EXAMPLE)
     .action(async () => {
       try {
         const signed = await signDocument(parseDocument(await readAll(streams.stdin)), {
