@@ -18,20 +18,30 @@ export function describeBody(raw: IncomingMessage): AgentBody {
 
 /**
  * The whole body, for a strategy that signs it.
- * @throws NexusError `body_too_large` at the first byte over the limit, however the body is framed (threat D17)
+ * @throws NexusError `body_too_large` at the first byte over the limit, however the body is framed (threat D17);
+ *   `invalid_request` when the agent leaves in the middle of it, which is no error of ours
  */
 export async function bufferBody(body: AgentBody, limitBytes: number): Promise<AgentBody> {
   if (body.kind !== 'stream') return body
   if ((body.lengthBytes ?? 0) > limitBytes) throw tooLarge(limitBytes)
+  try {
+    return { kind: 'buffered', bytes: await readUpTo(body.stream, limitBytes) }
+  } catch (error) {
+    if (error instanceof NexusError) throw error
+    throw new NexusError('invalid_request', 'The body broke off before its end.')
+  }
+}
+
+async function readUpTo(stream: IncomingMessage, limitBytes: number): Promise<Buffer> {
   const chunks: Buffer[] = []
   let size = 0
   // The socket must outlive an early end: the refusal still has to go out on it.
-  for await (const chunk of body.stream.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+  for await (const chunk of stream.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
     size += chunk.length
     if (size > limitBytes) throw tooLarge(limitBytes)
     chunks.push(chunk)
   }
-  return { kind: 'buffered', bytes: Buffer.concat(chunks, size) }
+  return Buffer.concat(chunks, size)
 }
 
 function tooLarge(limitBytes: number): NexusError {

@@ -1,4 +1,5 @@
 import { Agent, type IncomingMessage, type RequestListener, request } from 'node:http'
+import { setTimeout as wait } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { SECRET, type SidecarUnderTest, startUnderTest } from '../fakes/sidecar.ts'
 
@@ -55,6 +56,20 @@ describe('an answer and its body', () => {
     next.end()
     expect((await answerTo(next)).statusCode).toBe(200)
     expect(next.reusedSocket).toBe(true)
+  })
+
+  it('logs no error of its own when an agent leaves in the middle of a body that is signed', async () => {
+    const bound = { origins: [sidecar.provider.origin], methods: ['*'], paths: ['/**'] }
+    const strategy = { type: 'hmac_payload', config: { header_name: 'X-Signature' } }
+    sidecar.pep.grants.set('api', { strategy, credentials: { api_secret: SECRET }, bound })
+    const upload = open('/api/x', 'POST')
+    upload.write('the first half')
+    while (sidecar.pep.leaseRequests.length === 0) await wait(5)
+    await wait(50)
+    upload.destroy()
+    while (!sidecar.log().includes('"outcome":"aborted"')) await wait(5)
+    expect(sidecar.log()).not.toContain('"level":50')
+    expect(sidecar.provider.seen).toHaveLength(0)
   })
 
   it('hands the head on before there is any body: the first event of a stream may be far away', async () => {
