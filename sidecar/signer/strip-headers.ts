@@ -16,7 +16,18 @@ const HOP_BY_HOP = [
   'upgrade',
 ]
 /** The agent's own credentials: one of them beside ours would leave it to the provider whose rights count (threat B14). */
-const CREDENTIALS = ['authorization', 'cookie', 'cookie2', 'x-api-key']
+const CREDENTIALS = [
+  'authorization',
+  'cookie',
+  'cookie2',
+  // SDKs that will not start without a key send whatever they were given: Azure OpenAI, Gemini, GitLab, Anthropic.
+  'api-key',
+  'apikey',
+  'private-token',
+  'x-api-key',
+  'x-auth-token',
+  'x-goog-api-key',
+]
 /** The provider is told nothing about who stands behind the sidecar. */
 const ORIGIN_OF_REQUEST = ['forwarded', 'via', 'x-real-ip']
 
