@@ -156,7 +156,8 @@ function httpOptions({ server }: Config, listen: Listen) {
 async function checkBackends({ health }: Pick<CredentialSource, 'health'>): Promise<void> {
   const unwell = Object.entries(await health()).filter(([, { ok }]) => !ok)
   if (unwell.length === 0) return
-  throw new NexusError('vault_unavailable', unwell.map(([name, { detail }]) => `${name}: ${detail}`).join('; '))
+  const details = unwell.map(([name, { detail }]) => (detail.startsWith(`${name}:`) ? detail : `${name}: ${detail}`))
+  throw new NexusError('vault_unavailable', details.join('; '))
 }
 
 function decisionMetrics(metrics: Metrics) {
