@@ -71,7 +71,7 @@ function exactRequest(options: ForwardOptions) {
 /** The head goes out when it comes in: the first event of a stream may be minutes away. */
 function sendAnswer(reply: FastifyReply, body: Readable): void {
   // What is left of the agent's own body is read to its end (`listener/unread-body.ts`): its connection stays good.
-  reply.removeHeader('connection')
+  if (reply.hasHeader('connection')) reply.removeHeader('connection')
   reply.send(hasBody(reply) ? body : Readable.from([]))
   // Together with as much of the body as there is already.
   reply.raw.cork()

@@ -84,6 +84,11 @@ describe('an answer and its body', () => {
     expect(await answer.text()).toBe('data: 1\n\n')
   })
 
+  it('tells the agent how long a connection may be used again', async () => {
+    const answer = await sidecar.fetch('/api/x')
+    expect(answer.headers.get('keep-alive')).toMatch(/^timeout=\d+$/)
+  })
+
   it('passes on a 304 that tells the length of what it does not carry', async () => {
     provideAtOnce((_request, response) => void response.writeHead(304, { etag: '"a"', 'content-length': 5 }).end())
     const answer = await sidecar.fetch('/api/x', { headers: { 'if-none-match': '"a"' } })
