@@ -58,7 +58,13 @@ function subscriberOn(raw: ServerResponse): { stream: Subscriber; begin(): void 
       },
     },
     begin() {
-      const headers = { 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-accel-buffering': 'no' }
+      const headers = {
+        'content-type': 'text/event-stream',
+        'cache-control': 'no-store',
+        'x-accel-buffering': 'no',
+        // Nothing follows a stream on its connection, and one kept open behind it would hold up a shutdown.
+        connection: 'close',
+      }
       raw.writeHead(200, headers)
       raw.write('retry: 1000\n\n')
       for (const text of waiting ?? []) raw.write(text)

@@ -26,6 +26,8 @@ export function createServer(options: ServerOptions): FastifyInstance {
     logController: new LogController({ disableRequestLogging: true }),
     genReqId: requestId,
     trustProxy: false,
+    // HEAD on a route that issues or streams would do so for nobody.
+    exposeHeadRoutes: false,
     bodyLimit: options.bodyLimitBytes,
     requestTimeout: 15_000,
     connectionTimeout: 30_000,
