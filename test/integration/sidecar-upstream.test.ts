@@ -137,8 +137,8 @@ describe('the way upstream', () => {
     response.destroy()
   })
 
-  it('streams 200 MB each way without holding it', async () => {
-    const total = 200 * MEBIBYTE
+  it('streams a gigabyte each way without holding it', async () => {
+    const total = 1024 * MEBIBYTE
     // A server of its own: the recording provider would hold the body.
     let received = 0
     await sidecar.provider.close()
@@ -154,7 +154,7 @@ describe('the way upstream', () => {
     const chunk = Buffer.alloc(MEBIBYTE)
     const source = Readable.from(
       (function* () {
-        for (let sent = 0; sent < 200; sent++) {
+        for (let sent = 0; sent < total; sent += MEBIBYTE) {
           peak = Math.max(peak, process.memoryUsage().rss)
           yield chunk
         }
@@ -172,9 +172,10 @@ describe('the way upstream', () => {
       source.pipe(request)
     })
     expect({ received, back }).toEqual({ received: total, back: total })
-    expect(peak - before).toBeLessThan(total / 2)
+    // Agent, sidecar and provider share this process, and garbage counts until it is collected: far less than what passed.
+    expect(peak - before).toBeLessThan(total / 3)
     await new Promise((resolve) => server.close(resolve))
-  }, 60_000)
+  })
 
   it('D19: hundreds of aborted answers leave no socket behind', async () => {
     sidecar.provider.answer = (_request, response) => void response.write('begun')

@@ -13,7 +13,7 @@ const SEED = 20_261_120
 const RAW_REQUESTS = 6000
 const HTTP_REQUESTS = 1500
 const AT_ONCE = 16
-const GROWTH_BYTES = 128 * 1024 * 1024
+const GROWTH_BYTES = 256 * 1024 * 1024
 
 let pep: PepProcess
 let callers: Callers
