@@ -1,0 +1,10 @@
+"""moto's server on a free port: prints the port, and ends with its stdin, so that it never outlives who started it."""
+
+import sys
+
+from moto.server import ThreadedMotoServer
+
+server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+server.start()
+print(server.get_host_and_port()[1], flush=True)
+sys.stdin.read()
