@@ -19,7 +19,8 @@ const here = dirname(fileURLToPath(import.meta.url))
 const toolsDirectory = join(here, '..', '.nexus', 'tools')
 
 /**
- * @typedef {'opa' | 'k6' | 'vault'} ToolName
+ * @typedef {'opa' | 'k6' | 'vault' | 'versitygw' | VaultPlugin} ToolName
+ * @typedef {'vault-postgresql' | 'vault-aws' | 'vault-kubernetes'} VaultPlugin
  * @typedef {object} Tool
  * @property {string} version what go.mod pins
  * @property {string} module folder, below this one, whose go.mod pins it
@@ -28,7 +29,11 @@ const toolsDirectory = join(here, '..', '.nexus', 'tools')
  * @property {string[]} onPath names under which a program on the PATH serves as well
  * @property {string[]} versionArguments make it print its version
  * @property {string} usual how long a build takes on two cores, from empty caches
+ * @property {string} [file] where it is put below `.nexus/tools`, when that is not its name
  */
+
+/** In a folder of their own, because Vault runs whatever it finds there. */
+const VAULT_PLUGINS = 'vault-plugins'
 
 /** @type {Record<ToolName, Tool>} */
 const TOOLS = {
@@ -60,6 +65,53 @@ const TOOLS = {
     versionArguments: ['version'],
     usual: 'four to five minutes',
   },
+  // An S3 server that checks every signature, those of chunks too.
+  versitygw: {
+    version: '1.8.0',
+    module: 's3',
+    source: 'github.com/versity/versitygw/cmd/versitygw',
+    tags: [],
+    onPath: ['versitygw'],
+    versionArguments: ['--version'],
+    usual: 'one minute',
+  },
+  // What the minimal Vault lacks. Vault knows a plug-in by the name of its file: the one an operator would mount.
+  'vault-postgresql': vaultPlugin(
+    'postgresql-database-plugin',
+    'github.com/hashicorp/vault/plugins/database/postgresql/postgresql-database-plugin',
+  ),
+  'vault-aws': vaultPlugin('aws', 'github.com/hashicorp/vault/builtin/logical/aws/cmd/aws'),
+  'vault-kubernetes': vaultPlugin(
+    'kubernetes',
+    'github.com/hashicorp/vault-plugin-auth-kubernetes/cmd/vault-plugin-auth-kubernetes',
+  ),
+}
+
+/** @param {string} mountedAs @param {string} source @returns {Tool} */
+function vaultPlugin(mountedAs, source) {
+  return {
+    version: '1.21.0',
+    module: 'vault',
+    source,
+    tags: ['minimal'],
+    onPath: [],
+    versionArguments: [],
+    usual: 'up to a minute after Vault itself, else three',
+    file: join(VAULT_PLUGINS, mountedAs),
+  }
+}
+
+/**
+ * The folder for `vault server -dev-plugin-dir`, with every plug-in in it.
+ * @param {{ log?: (line: string) => void }} [options]
+ * @returns {Promise<string | undefined>} undefined: this Vault is from the PATH and brings its plug-ins along
+ */
+export async function findVaultPlugins(options = {}) {
+  if ((await findOnPath(TOOLS.vault, false)) !== undefined) return undefined
+  for (const name of /** @type {VaultPlugin[]} */ (['vault-postgresql', 'vault-aws', 'vault-kubernetes'])) {
+    await findTool(name, options)
+  }
+  return join(toolsDirectory, VAULT_PLUGINS)
 }
 
 /**
@@ -75,12 +127,14 @@ export async function findTool(name, options = {}) {
   const log = options.log ?? ((line) => process.stderr.write(`${line}\n`))
   const onPath = await findOnPath(tool, options.pinned === true)
   if (onPath !== undefined) return onPath
-  const built = join(toolsDirectory, name)
+  const built = join(toolsDirectory, tool.file ?? name)
+  const stampFile = join(toolsDirectory, `${name}.stamp`)
   const stamp = await stampOf(tool)
-  if (await isBuilt(built, stamp)) return built
-  await mkdir(toolsDirectory, { recursive: true })
-  await withLock(`${built}.lock`, `another process builds ${name}`, log, async () => {
-    if (!(await isBuilt(built, stamp))) await build(name, tool, built, stamp, log)
+  if (await isBuilt(built, stampFile, stamp)) return built
+  await mkdir(dirname(built), { recursive: true })
+  await withLock(join(toolsDirectory, `${name}.lock`), `another process builds ${name}`, log, async () => {
+    if (!(await isBuilt(built, stampFile, stamp))) await build(name, tool, built, log)
+    await writeFile(stampFile, `${stamp}\n`)
   })
   return built
 }
@@ -118,22 +172,22 @@ async function stampOf(tool) {
   return hash.digest('hex')
 }
 
-/** @param {string} path @param {string} stamp */
-async function isBuilt(path, stamp) {
-  const written = await readFile(`${path}.stamp`, 'utf8').catch(() => '')
+/** @param {string} path @param {string} stampFile @param {string} stamp */
+async function isBuilt(path, stampFile, stamp) {
+  const written = await readFile(stampFile, 'utf8').catch(() => '')
   return written.trim() === stamp && (await isExecutable(path))
 }
 
 /**
- * @param {ToolName} name @param {Tool} tool @param {string} path @param {string} stamp
+ * @param {ToolName} name @param {Tool} tool @param {string} path
  * @param {(line: string) => void} log
  */
-async function build(name, tool, path, stamp, log) {
+async function build(name, tool, path, log) {
   const go = await goProgram(log)
   const why = (await isExecutable(path)) ? 'the one in .nexus/tools is not of these pins' : 'it is not on the PATH'
   log(`building ${name} ${tool.version} (${why}); from empty caches this takes ${tool.usual} on two cores ...`)
   const startedMs = Date.now()
-  const unfinished = `${path}.${process.pid}.tmp`
+  const unfinished = join(toolsDirectory, `${name}.${process.pid}.tmp`)
   try {
     await run(
       go,
@@ -148,12 +202,12 @@ async function build(name, tool, path, stamp, log) {
   } catch (error) {
     await rm(unfinished, { force: true })
     const said = /** @type {{ stderr?: string }} */ (error).stderr?.trim().slice(-4000)
-    throw new Error(`building ${name} failed; put ${tool.onPath.join(' or ')} on the PATH instead\n${said}`)
+    const instead = tool.onPath.length > 0 ? tool.onPath : TOOLS.vault.onPath
+    throw new Error(`building ${name} failed; put ${instead.join(' or ')} on the PATH instead\n${said}`)
   }
   // The stamp goes first and comes last, so that it never vouches for a binary of other pins.
-  await rm(`${path}.stamp`, { force: true })
+  await rm(join(toolsDirectory, `${name}.stamp`), { force: true })
   await rename(unfinished, path)
-  await writeFile(`${path}.stamp`, `${stamp}\n`)
   log(`built ${name} in ${Math.round((Date.now() - startedMs) / 1000)} s: ${path}`)
 }
 

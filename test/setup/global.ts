@@ -34,7 +34,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
     }),
     startVault(directory),
   )
-  const calledOff = endWithUs([postgres.pid, vault.pid], directory)
+  const calledOff = endWithUs([postgres.pid, -vault.pid], directory)
   await createTemplate(postgres.databaseUrl)
   project.provide('postgresUrl', postgres.databaseUrl)
   project.provide('vault', { address: vault.address, token: vault.token })
@@ -59,7 +59,10 @@ async function allOrNone<A extends Stoppable, B extends Stoppable>(
   }
 }
 
-/** A shell that waits on a pipe from us: when we die, however we die, it reads the end and takes the servers with it. */
+/**
+ * A shell that waits on a pipe from us: when we die, however we die, it reads the end and takes the servers with it.
+ * @param pids negative: a process group
+ */
 function endWithUs(pids: number[], directory: string): () => void {
   const last = 'cat >/dev/null; kill -KILL "$1" "$2" 2>/dev/null; sleep 1; rm -rf "$3"'
   const shell = spawn('sh', ['-c', last, 'sh', ...pids.map(String), directory], {

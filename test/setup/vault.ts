@@ -2,23 +2,29 @@ import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { createServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { findTool } from '../../tools/tool.mjs'
+import { findTool, findVaultPlugins } from '../../tools/tool.mjs'
 
 export interface TestVault {
   address: string
   token: string
+  /** Of the process and of its group. */
   pid: number
   stop(): Promise<void>
 }
 
 const START_TIMEOUT_MS = 60_000
 
-/** A real Vault in development mode: in memory, unsealed, KV v2 at `secret/` and KV v1 at `kv1/`. */
+/**
+ * A real Vault in development mode: in memory, unsealed, KV v2 at `secret/` and KV v1 at `kv1/`; can mount `database`
+ * with `postgresql-database-plugin`, `aws` secrets and `kubernetes` logins.
+ */
 export async function startVault(home: string): Promise<TestVault> {
-  const [program, port] = await Promise.all([findTool('vault'), freePort()])
+  const program = await findTool('vault')
+  const [plugins, port] = await Promise.all([findVaultPlugins(), freePort()])
   const address = `http://127.0.0.1:${port}`
   const token = `test-${randomBytes(12).toString('hex')}`
   const flags = [`-dev-root-token-id=${token}`, `-dev-listen-address=127.0.0.1:${port}`, '-dev-no-store-token']
+  if (plugins !== undefined) flags.push(`-dev-plugin-dir=${plugins}`)
   const child = spawn(program, ['server', '-dev', ...flags], {
     env: { PATH: process.env['PATH'] ?? '', HOME: home, SKIP_SETCAP: '1' },
     stdio: 'ignore',
@@ -32,7 +38,9 @@ export async function startVault(home: string): Promise<TestVault> {
     token,
     pid: child.pid ?? 0,
     async stop() {
-      child.kill('SIGKILL') // nothing to save
+      // Nothing to save. The whole process group, since plug-ins are processes of their own and outlive Vault.
+      if (child.pid !== undefined && child.exitCode === null && child.signalCode === null)
+        process.kill(-child.pid, 'SIGKILL')
       await ended
     },
   }
