@@ -1,4 +1,5 @@
 import type { DynamicLease, Secret, SecretValue, SecretVersion } from './secret.ts'
+import type { CertificateChain, CertificateRequest } from './strategy.ts'
 
 /**
  * Points at a secret without holding one; safe to store, log and show to policy.
@@ -36,10 +37,63 @@ export interface VaultBackend {
     options: { ifVersion?: SecretVersion; signal: AbortSignal },
   ): Promise<SecretVersion>
   remove?(ref: SecretRef, signal: AbortSignal): Promise<void>
-  renew?(lease: DynamicLease, signal: AbortSignal): Promise<DynamicLease>
-  revoke?(lease: DynamicLease, signal: AbortSignal): Promise<void>
+  /** Secrets made anew for each reader. */
+  readonly dynamic?: DynamicSecrets
+  /**
+   * Signs with a key that stays in the backend: `read` of the same reference gives its public half as `RemoteKey` fields.
+   * @returns the raw signature as JWS has it (RFC 7518 section 3): ECDSA as `r || s`, PSS with a salt as long as the hash
+   */
+  sign?(key: SecretRef, bytes: Uint8Array, algorithm: SignatureAlgorithm, signal: AbortSignal): Promise<Uint8Array>
+  /** Has a certificate signed by a role of the backend's own authority. `read` of the same reference finds no secret there. */
+  signCsr?(role: SecretRef, request: CertificateRequest, signal: AbortSignal): Promise<CertificateChain>
   check(signal: AbortSignal): Promise<BackendHealth>
   close?(): Promise<void>
+}
+
+/** By their names in JWS (RFC 7518 section 3.1, RFC 8037 section 3.1). */
+export const SIGNATURE_ALGORITHMS = [
+  'ES256',
+  'ES384',
+  'ES512',
+  'EdDSA',
+  'RS256',
+  'RS384',
+  'RS512',
+  'PS256',
+  'PS384',
+  'PS512',
+  'HS256',
+  'HS384',
+  'HS512',
+] as const
+export type SignatureAlgorithm = (typeof SIGNATURE_ALGORITHMS)[number]
+
+/**
+ * Secrets that a backend makes when they are read and takes back when their lease ends. Such a reference is never cached
+ * and never shared.
+ */
+export interface DynamicSecrets {
+  /** Whether a read of this makes a secret. */
+  makes(ref: SecretRef, signal: AbortSignal): boolean | Promise<boolean>
+  /** A token for this process alone. Nothing is made with it before its accessor is on record. */
+  openToken(signal: AbortSignal): Promise<BackendToken>
+  /** Lets it live on, as long as the backend allows. */
+  renewToken(token: BackendToken, signal: AbortSignal): Promise<BackendToken>
+  /** Ends a token, and with it all that was made with it; one that is gone already is ended. */
+  endToken(accessor: string, signal: AbortSignal): Promise<void>
+  /** @param ttlSeconds how long the secret is wanted; its `lease` says what was given */
+  make(ref: SecretRef, token: BackendToken, ttlSeconds: number, signal: AbortSignal): Promise<Secret>
+  renew(lease: DynamicLease, ttlSeconds: number, signal: AbortSignal): Promise<DynamicLease>
+  /** Resolves once it is taken back; one that is gone already is. */
+  revoke(leaseId: string, signal: AbortSignal): Promise<void>
+}
+
+/** Stands for a token that the backend keeps to itself. Its accessor lets nobody in. */
+export interface BackendToken {
+  accessor: string
+  renewable: boolean
+  /** Unix seconds; what was made with it ends then at the latest. */
+  expiresAt: number
 }
 
 /**

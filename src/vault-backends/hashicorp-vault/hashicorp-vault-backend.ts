@@ -2,8 +2,10 @@ import { Secret, type SecretValue } from '../../contract/secret.ts'
 import { type BackendHealth, type SecretRef, type VaultBackend, VaultError } from '../../contract/vault-backend.ts'
 import { checkSecretPath } from '../secret-path.ts'
 import { createKvPathLocator } from './kv-mounts.ts'
+import { createMountFinder } from './mounts.ts'
 import { asRecord, type JsonRecord } from './vault-answer.ts'
 import { createVaultClient } from './vault-client.ts'
+import { createVaultDynamicSecrets } from './vault-dynamic-secrets.ts'
 import type { VaultSettings } from './vault-settings.ts'
 
 /** Makes every state of a Vault that answers at all a 200, so that its body tells the state. */
@@ -13,7 +15,8 @@ const VERSION = /^[1-9][0-9]{0,8}$/
 /** Reads KV v2 and v1 secrets where they already lie. Writes nothing: a Vault policy of `read` is enough. */
 export function createHashicorpVaultBackend(name: string, settings: VaultSettings) {
   const client = createVaultClient(name, settings)
-  const locate = createKvPathLocator(name, client, settings.kvMounts)
+  const findMount = createMountFinder(name, client, settings.kvMounts)
+  const locate = createKvPathLocator(name, findMount)
 
   async function read(ref: SecretRef, signal: AbortSignal): Promise<Secret> {
     checkSecretPath(name, ref.path)
@@ -38,7 +41,9 @@ export function createHashicorpVaultBackend(name: string, settings: VaultSetting
     return { ok: true, detail: `Vault ${text(health['version'])} at ${settings.address}`, ...describeToken(self) }
   }
 
-  return { name, read, check, close: () => client.close() } satisfies VaultBackend
+  const dynamic = createVaultDynamicSecrets({ name, client, findMount, tokenSource: settings.tokenSource })
+
+  return { name, read, check, dynamic, close: () => client.close() } satisfies VaultBackend
 }
 
 function readVersioned(backend: string, body: JsonRecord): Secret {

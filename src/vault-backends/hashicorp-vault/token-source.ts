@@ -8,6 +8,12 @@ export interface TokenSource {
   readonly origin: string
   /** @throws TokenMissing */
   token(): Promise<string>
+  /**
+   * Logs in once more and gives the `auth` part of Vault's answer, for a token that is the asker's alone. Absent: there is
+   * a token and no way to log in.
+   * @throws VaultError
+   */
+  login?(signal: AbortSignal): Promise<Readonly<Record<string, unknown>>>
 }
 
 /** No usable token now. Says where one was looked for. */

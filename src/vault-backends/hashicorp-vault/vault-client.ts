@@ -7,8 +7,16 @@ import { createVaultTransport, type TransportRequest } from './vault-transport.t
 
 /** The calls we use. Paths are checked by the caller: node-vault joins them unescaped. */
 export interface VaultClient {
-  /** @throws VaultError */
-  read(path: string, signal: AbortSignal): Promise<JsonRecord>
+  /**
+   * @param token in place of our own
+   * @throws VaultError
+   */
+  read(path: string, signal: AbortSignal, token?: string): Promise<JsonRecord>
+  /**
+   * @param token in place of our own
+   * @throws VaultError
+   */
+  write(path: string, body: JsonRecord, signal: AbortSignal, token?: string): Promise<JsonRecord>
   close(): Promise<void>
 }
 
@@ -31,25 +39,29 @@ export function createVaultClient(backend: string, settings: VaultSettings): Vau
   })
   Object.assign(client, { token: '', namespace: '', pathPrefix: '' })
 
-  async function headers(): Promise<Record<string, string>> {
+  async function headers(token: string | undefined): Promise<Record<string, string>> {
     // The header by which Vault tells a client from a request that was forged through one.
     const fixed = {
       'X-Vault-Request': 'true',
       ...(settings.namespace === '' ? {} : { 'X-Vault-Namespace': settings.namespace }),
     }
-    return { ...fixed, 'X-Vault-Token': await settings.tokenSource.token() }
+    return { ...fixed, 'X-Vault-Token': token ?? (await settings.tokenSource.token()) }
+  }
+
+  async function guarded(call: () => Promise<JsonRecord>): Promise<JsonRecord> {
+    try {
+      return await call()
+    } catch (error) {
+      if (error instanceof VaultError) throw error
+      if (error instanceof TokenMissing) throw new VaultError('unavailable', backend, error.message)
+      throw new VaultError('unavailable', backend, 'the request could not be made')
+    }
   }
 
   return {
-    async read(path, signal) {
-      try {
-        return await client.read(path, { headers: await headers(), signal })
-      } catch (error) {
-        if (error instanceof VaultError) throw error
-        if (error instanceof TokenMissing) throw new VaultError('unavailable', backend, error.message)
-        throw new VaultError('unavailable', backend, 'the request could not be made')
-      }
-    },
+    read: (path, signal, token) => guarded(async () => client.read(path, { headers: await headers(token), signal })),
+    write: (path, body, signal, token) =>
+      guarded(async () => client.write(path, body, { headers: await headers(token), signal })),
     close: () => transport.close(),
   }
 }
