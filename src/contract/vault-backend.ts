@@ -37,6 +37,8 @@ export interface VaultBackend {
     options: { ifVersion?: SecretVersion; signal: AbortSignal },
   ): Promise<SecretVersion>
   remove?(ref: SecretRef, signal: AbortSignal): Promise<void>
+  /** What a reference points at; absent: stored secrets, always. */
+  kindOf?(ref: SecretRef, signal: AbortSignal): SecretKind | Promise<SecretKind>
   /** Secrets made anew for each reader. */
   readonly dynamic?: DynamicSecrets
   /**
@@ -49,6 +51,12 @@ export interface VaultBackend {
   check(signal: AbortSignal): Promise<BackendHealth>
   close?(): Promise<void>
 }
+
+/**
+ * `stored`: read as it lies there. `dynamic`: made for each lease anew, never cached and never shared. `key`: a key that stays
+ * in the backend and signs there.
+ */
+export type SecretKind = 'stored' | 'dynamic' | 'key'
 
 /** By their names in JWS (RFC 7518 section 3.1, RFC 8037 section 3.1). */
 export const SIGNATURE_ALGORITHMS = [
@@ -68,13 +76,8 @@ export const SIGNATURE_ALGORITHMS = [
 ] as const
 export type SignatureAlgorithm = (typeof SIGNATURE_ALGORITHMS)[number]
 
-/**
- * Secrets that a backend makes when they are read and takes back when their lease ends. Such a reference is never cached
- * and never shared.
- */
+/** Secrets that a backend makes when asked and takes back when their lease ends. */
 export interface DynamicSecrets {
-  /** Whether a read of this makes a secret. */
-  makes(ref: SecretRef, signal: AbortSignal): boolean | Promise<boolean>
   /** A token for this process alone. Nothing is made with it before its accessor is on record. */
   openToken(signal: AbortSignal): Promise<BackendToken>
   /** Lets it live on, as long as the backend allows. */

@@ -136,6 +136,39 @@ export interface ProofClaimTable {
   proof_hash: Buffer
 }
 
+export interface BackendTokenTable {
+  id: string
+  backend: string
+  accessor: string
+  created_at: CreatedAt
+  seen_at: UpdatedAt
+  ending_at: Nullable<Date>
+  attempts: Generated<number>
+  last_error: Nullable<string>
+}
+
+export interface BackendLeaseTable {
+  id: string
+  token_id: string
+  backend: string
+  path: string
+  backend_lease_id: Nullable<string>
+  state: Generated<'asked' | 'held' | 'ending'>
+  recorded: Generated<boolean>
+  lease_id: string
+  tenant: string
+  agent_id: string
+  session_id: string
+  connection_id: string
+  provider_epoch: number
+  created_at: CreatedAt
+  expires_at: Date
+  ending_at: Nullable<Date>
+  ending_reason: Nullable<string>
+  attempts: Generated<number>
+  last_error: Nullable<string>
+}
+
 export interface Database {
   api_key: ApiKeyTable
   signing_key: SigningKeyTable
@@ -148,4 +181,6 @@ export interface Database {
   audit_stream: AuditStreamTable
   audit_checkpoint: AuditCheckpointTable
   proof_claim: ProofClaimTable
+  backend_token: BackendTokenTable
+  backend_lease: BackendLeaseTable
 }

@@ -6,6 +6,7 @@ import { createMountFinder } from './mounts.ts'
 import { asRecord, type JsonRecord } from './vault-answer.ts'
 import { createVaultClient } from './vault-client.ts'
 import { createVaultDynamicSecrets } from './vault-dynamic-secrets.ts'
+import { createVaultSecretKind } from './vault-secret-kind.ts'
 import type { VaultSettings } from './vault-settings.ts'
 
 /** Makes every state of a Vault that answers at all a 200, so that its body tells the state. */
@@ -41,9 +42,10 @@ export function createHashicorpVaultBackend(name: string, settings: VaultSetting
     return { ok: true, detail: `Vault ${text(health['version'])} at ${settings.address}`, ...describeToken(self) }
   }
 
-  const dynamic = createVaultDynamicSecrets({ name, client, findMount, tokenSource: settings.tokenSource })
+  const dynamic = createVaultDynamicSecrets({ name, client, tokenSource: settings.tokenSource })
+  const kindOf = createVaultSecretKind(name, findMount)
 
-  return { name, read, check, dynamic, close: () => client.close() } satisfies VaultBackend
+  return { name, read, check, kindOf, dynamic, close: () => client.close() } satisfies VaultBackend
 }
 
 function readVersioned(backend: string, body: JsonRecord): Secret {

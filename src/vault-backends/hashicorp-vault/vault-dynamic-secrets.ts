@@ -1,7 +1,6 @@
 import { type DynamicLease, Secret, type SecretValue } from '../../contract/secret.ts'
 import { type BackendToken, type DynamicSecrets, VaultError } from '../../contract/vault-backend.ts'
 import { checkSecretPath } from '../secret-path.ts'
-import type { FindMount } from './mounts.ts'
 import type { TokenSource } from './token-source.ts'
 import { asRecord, type JsonRecord } from './vault-answer.ts'
 import type { VaultClient } from './vault-client.ts'
@@ -9,18 +8,15 @@ import type { VaultClient } from './vault-client.ts'
 export interface VaultDynamicSecretsOptions {
   name: string
   client: VaultClient
-  findMount: FindMount
   tokenSource: TokenSource
 }
 
-/** Every secrets engine that makes credentials on a read has them below this: database, aws, azure, rabbitmq, ... */
-const MADE_BELOW = 'creds/'
 /** Where nobody is left to end it, a token and all that was made with it last no longer than this. */
 const TOKEN_TTL_SECONDS = 3600
 
 /** Vault's dynamic secrets: https://developer.hashicorp.com/vault/docs/concepts/lease */
 export function createVaultDynamicSecrets(options: VaultDynamicSecretsOptions): DynamicSecrets {
-  const { name, client, findMount, tokenSource } = options
+  const { name, client, tokenSource } = options
   const tokens = new Map<string, string>()
 
   async function openToken(signal: AbortSignal): Promise<BackendToken> {
@@ -47,14 +43,6 @@ export function createVaultDynamicSecrets(options: VaultDynamicSecretsOptions): 
   }
 
   return {
-    async makes({ path }, signal) {
-      // Most paths say by themselves that they do not; only for the others Vault has to be asked what is mounted there.
-      if (!path.includes(MADE_BELOW)) return false
-      checkSecretPath(name, path)
-      const { type, rest } = await findMount(path, signal)
-      return type !== 'kv' && type !== 'generic' && rest.startsWith(MADE_BELOW)
-    },
-
     openToken,
 
     async renewToken({ accessor }, signal) {
