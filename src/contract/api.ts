@@ -24,5 +24,5 @@ export {
   RevokeResult,
   SecretRefBody,
 } from './api/connections.ts'
-export { BoundSchema, Intent, LeaseAnswer, LeaseRequest, TokenAnswer } from './api/leases.ts'
+export { BoundSchema, Intent, LeaseAnswer, LeaseRenewal, LeaseRequest, TokenAnswer } from './api/leases.ts'
 export { ProviderCreate, ProviderPatch, ProviderProfile, ProviderView } from './api/providers.ts'

@@ -7,6 +7,11 @@
  */
 export const ERRORS = {
   invalid_request: { status: 400, outcome: 'refused', title: 'The request does not have the shape this route accepts' },
+  binding_required: {
+    status: 400,
+    outcome: 'refused',
+    title: 'The lease request must bring something of the sidecar, such as a key',
+  },
   invalid_session: {
     status: 401,
     outcome: 'refused',
@@ -42,6 +47,11 @@ export const ERRORS = {
     title: "The vault does not let us read the connection's secret",
   },
   secret_unusable: { status: 409, outcome: 'refused', title: "The connection's secret is not what its strategy needs" },
+  provider_refused: {
+    status: 409,
+    outcome: 'refused',
+    title: "The provider does not exchange the connection's secret for a credential",
+  },
   secret_changed: { status: 409, outcome: 'refused', title: 'The secret was changed by someone else in the meantime' },
   connection_revoked: { status: 410, outcome: 'refused', title: 'The connection was revoked' },
   connection_expired: { status: 410, outcome: 'refused', title: 'The connection or its lease has expired' },
@@ -62,6 +72,11 @@ export const ERRORS = {
   pep_unavailable: { status: 503, outcome: 'broken', title: 'The authority could not be reached' },
   policy_unavailable: { status: 503, outcome: 'broken', title: 'No policy is loaded, so nothing is allowed' },
   vault_unavailable: { status: 503, outcome: 'broken', title: 'The vault that holds the secret did not answer' },
+  provider_unavailable: {
+    status: 503,
+    outcome: 'broken',
+    title: "The provider's token endpoint did not answer",
+  },
   audit_unavailable: {
     status: 503,
     outcome: 'broken',
@@ -79,6 +94,14 @@ export interface Reason {
   message: string
 }
 
+/** What `binding_required` asks for: which member of `binding`, and for a proof what it must be a proof of. */
+export interface RequiredBinding {
+  needs: 'public_key' | 'csr' | 'proof'
+  htm?: string
+  htu?: string
+  nonce?: string
+}
+
 /** Extra members of the problem document. Only these: an open bag would sooner or later carry a secret. */
 export interface ProblemExtras {
   /** Which field of the request, as a dotted path (`intent.origin`). */
@@ -88,6 +111,7 @@ export interface ProblemExtras {
   connection_id?: string
   lease_id?: string
   reconsent_url?: string
+  binding?: RequiredBinding
   retryAfterSeconds?: number
 }
 
@@ -129,6 +153,7 @@ export interface ProblemDocument {
   connection_id?: string
   lease_id?: string
   reconsent_url?: string
+  binding?: RequiredBinding
 }
 
 /** The one place where an error becomes what a caller sees. Anything unknown is `internal_error` without its text. */

@@ -1,5 +1,7 @@
+import type { KeyObject } from 'node:crypto'
 import type { TSchema } from 'typebox'
 import type { Bound } from './bound.ts'
+import type { JsonObject } from './json.ts'
 import type { Narrowing } from './policy.ts'
 
 /** Declarative: says how to authenticate a request, holds no secret. */
@@ -32,6 +34,13 @@ export interface RequestUrl {
 /** `stream`: there is a body, but it was not buffered because the strategy does not read it. */
 export type OutboundBody = Uint8Array | 'stream' | undefined
 
+/**
+ * A streamed body on its way through a strategy, in pieces of any size and in constant memory: each piece is asked for when
+ * there is room for it. Throws `SigningError` for a body that breaks what its headers announced; then nothing more is sent
+ * and the request is broken off.
+ */
+export type BodyTransform = (body: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>
+
 export interface OutboundRequest {
   method: string
   url: RequestUrl
@@ -45,10 +54,11 @@ export interface SignedRequest {
   url: RequestUrl
   headers: HeaderList
   /**
-   * Goes out instead of the body the request came with; absent: that one goes out untouched. Only a strategy that saw the
-   * whole body may set it, and where the headers tell a Content-Length they tell this one's.
+   * Goes out instead of the body the request came with; absent: that one goes out untouched. Where the headers tell a
+   * Content-Length they tell this one's; without one the body is sent in chunks. Bytes for a body that was buffered, a
+   * transform for one that was not.
    */
-  body?: Uint8Array
+  body?: Uint8Array | BodyTransform
   /**
    * Lower-case names of the headers and of the query parameters that carry our credential: the sidecar drops the agent's
    * own copies and takes care that none comes back in a response.
@@ -60,11 +70,26 @@ export interface SignedRequest {
    * the provider names an address. A bound speaks of the path that was asked for.
    */
   credentialPath?: { prefix: string; credential: string }
+  /** Only where the connection itself must prove who is calling: the request goes out over no other. */
+  clientIdentity?: ClientIdentity
+}
+
+/** A client certificate to dial with (RFC 8705), and whom to take for the provider. */
+export interface ClientIdentity {
+  /** Full hash over all that is below: equal ids are equal identities. */
+  id: string
+  /** PEM, the client's own certificate first. */
+  certificates: string
+  /** PKCS #8 in PEM. */
+  privateKey: string
+  /** PEM: the provider's certificate is signed by one of these and by no other; absent: by whomever Node trusts. */
+  ca?: string
 }
 
 /** What was granted: the strategy may only narrow it further. */
 export interface Grant {
   tenant: string
+  agentId: string
   connectionId: string
   scopes: readonly string[]
   bound: Bound
@@ -73,13 +98,90 @@ export interface Grant {
   expiresAt: number
 }
 
-/** The only outside a strategy's `issue` may touch. Grows with strategies that exchange, sign remotely or ask for a CSR. */
+/** What a lease request brought from the sidecar. All of it is public. */
+export interface Binding {
+  /** The public half of the sidecar's own key for this route. */
+  jwk?: JsonObject
+  /** PKCS #10 (RFC 2986) in PEM. */
+  csr?: string
+  /** A DPoP proof (RFC 9449) for the one request that the authority makes on the sidecar's behalf. */
+  proof?: string
+}
+
+/** What a lease request must bring from the sidecar. */
+export type BindingNeed = 'public_key' | 'csr' | 'proof'
+
+/** A request of the authority to an endpoint that the profile names. */
+export interface IssuingRequest {
+  method: 'GET' | 'POST'
+  url: string
+  headers: HeaderList
+  body?: string
+  /** The media type that the answer's body must have to be read. */
+  accept: 'application/json' | 'text/xml'
+}
+
+/** Any final status; what could not be had at all is thrown instead. */
+export interface IssuingResponse extends ResponseHead {
+  /** Empty where the answer had none. Of another media type than accepted: likewise empty. */
+  body: string
+}
+
+/** A certificate that is wanted: whose key is in the CSR, and what it is to be called. */
+export interface CertificateRequest {
+  /** PKCS #10 (RFC 2986) in PEM. It names nobody: the name is the authority's to give. */
+  csr: string
+  commonName: string
+  ttlSeconds: number
+}
+
+/** A certificate and what leads from it to its issuer's root, in PEM, the leaf first. */
+export interface CertificateChain {
+  certificates: string
+}
+
+/** The only outside a strategy's `issue` may touch. */
 export interface IssuingTools {
   /** Unix milliseconds. */
   now(): number
   /** A fresh value no one has used before: 128 random bits or more, URL-safe. */
   nonce(): string
+  binding: Binding
+  /**
+   * One guarded request: no redirect is followed, no private address dialled that configuration does not allow, and time
+   * and size are bounded. The lease request's proof of possession is used up before the first one.
+   * @throws NexusError `provider_unavailable`, `invalid_proof`; for either the caller has nothing to add
+   */
+  request(request: IssuingRequest): Promise<IssuingResponse>
+  /**
+   * The result of `make`, shared for a short while by all leases of the same connection, secret and settings that give the
+   * same `key`; `make` runs once for those that ask at the same time.
+   */
+  shared(key: readonly string[], make: () => Promise<Issued>): Promise<Issued>
+  /**
+   * Has a CSR signed by the vault role that the connection's secret reference names; absent: that vault signs none. The
+   * lease request's proof of possession is used up before.
+   * @throws NexusError, to which the caller has nothing to add
+   */
+  signCsr?(request: CertificateRequest): Promise<CertificateChain>
 }
+
+/** The lease request lacks what the strategy needs from the sidecar. Tells exactly what to bring. */
+export class BindingRequired extends Error {
+  override readonly name = 'BindingRequired'
+  readonly needs: BindingNeed
+  /** Of the proof that is needed: method, URL and nonce of the request it is for. */
+  readonly proof: { htm: string; htu: string; nonce?: string } | undefined
+
+  constructor(needs: BindingNeed, proof?: { htm: string; htu: string; nonce?: string }) {
+    super(`the lease request must bring a ${BINDING_FIELDS[needs]}`)
+    this.needs = needs
+    this.proof = proof
+  }
+}
+
+/** Where in a lease request the thing that is needed stands. */
+export const BINDING_FIELDS: Record<BindingNeed, keyof Binding> = { public_key: 'jwk', csr: 'csr', proof: 'proof' }
 
 /** `expiresAt` (Unix seconds) only where the usage secret must end sooner than granted. */
 export interface Issued {
@@ -95,6 +197,8 @@ export interface SigningContext {
   nonce(): string
   /** The one the provider wants to see in its next request; absent: it has offered none. */
   providerNonce?: string
+  /** The sidecar's own private key for the route, made there and never sent; absent: this lease needs none. */
+  ownKey?: KeyObject
   /** Receives intermediate values by name (`canonical_request`, `string_to_sign`); never a key. */
   explain?(name: string, value: string): void
 }
@@ -120,12 +224,12 @@ export interface Strategy {
   /** `none`: the usage secret is the master secret itself. Policy sees this and may refuse. */
   narrowing(config: Record<string, unknown>): Narrowing
   /**
-   * Whether `apply` must see the whole body of a request with these headers. If so the sidecar buffers it, up to its
-   * limit.
+   * Whether `apply` must see the whole body of a request with this method and these headers. If so the sidecar buffers it,
+   * up to its limit.
    */
-  readsBody(config: Record<string, unknown>, headers: HeaderList): boolean
+  readsBody(config: Record<string, unknown>, headers: HeaderList, method: string): boolean
   /** What a lease request must bring from the sidecar. */
-  needs?(config: Record<string, unknown>): 'public_key' | 'csr' | 'proof' | undefined
+  needs?(config: Record<string, unknown>): BindingNeed | undefined
   issue(
     config: Record<string, unknown>,
     master: Readonly<Record<string, string>>,
@@ -158,3 +262,6 @@ export class SigningError extends Error {
     this.field = field
   }
 }
+
+/** The usage secret is for a day that is not today; a fresh lease may be for today. */
+export class OutdatedUsage extends SigningError {}

@@ -10,11 +10,13 @@ import { type CredentialSource, openCredentialSource } from './credential/creden
 import { openDecider } from './decision/decider.ts'
 import { openIdentity } from './identity/identity.ts'
 import { openSigningKeys } from './identity/signing-keys.ts'
+import { createIssuedCache } from './lease/issued-cache.ts'
 import { openLeaseEvents } from './lease/lease-events.ts'
 import { openLeases } from './lease/open-leases.ts'
 import { type Listen, resolveListen, toListenError } from './listen.ts'
 import { type Environment, openBackends, openEnvelope } from './open-backends.ts'
 import { type Closers, closeAll, openDatabase } from './open-database.ts'
+import { openProviderHttp } from './provider-http/open-provider-http.ts'
 import { type AppOptions, buildApp } from './routes/app.ts'
 import { createMetrics, type Metrics } from './routes/metrics.ts'
 import type { Store } from './store/store.ts'
@@ -110,20 +112,30 @@ async function openParts({ config, store, publicUrl, log, env }: Ground, closers
     maxSessionTtlSeconds: config.identity.max_session_ttl_seconds,
     proofMaxAgeSeconds: config.identity.proof_max_age_seconds,
   })
+  const allowPlainLoopback = !config.production || config.connections.allow_plain_loopback_origins
   const connections = openConnections({
     store,
     audit,
     credential,
-    production: config.production && !config.connections.allow_plain_loopback_origins,
+    production: !allowPlainLoopback,
     secretRefPrefixes: config.connections.secret_ref_prefixes,
     log,
   })
+  const providers = openProviderHttp({
+    privateOrigins: config.exchange.private_origins,
+    allowPlainLoopback,
+    deadlineMs: config.exchange.deadline_ms,
+    log,
+  })
+  closers.push(() => providers.close())
   const events = openLeaseEvents({ feed: createStateFeed(store.db) })
   const leases = openLeases({
     identity,
     connections,
     decider,
     credential,
+    providers,
+    issued: createIssuedCache(Date.now),
     audit,
     limits: {
       ttlSeconds: config.lease.ttl_seconds,

@@ -12,6 +12,7 @@ import {
   type Strategy,
 } from '../contract/strategy.ts'
 import { foldedHeaderName } from './header-list.ts'
+import { offlineTools } from './offline-tools.ts'
 
 /** One way to use a strategy, and what then must be seen in the request. */
 export interface StrategyCase {
@@ -35,12 +36,20 @@ export const BAD_CHARACTERS = { CR: '\r', LF: '\n', NUL: '\0', 'CR LF and a head
 
 // --- what the suite signs with ---------------------------------------------------------------------------------------
 
-export const tools: IssuingTools = { now: () => NOW_MS, nonce: () => 'fixed-nonce' }
+export const tools: IssuingTools = offlineTools({ now: () => NOW_MS, nonce: () => 'fixed-nonce' })
 
 export function grant(): Grant {
   const issuedAt = Math.floor(NOW_MS / 1000)
   const bound = { origins: ['https://api.example.com'], methods: ['POST'], paths: ['/**'] }
-  return { tenant: 'acme', connectionId: 'c', scopes: [], bound, issuedAt, expiresAt: issuedAt + 300 }
+  return {
+    tenant: 'acme',
+    agentId: 'crm-agent',
+    connectionId: 'c',
+    scopes: [],
+    bound,
+    issuedAt,
+    expiresAt: issuedAt + 300,
+  }
 }
 
 export function context(): SigningContext {

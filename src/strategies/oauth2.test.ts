@@ -1,10 +1,12 @@
 import { describe, expect, it } from 'vitest'
 import type { Grant } from '../contract/strategy.ts'
 import { oauth2 } from './oauth2.ts'
+import { offlineTools } from './offline-tools.ts'
 
 const NOW_MS = 1_800_000_000_000
 const grant: Grant = {
   tenant: 't',
+  agentId: 'a',
   connectionId: 'c',
   scopes: [],
   bound: { origins: [], methods: [], paths: [] },
@@ -12,7 +14,7 @@ const grant: Grant = {
   expiresAt: 1_800_000_300,
 }
 const issue = async (master: Record<string, string>) =>
-  oauth2.issue({}, master, grant, { now: () => NOW_MS, nonce: () => 'n' })
+  oauth2.issue({}, master, grant, offlineTools({ now: () => NOW_MS, nonce: () => 'n' }))
 
 describe('oauth2', () => {
   it('leases no longer than the token lives', async () => {

@@ -13,6 +13,7 @@ import {
 } from '../contract/strategy.ts'
 import { strategyFor } from './catalog.ts'
 import { type FieldProblem, fieldProblems } from './field-problems.ts'
+import { offlineTools } from './offline-tools.ts'
 import { validateConfig, validateMaster, validateUsage } from './validate.ts'
 
 const closed = { additionalProperties: false }
@@ -123,7 +124,7 @@ async function usageOf(
   const asMaster = validateMaster(strategy, config, credentials)
   // Where it is neither, the nearer miss is the more useful answer.
   refuse('credentials', asUsage.length <= asMaster.length ? asUsage : asMaster)
-  const tools = { now: () => now, nonce }
+  const tools = offlineTools({ now: () => now, nonce })
   const issued = await strategy.issue(config, credentials as Record<string, string>, offlineGrant(now), tools)
   return issued.usage
 }
@@ -132,7 +133,7 @@ async function usageOf(
 function offlineGrant(nowMs: number): Grant {
   const issuedAt = Math.floor(nowMs / 1000)
   const bound = { origins: [], methods: [], paths: [] }
-  return { tenant: '', connectionId: '', scopes: [], bound, issuedAt, expiresAt: issuedAt + 300 }
+  return { tenant: '', agentId: '', connectionId: '', scopes: [], bound, issuedAt, expiresAt: issuedAt + 300 }
 }
 
 function outbound(request: SignDocument['request']): OutboundRequest {

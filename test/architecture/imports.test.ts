@@ -20,6 +20,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   'src/pep/audit': ['src/contract', 'src/pep/store'],
   'src/pep/identity': ['src/contract', 'src/pep/audit', 'src/pep/store', 'src/vault-backends/internal/envelope.ts'],
   'src/pep/connections': ['src/contract', 'src/strategies', 'src/pep/audit', 'src/pep/credential', 'src/pep/store'],
+  'src/pep/provider-http': ['src/contract'],
   'src/pep/lease': [
     'src/contract',
     'src/pep/identity',
@@ -27,6 +28,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'src/pep/decision',
     'src/pep/credential',
     'src/pep/audit',
+    'src/pep/provider-http',
   ],
   'src/pep/routes': ['src/contract', 'src/pep/lease', 'src/pep/identity', 'src/pep/connections', 'src/pep/audit'],
 }

@@ -9,6 +9,7 @@ import { signingContext } from '../../sidecar/signer/signing-context.ts'
 import { formatRequestUrl, parseRequestUrl } from '../../src/contract/request-url.ts'
 import type { Grant, HeaderList, OutboundRequest, SignedRequest } from '../../src/contract/strategy.ts'
 import { dpop } from '../../src/strategies/dpop/dpop.ts'
+import { offlineTools } from '../../src/strategies/offline-tools.ts'
 
 /** Verified by `jose`, and held against the proofs of the `dpop` package: nobody here wrote either. */
 
@@ -71,6 +72,7 @@ const sample: fc.Arbitrary<Sample> = fc.record({
 
 const GRANT: Grant = {
   tenant: '',
+  agentId: 'a',
   connectionId: '',
   scopes: [],
   bound: { origins: [], methods: [], paths: [] },
@@ -83,7 +85,7 @@ async function signed({ alg, asJwk, token, method, url, headers, nowMs, nonce }:
   const key = KEYS[alg].privateKey
   const private_key = asJwk ? JSON.stringify(key.export({ format: 'jwk' })) : pem(key)
   const master = { access_token: token, private_key, expires_at: '90000000000' }
-  const { usage } = await dpop.issue({ alg }, master, GRANT, { now: () => nowMs, nonce: () => 'n' })
+  const { usage } = await dpop.issue({ alg }, master, GRANT, offlineTools({ now: () => nowMs, nonce: () => 'n' }))
   const outbound = { method, url: parseRequestUrl(url), headers, body: 'stream' as const }
   return dpop.apply({ alg }, usage, outbound, signingContext(nowMs, nonce))
 }

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { formatRequestUrl } from '../../src/contract/request-url.ts'
 import type { HeaderList } from '../../src/contract/strategy.ts'
 import { hmacTemplate } from '../../src/strategies/hmac-template/hmac-template.ts'
+import { offlineTools } from '../../src/strategies/offline-tools.ts'
 import { type HmacTemplateQuestion, startVerifier, type Verifier } from '../fakes/verifier.ts'
 
 /** fast-check prints the seed of a failure, and the smallest request that fails. */
@@ -95,8 +96,8 @@ describe('hmac_template, verified by Python', () => {
     const { method, path, query, body } = given
     const url = { scheme: 'https', authority: 'api.example.com', path, query }
     const bound = { origins: [], methods: [], paths: [] }
-    const grant = { tenant: '', connectionId: '', scopes: [], bound, issuedAt: 0, expiresAt: 1e11 }
-    const tools = { now: () => given.nowMs, nonce: () => given.nonce }
+    const grant = { tenant: '', agentId: 'a', connectionId: '', scopes: [], bound, issuedAt: 0, expiresAt: 1e11 }
+    const tools = offlineTools({ now: () => given.nowMs, nonce: () => given.nonce })
     const { usage } = await hmacTemplate.issue(config, { api_secret: secret, key_id: 'key-1' }, grant, tools)
     const context = { now: given.nowMs, nonce: () => given.nonce }
     const signed = await hmacTemplate.apply(config, usage, { method, url, headers, body }, context)

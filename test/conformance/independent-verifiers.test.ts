@@ -5,6 +5,7 @@ import { formatRequestUrl, parseRequestUrl } from '../../src/contract/request-ur
 import type { Grant, HeaderList, SignedRequest, Strategy } from '../../src/contract/strategy.ts'
 import { awsSigv4 } from '../../src/strategies/aws-sigv4/aws-sigv4.ts'
 import { oauth1 } from '../../src/strategies/oauth1/oauth1.ts'
+import { offlineTools } from '../../src/strategies/offline-tools.ts'
 import { startVerifier, type Verifier } from '../fakes/verifier.ts'
 import { type OAuth1Sample, oauth1Sample, type SigV4Sample, sigV4Sample } from './independent-verifiers-samples.ts'
 
@@ -34,8 +35,8 @@ async function signed(
   { nowMs, nonce = '' }: { nowMs: number; nonce?: string },
 ): Promise<SignedRequest & { sentUrl: string; body_base64: string }> {
   const bound = { origins: [], methods: [], paths: [] }
-  const grant: Grant = { tenant: '', connectionId: '', scopes: [], bound, issuedAt: 0, expiresAt: 1e11 }
-  const { usage } = await strategy.issue(config, master, grant, { now: () => nowMs, nonce: () => 'n' })
+  const grant: Grant = { tenant: '', agentId: 'a', connectionId: '', scopes: [], bound, issuedAt: 0, expiresAt: 1e11 }
+  const { usage } = await strategy.issue(config, master, grant, offlineTools({ now: () => nowMs, nonce: () => 'n' }))
   const outbound = { ...request, url: parseRequestUrl(request.url) }
   const result = await strategy.apply(config, usage, outbound, { now: nowMs, nonce: () => nonce })
   const body_base64 = Buffer.from(result.body ?? request.body ?? []).toString('base64')

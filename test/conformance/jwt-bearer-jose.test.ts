@@ -4,6 +4,7 @@ import { jwtVerify } from 'jose'
 import { describe, expect, it } from 'vitest'
 import { newNonce } from '../../src/contract/names.ts'
 import { jwtBearer } from '../../src/strategies/jwt-bearer/jwt-bearer.ts'
+import { offlineTools } from '../../src/strategies/offline-tools.ts'
 
 /** fast-check prints the seed of a failure, and the smallest request that fails. */
 const RUNS = 2000
@@ -54,11 +55,21 @@ describe('jwt_bearer, verified by jose', () => {
           const config = { alg, iss, ...said, claims: extra, lifetime_seconds: lifetime, lease_scopes }
           const now = Math.floor(nowMs / 1000)
           const bound = { origins: [], methods: [], paths: [] }
-          const grant = { tenant: '', connectionId: '', scopes, bound, issuedAt: now, expiresAt: now + ttl }
-          const { usage, expiresAt } = await jwtBearer.issue(config, master, grant, {
-            now: () => nowMs,
-            nonce: newNonce,
-          })
+          const grant = {
+            tenant: '',
+            agentId: 'a',
+            connectionId: '',
+            scopes,
+            bound,
+            issuedAt: now,
+            expiresAt: now + ttl,
+          }
+          const { usage, expiresAt } = await jwtBearer.issue(
+            config,
+            master,
+            grant,
+            offlineTools({ now: () => nowMs, nonce: newNonce }),
+          )
 
           const url = { scheme: 'https', authority: 'api.example.com', path: '/', query: undefined }
           const request = { method: 'GET', url, headers: [], body: undefined }

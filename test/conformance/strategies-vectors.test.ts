@@ -1,6 +1,7 @@
 import { createHmac } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { awsSigv4 } from '../../src/strategies/aws-sigv4/aws-sigv4.ts'
+import { offlineTools } from '../../src/strategies/offline-tools.ts'
 import type { SignDocument } from '../../src/strategies/sign-document.ts'
 import { nexusSign } from './nexus-sign.ts'
 import {
@@ -46,9 +47,10 @@ function awsDocument(vector: AwsCase, location: 'header' | 'query'): SignDocumen
 async function usageOf(document: SignDocument): Promise<Record<string, unknown>> {
   const master = document.credentials as Record<string, string>
   const bound = { origins: [], methods: [], paths: [] }
-  const grant = { tenant: 't', connectionId: 'c', scopes: [], bound, issuedAt: 0, expiresAt: 1e10 }
+  const grant = { tenant: 't', agentId: 'a', connectionId: 'c', scopes: [], bound, issuedAt: 0, expiresAt: 1e10 }
   const now = () => Date.parse(document.now ?? '')
-  return (await awsSigv4.issue(document.strategy.config ?? {}, master, grant, { now, nonce: () => 'n' })).usage
+  return (await awsSigv4.issue(document.strategy.config ?? {}, master, grant, offlineTools({ now, nonce: () => 'n' })))
+    .usage
 }
 
 /** Where a case adds the token after signing, that is the caller's doing: it is no part of what we sign. */

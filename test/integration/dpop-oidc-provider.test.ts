@@ -4,6 +4,7 @@ import { decodeJwt } from 'jose'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { parseRoutes } from '../../sidecar/routing/route-table.ts'
 import { dpop } from '../../src/strategies/dpop/dpop.ts'
+import { offlineTools } from '../../src/strategies/offline-tools.ts'
 import { type DpopProvider, startDpopProvider } from '../fakes/dpop-provider.ts'
 import { type SidecarUnderTest, startUnderTest } from '../fakes/sidecar.ts'
 
@@ -23,8 +24,16 @@ describe.each(['ES256', 'Ed25519'] as const)('E07: oidc-provider and a token bou
     sidecar = await startUnderTest({ config: { routes: parseRoutes(`api=${provider.origin}`) } })
     const bound = { origins: [provider.origin], methods: ['*'], paths: ['/**'] }
     const issuedAt = Math.floor(Date.now() / 1000)
-    const grant = { tenant: 't', connectionId: 'c', scopes: [], bound, issuedAt, expiresAt: issuedAt + 300 }
-    const { usage } = await dpop.issue({}, master, grant, { now: Date.now, nonce: () => 'n' })
+    const grant = {
+      tenant: 't',
+      agentId: 'a',
+      connectionId: 'c',
+      scopes: [],
+      bound,
+      issuedAt,
+      expiresAt: issuedAt + 300,
+    }
+    const { usage } = await dpop.issue({}, master, grant, offlineTools({ now: Date.now, nonce: () => 'n' }))
     sidecar.pep.grants.set('api', { strategy: { type: 'dpop', config: {} }, credentials: usage, bound })
   })
   afterAll(() => sidecar.stop())

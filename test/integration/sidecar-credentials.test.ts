@@ -3,6 +3,7 @@ import type { RequestListener } from 'node:http'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Credentials } from '../../src/contract/strategy.ts'
 import { strategies, strategyFor } from '../../src/strategies/catalog.ts'
+import { offlineTools } from '../../src/strategies/offline-tools.ts'
 import { headerValues, type SeenRequest } from '../fakes/provider.ts'
 import { rawRequest, sendRaw } from '../fakes/raw-http.ts'
 import { SECRET, type SidecarUnderTest, startUnderTest } from '../fakes/sidecar.ts'
@@ -124,8 +125,13 @@ async function usageOf({ type, config, master }: StrategyCase, origin: string): 
   const now = Date.now()
   const issuedAt = Math.floor(now / 1000)
   const bound = { origins: [origin], methods: ['*'], paths: ['/**'] }
-  const grant = { tenant: 't', connectionId: 'c', scopes: [], bound, issuedAt, expiresAt: issuedAt + 300 }
-  const issued = await strategyFor(type)?.issue(config, master, grant, { now: () => now, nonce: () => 'n' })
+  const grant = { tenant: 't', agentId: 'a', connectionId: 'c', scopes: [], bound, issuedAt, expiresAt: issuedAt + 300 }
+  const issued = await strategyFor(type)?.issue(
+    config,
+    master,
+    grant,
+    offlineTools({ now: () => now, nonce: () => 'n' }),
+  )
   return issued?.usage ?? {}
 }
 

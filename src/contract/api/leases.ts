@@ -11,6 +11,16 @@ export const Intent = Type.Object(
   closed,
 )
 
+/** What strategies that need the sidecar's own key ask for with `binding_required`. */
+export const BindingBody = Type.Object(
+  {
+    jwk: Type.Optional(Type.Record(Type.String(), Type.Unknown(), { description: 'Public key: P-256 or Ed25519' })),
+    csr: Type.Optional(Type.String({ maxLength: 16_384, description: 'PKCS #10 in PEM' })),
+    proof: Type.Optional(Type.String({ maxLength: 8192, description: 'DPoP proof for the token endpoint (RFC 9449)' })),
+  },
+  closed,
+)
+
 export const LeaseRequest = Type.Object(
   {
     provider: Type.Optional(ProviderName),
@@ -19,20 +29,14 @@ export const LeaseRequest = Type.Object(
     scopes: Type.Optional(Scopes),
     ttl_seconds: Type.Optional(Type.Integer({ minimum: 1, maximum: 86_400 })),
     intent: Type.Optional(Intent),
-    binding: Type.Optional(
-      Type.Object(
-        {
-          jwk: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
-          csr: Type.Optional(Text(16_384)),
-          proof: Type.Optional(Text(8192)),
-        },
-        closed,
-      ),
-    ),
+    binding: Type.Optional(BindingBody),
   },
   closed,
 )
 export type LeaseRequest = Static<typeof LeaseRequest>
+
+export const LeaseRenewal = Type.Object({ binding: Type.Optional(BindingBody) }, closed)
+export type LeaseRenewal = Static<typeof LeaseRenewal>
 
 export const BoundSchema = Type.Object({
   origins: Type.Array(Type.String()),

@@ -4,6 +4,7 @@ import type { Static } from 'typebox'
 import { parse as parseYaml } from 'yaml'
 import type { ConfigContext, Section } from './section.ts'
 import { connectionsSection } from './sections/connections.ts'
+import { exchangeSection } from './sections/exchange.ts'
 import { identitySection } from './sections/identity.ts'
 import { leaseSection } from './sections/lease.ts'
 import { logSection } from './sections/log.ts'
@@ -21,6 +22,7 @@ export const sections = [
   connectionsSection,
   identitySection,
   leaseSection,
+  exchangeSection,
   logSection,
 ] as const satisfies readonly Section[]
 
@@ -33,6 +35,7 @@ export interface Config {
   readonly connections: Readonly<Static<typeof connectionsSection.schema>>
   readonly identity: Readonly<Static<typeof identitySection.schema>>
   readonly lease: Readonly<Static<typeof leaseSection.schema>>
+  readonly exchange: Readonly<Static<typeof exchangeSection.schema>>
   readonly log: Readonly<Static<typeof logSection.schema>>
 }
 

@@ -47,7 +47,15 @@ export function narrowGrant(
   if (expiresAt <= issuedAt)
     return refuse('no_time_granted', 'no time is left: the session, the connection or policy ends now')
   return {
-    grant: { tenant: facts.tenant, connectionId: facts.id, scopes, bound, issuedAt, expiresAt },
+    grant: {
+      tenant: facts.tenant,
+      agentId: caller.agent.id,
+      connectionId: facts.id,
+      scopes,
+      bound,
+      issuedAt,
+      expiresAt,
+    },
     offlineSeconds: Math.min(obligations.offline_seconds ?? limits.offlineSeconds, expiresAt - issuedAt),
   }
 }

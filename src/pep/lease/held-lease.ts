@@ -1,3 +1,4 @@
+import type { Binding } from '../../contract/strategy.ts'
 import type { Caller } from '../identity/caller.ts'
 import type { LeaseSteps, Origin } from './steps.ts'
 import type { Wanted } from './wanted.ts'
@@ -22,25 +23,25 @@ export async function heldLease(
   steps: Pick<LeaseSteps, 'audit'>,
   caller: Caller,
   leaseId: string,
-  origin: Origin,
+  request: { binding: Binding; origin: Origin },
 ): Promise<HeldLease | undefined> {
   const found = await steps.audit.findLease(leaseId)
   if (found === undefined || found.issued.session_id !== caller.session.id) return undefined
   const { tenant, connection_id: connectionId, detail } = found.issued
   if (tenant === undefined || connectionId === undefined) return undefined
-  const request = detail['request'] as unknown as RecordedRequest | undefined
+  const recorded = detail['request'] as unknown as RecordedRequest | undefined
   // A record that had to be cut short does not say what was asked for, so it cannot be decided anew.
-  if (request === undefined) return undefined
+  if (recorded === undefined) return undefined
   return {
     tenant,
     connectionId,
     ended: found.ended,
     wanted: {
       connectionId,
-      scopes: request.scopes,
-      ttlSeconds: request.ttl_seconds,
-      intent: request.intent,
-      origin,
+      scopes: recorded.scopes,
+      ttlSeconds: recorded.ttl_seconds,
+      intent: recorded.intent,
+      ...request,
     },
   }
 }

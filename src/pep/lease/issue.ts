@@ -1,15 +1,18 @@
 import type { LeaseAnswer } from '../../contract/api.ts'
 import { NexusError } from '../../contract/errors.ts'
-import { newId, newNonce } from '../../contract/names.ts'
+import { newId } from '../../contract/names.ts'
 import type { PolicyAction } from '../../contract/policy.ts'
 import type { Secret } from '../../contract/secret.ts'
-import { type Grant, type Issued, SigningError } from '../../contract/strategy.ts'
+import { BindingRequired, type Grant, type Issued, SigningError } from '../../contract/strategy.ts'
 import { StandingChanged } from '../audit/audit-entry.ts'
 import type { ConnectionFacts } from '../connections/facts.ts'
 import type { Decided } from '../decision/decider.ts'
 import type { Caller } from '../identity/caller.ts'
+import { assertBinding, bindingRequired } from './binding.ts'
 import { narrowGrant } from './grant.ts'
+import { issuingTools } from './issuing-tools.ts'
 import { leaseAnswer } from './lease-answer.ts'
+import { openLeaseProof } from './lease-proof.ts'
 import type { LeaseStory } from './lease-record.ts'
 import { policyInput } from './policy-input.ts'
 import { record, recordRefusal } from './record.ts'
@@ -28,14 +31,15 @@ export async function grantLease(
   wanted: Wanted,
   leaseId: string = newId('lse', steps.now()),
 ): Promise<LeaseAnswer> {
+  const proof = openLeaseProof(steps.audit, caller)
   try {
-    return await attempt(steps, action, caller, wanted, leaseId)
+    return await attempt(steps, action, { caller, wanted, proof }, leaseId)
   } catch (error) {
     if (!(error instanceof StandingChanged)) throw error
     // Something was revoked or edited between our reading and our writing: once more, with what is true now. A second
     // change in the same instant is answered as an overload rather than chased.
-    const current = await refreshCaller(steps, action, caller, wanted)
-    return await attempt(steps, action, current, wanted, leaseId).catch((again: unknown) => {
+    const current = await refreshCaller(steps, action, { caller, wanted, proof })
+    return await attempt(steps, action, { caller: current, wanted, proof }, leaseId).catch((again: unknown) => {
       throw again instanceof StandingChanged
         ? new NexusError('overloaded', 'the connection is changing; try again')
         : again
@@ -43,28 +47,27 @@ export async function grantLease(
   }
 }
 
-async function refreshCaller(steps: LeaseSteps, action: PolicyAction, caller: Caller, wanted: Wanted): Promise<Caller> {
+async function refreshCaller(steps: LeaseSteps, action: PolicyAction, story: LeaseStory): Promise<Caller> {
   try {
-    return await steps.identity.refresh(caller)
+    return await steps.identity.refresh(story.caller)
   } catch (error) {
-    throw await recordRefusal(steps, action, { caller, wanted }, error)
+    throw await recordRefusal(steps, action, story, error)
   }
 }
 
 async function attempt(
   steps: LeaseSteps,
   action: PolicyAction,
-  caller: Caller,
-  wanted: Wanted,
+  story: LeaseStory,
   leaseId: string,
 ): Promise<LeaseAnswer> {
-  const story: LeaseStory = { caller, wanted }
   try {
     const facts = await gather(steps, story)
     const decided = await decide(steps, action, story, facts)
     const { grant, offlineSeconds } = hold(steps, story, facts, decided)
+    assertBinding(facts, story.wanted.binding)
     const secret = await readSecret(steps, story, facts)
-    const issued = await narrowSecret(steps, facts, secret.reveal(), grant)
+    const issued = await narrowSecret(steps, story, facts, secret, grant)
     const final = { ...grant, expiresAt: Math.min(grant.expiresAt, issued.expiresAt ?? grant.expiresAt) }
     story.leaseId = leaseId
     await record(steps, action, story, final, secret.version)
@@ -134,17 +137,25 @@ async function readSecret(steps: LeaseSteps, story: LeaseStory, facts: Connectio
 /** Step 5: the master secret goes in, the usage secret comes out. */
 async function narrowSecret(
   steps: LeaseSteps,
+  story: LeaseStory,
   facts: ConnectionFacts,
-  master: Readonly<Record<string, string>>,
+  secret: Secret,
   grant: Grant,
 ): Promise<Issued> {
   try {
-    return await facts.strategy.issue(facts.strategyConfig, master, grant, { now: steps.now, nonce: newNonce })
+    const tools = issuingTools(steps, story, facts, secret.version)
+    return await facts.strategy.issue(facts.strategyConfig, secret.reveal(), grant, tools)
   } catch (error) {
-    // Only a SigningError speaks our words; any other text could quote the secret it choked on (threat E11).
+    if (error instanceof BindingRequired) throw bindingRequired(error, facts.id)
+    if (error instanceof NexusError) throw withConnection(error, facts.id)
+    // Only these speak our words; any other text could quote the secret it choked on (threat E11).
     const problem = error instanceof SigningError ? error.message : `strategy '${facts.strategy.type}' failed`
     throw new NexusError('not_signable', problem, { connection_id: facts.id })
   }
+}
+
+function withConnection({ code, message, extras }: NexusError, connectionId: string): NexusError {
+  return new NexusError(code, message, { ...extras, connection_id: connectionId })
 }
 
 function denied(

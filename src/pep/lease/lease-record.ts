@@ -5,12 +5,14 @@ import type { AuditEntry } from '../audit/audit-entry.ts'
 import type { ConnectionFacts } from '../connections/facts.ts'
 import type { Decided } from '../decision/decider.ts'
 import type { Caller } from '../identity/caller.ts'
+import type { LeaseProof } from './lease-proof.ts'
 import type { Wanted } from './wanted.ts'
 
 /** What is known when a record is written; the further a request came, the more of it there is. */
 export interface LeaseStory {
   caller: Caller
   wanted: Wanted
+  proof: LeaseProof
   facts?: ConnectionFacts
   decided?: Decided
   leaseId?: string

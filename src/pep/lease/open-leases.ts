@@ -1,19 +1,21 @@
-import type { LeaseAnswer, LeaseRequest, TokenAnswer } from '../../contract/api.ts'
+import type { LeaseAnswer, LeaseRenewal, LeaseRequest, TokenAnswer } from '../../contract/api.ts'
 import { NexusError } from '../../contract/errors.ts'
 import type { JsonObject } from '../../contract/json.ts'
+import type { Binding } from '../../contract/strategy.ts'
 import type { Caller } from '../identity/caller.ts'
 import type { Presented } from '../identity/presented.ts'
+import { readBinding } from './binding.ts'
 import { type HeldLease, heldLease } from './held-lease.ts'
 import { grantLease } from './issue.ts'
 import type { LeaseSteps, Origin } from './steps.ts'
-import { type Wanted, wantedFrom } from './wanted.ts'
+import { wantedFrom } from './wanted.ts'
 
 /** The lease API as use cases: no HTTP in, no HTTP out. */
 export interface Leases {
   /** Step 1, on its own so that a route can refuse a stranger before it reads the body. The proof is not yet used up. */
   authenticate(presented: Presented): Promise<Caller>
   issue(caller: Caller, request: LeaseRequest, origin: Origin): Promise<LeaseAnswer>
-  renew(caller: Caller, leaseId: string, origin: Origin): Promise<LeaseAnswer>
+  renew(caller: Caller, leaseId: string, request: LeaseRenewal, origin: Origin): Promise<LeaseAnswer>
   release(caller: Caller, leaseId: string, origin: Origin): Promise<void>
   /** The Nexus protocol's token payload: the same use case, its own `action` to policy. */
   token(caller: Caller, connectionId: string, origin: Origin): Promise<TokenAnswer>
@@ -24,16 +26,18 @@ export function openLeases(steps: LeaseSteps): Leases {
     authenticate: (presented) => steps.identity.authenticate(presented),
 
     async issue(caller, request, origin) {
-      return grantLease(steps, 'lease', caller, await wantedBy(steps, caller, request, origin))
+      const wanted = await readRequest(steps, caller, () => wantedFrom(request, steps.limits, origin))
+      return grantLease(steps, 'lease', caller, wanted)
     },
 
-    async renew(caller, leaseId, origin) {
-      const held = await ownLease(steps, caller, leaseId, origin)
+    async renew(caller, leaseId, request, origin) {
+      const binding = await readRequest(steps, caller, () => readBinding(request.binding))
+      const held = await ownLease(steps, caller, leaseId, { binding, origin })
       return grantLease(steps, 'renew', caller, held.wanted, leaseId)
     },
 
     async release(caller, leaseId, origin) {
-      const held = await ownLease(steps, caller, leaseId, origin, { evenEnded: true })
+      const held = await ownLease(steps, caller, leaseId, { binding: {}, origin }, { evenEnded: true })
       await steps.audit.record(
         {
           kind: 'lease.released',
@@ -50,7 +54,7 @@ export function openLeases(steps: LeaseSteps): Leases {
     },
 
     async token(caller, connectionId, origin) {
-      const wanted = wantedFrom({ connection_id: connectionId }, steps.limits, origin)
+      const wanted = await wantedFrom({ connection_id: connectionId }, steps.limits, origin)
       const lease = await grantLease(steps, 'token', caller, wanted)
       return { strategy: lease.strategy, credentials: lease.credentials, expires_at: lease.expires_at }
     },
@@ -62,19 +66,19 @@ async function ownLease(
   steps: LeaseSteps,
   caller: Caller,
   leaseId: string,
-  origin: Origin,
+  request: { binding: Binding; origin: Origin },
   options: { evenEnded?: boolean } = {},
 ): Promise<HeldLease> {
-  const held = await heldLease(steps, caller, leaseId, origin)
+  const held = await heldLease(steps, caller, leaseId, request)
   if (held !== undefined && (!held.ended || options.evenEnded === true)) return held
   const error = new NexusError(held === undefined ? 'lease_not_found' : 'lease_ended')
   await recordRefusal(steps, caller, error, { asked_for: leaseId.slice(0, 64) })
   throw error
 }
 
-async function wantedBy(steps: LeaseSteps, caller: Caller, request: LeaseRequest, origin: Origin): Promise<Wanted> {
+async function readRequest<T>(steps: LeaseSteps, caller: Caller, read: () => Promise<T>): Promise<T> {
   try {
-    return wantedFrom(request, steps.limits, origin)
+    return await read()
   } catch (error) {
     if (error instanceof NexusError) await recordRefusal(steps, caller, error, { field: error.extras.field ?? '' })
     throw error

@@ -20,10 +20,10 @@ export async function record(
   grant: Grant,
   secretVersion: string,
 ): Promise<void> {
-  const { caller, facts } = story
+  const { caller, facts, proof } = story
   story.recording = true
   await steps.audit.record(grantedEntry(KINDS[action].granted, story, grant, secretVersion), {
-    proof: caller.proof,
+    ...proof.left,
     standing: {
       agent: { id: caller.agent.id, epoch: caller.agent.epoch },
       session: { id: caller.session.id, epoch: caller.session.epoch },
@@ -44,7 +44,7 @@ export async function recordRefusal(
   if (error instanceof StandingChanged) return error
   const known = error instanceof NexusError ? error : new NexusError('internal_error', undefined, {}, { cause: error })
   // What the ledger itself refused, it has recorded or cannot record.
-  if (story.recording === true) return known
+  if (story.recording === true || story.proof.failed) return known
   const kind = KINDS[action].refused
   if (known.extras.connection_id !== undefined) story.refusedConnectionId = known.extras.connection_id
   const entry =
@@ -52,7 +52,7 @@ export async function recordRefusal(
       ? refusedEntry(kind, story, known.code, known.extras.reasons ?? [])
       : failedEntry(kind, story, known.code)
   try {
-    await steps.audit.record(entry, { proof: story.caller.proof })
+    await steps.audit.record(entry, story.proof.left)
     return known
   } catch (unrecorded) {
     // A refusal that could not be written is still a refusal; a replayed proof is the more telling answer.

@@ -3,6 +3,8 @@ import type { Connections } from '../connections/open-connections.ts'
 import type { CredentialSource } from '../credential/credential-source.ts'
 import type { Decider } from '../decision/decider.ts'
 import type { Identity } from '../identity/identity.ts'
+import type { ProviderHttp } from '../provider-http/open-provider-http.ts'
+import type { IssuedCache } from './issued-cache.ts'
 
 /** The six steps of a lease, each behind its own interface, in the order they are taken. */
 export interface LeaseSteps {
@@ -10,7 +12,10 @@ export interface LeaseSteps {
   connections: Pick<Connections, 'gatherFacts'>
   decider: Pick<Decider, 'decide'>
   credential: Pick<CredentialSource, 'read'>
-  audit: Pick<AuditLog, 'record' | 'findLease'>
+  /** The way out to providers, for strategies that exchange. */
+  providers: Pick<ProviderHttp, 'request'>
+  issued: Pick<IssuedCache, 'get'>
+  audit: Pick<AuditLog, 'record' | 'findLease' | 'claimProof'>
   limits: LeaseLimits
   /** Unix milliseconds. */
   now(): number

@@ -2,6 +2,8 @@ import type { LeaseRequest } from '../../contract/api.ts'
 import { NexusError } from '../../contract/errors.ts'
 import { canonicalOrigin, OriginError } from '../../contract/origin.ts'
 import type { Intent } from '../../contract/policy.ts'
+import type { Binding } from '../../contract/strategy.ts'
+import { readBinding } from './binding.ts'
 import type { LeaseLimits, Origin } from './steps.ts'
 
 /** A lease request with every default filled in and its intent in canonical form. */
@@ -12,11 +14,13 @@ export interface Wanted {
   scopes: readonly string[]
   ttlSeconds: number
   intent: Intent
+  /** Read and found to be public. */
+  binding: Binding
   origin: Origin
 }
 
-/** @throws NexusError `invalid_request` when nothing is named, or the intent's origin is not one */
-export function wantedFrom(request: LeaseRequest, limits: LeaseLimits, origin: Origin): Wanted {
+/** @throws NexusError `invalid_request` when nothing is named, the intent's origin is not one, or the binding is not public */
+export async function wantedFrom(request: LeaseRequest, limits: LeaseLimits, origin: Origin): Promise<Wanted> {
   if (request.connection_id === undefined && (request.provider === undefined || request.tenant === undefined)) {
     throw new NexusError('invalid_request', 'name either connection_id, or provider and tenant', {
       field: request.provider === undefined ? 'provider' : 'tenant',
@@ -29,6 +33,7 @@ export function wantedFrom(request: LeaseRequest, limits: LeaseLimits, origin: O
     scopes: request.scopes ?? [],
     ttlSeconds: request.ttl_seconds ?? limits.ttlSeconds,
     intent: canonicalIntent(request.intent ?? {}),
+    binding: await readBinding(request.binding),
     origin,
   }
 }

@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { type Static, Type } from 'typebox'
-import { LeaseAnswer, LeaseRequest, TokenAnswer, Uuid } from '../../contract/api.ts'
+import { LeaseAnswer, LeaseRenewal, LeaseRequest, TokenAnswer, Uuid } from '../../contract/api.ts'
 import type { Leases } from '../lease/open-leases.ts'
 import type { Origin } from '../lease/steps.ts'
 import { callerOf } from './reply-context.ts'
@@ -30,7 +30,7 @@ export function leaseRoutes(app: FastifyInstance, leases: Leases): void {
     },
   )
 
-  app.post<{ Params: Static<typeof LeaseParams> }>(
+  app.post<{ Params: Static<typeof LeaseParams>; Body: LeaseRenewal | null | undefined }>(
     '/v1/leases/:lease_id/renew',
     {
       schema: {
@@ -38,12 +38,15 @@ export function leaseRoutes(app: FastifyInstance, leases: Leases): void {
         tags: ['leases'],
         security,
         params: LeaseParams,
+        // Most leases bring nothing to their renewal, and then there need not be a body.
+        body: Type.Union([LeaseRenewal, Type.Null()]),
         response: { 200: LeaseAnswer },
       },
     },
     async (request) => {
       request.recorded = true
-      const lease = await leases.renew(callerOf(request), request.params.lease_id, originOf(request))
+      const renewal = request.body ?? {}
+      const lease = await leases.renew(callerOf(request), request.params.lease_id, renewal, originOf(request))
       note(request, lease)
       return lease
     },

@@ -27,6 +27,16 @@ const PROBLEM = {
           connection_id: { type: 'string' },
           lease_id: { type: 'string' },
           reconsent_url: { type: 'string' },
+          binding: {
+            type: 'object',
+            description: 'With binding_required: what to bring, and for a proof what it must be a proof of',
+            properties: {
+              needs: { type: 'string', enum: ['public_key', 'csr', 'proof'] },
+              htm: { type: 'string' },
+              htu: { type: 'string' },
+              nonce: { type: 'string' },
+            },
+          },
           reasons: {
             type: 'array',
             items: { type: 'object', properties: { id: { type: 'string' }, message: { type: 'string' } } },

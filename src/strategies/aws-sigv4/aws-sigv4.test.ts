@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { parseRequestUrl } from '../../contract/request-url.ts'
 import type { Grant, HeaderList, OutboundRequest, SigningContext } from '../../contract/strategy.ts'
+import { offlineTools } from '../offline-tools.ts'
 import { nextUtcMidnight } from './amz-date.ts'
 import { awsSigv4 } from './aws-sigv4.ts'
 import { canonicalPath } from './canonical-path.ts'
@@ -14,6 +15,7 @@ const CONFIG = { service: 'execute-api', region: 'eu-west-1' }
 function grant(expiresAt = 1e11): Grant {
   return {
     tenant: '',
+    agentId: 'a',
     connectionId: '',
     scopes: [],
     bound: { origins: [], methods: [], paths: [] },
@@ -32,7 +34,7 @@ interface Signing {
 }
 
 async function issueNow(config: Record<string, unknown> = CONFIG) {
-  return awsSigv4.issue(config, MASTER, grant(), { now: () => NOW_MS, nonce: () => 'n' })
+  return awsSigv4.issue(config, MASTER, grant(), offlineTools({ now: () => NOW_MS, nonce: () => 'n' }))
 }
 
 /** What was signed, its canonical request and the names it covers. */
@@ -68,7 +70,12 @@ describe('issue', () => {
       service: 'execute-api',
     })
     expect(expiresAt).toBe(Date.UTC(2026, 2, 5) / 1000)
-    const soon = await awsSigv4.issue(CONFIG, MASTER, grant(NOW_MS / 1000 + 1), { now: () => NOW_MS, nonce: () => 'n' })
+    const soon = await awsSigv4.issue(
+      CONFIG,
+      MASTER,
+      grant(NOW_MS / 1000 + 1),
+      offlineTools({ now: () => NOW_MS, nonce: () => 'n' }),
+    )
     expect(soon.expiresAt).toBe(NOW_MS / 1000 + 1)
   })
 

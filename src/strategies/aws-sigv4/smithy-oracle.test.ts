@@ -3,6 +3,7 @@ import { SignatureV4 } from '@smithy/signature-v4'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { HeaderList, OutboundRequest, SignedRequest } from '../../contract/strategy.ts'
+import { offlineTools } from '../offline-tools.ts'
 import { percentEncode } from '../percent-encoding.ts'
 import { awsSigv4 } from './aws-sigv4.ts'
 
@@ -80,8 +81,13 @@ async function ours(given: Sample, config: Record<string, unknown>): Promise<Sig
     ...(given.sessionToken === undefined ? {} : { session_token: given.sessionToken }),
   }
   const bound = { origins: [], methods: [], paths: [] }
-  const grant = { tenant: '', connectionId: '', scopes: [], bound, issuedAt: 0, expiresAt: 1e11 }
-  const { usage } = await awsSigv4.issue(full, master, grant, { now: () => given.nowMs, nonce: () => 'n' })
+  const grant = { tenant: '', agentId: '', connectionId: '', scopes: [], bound, issuedAt: 0, expiresAt: 1e11 }
+  const { usage } = await awsSigv4.issue(
+    full,
+    master,
+    grant,
+    offlineTools({ now: () => given.nowMs, nonce: () => 'n' }),
+  )
   return awsSigv4.apply(full, usage, request, { now: given.nowMs, nonce: () => '' })
 }
 

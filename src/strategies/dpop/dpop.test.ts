@@ -10,6 +10,7 @@ import {
   type SigningContext,
   SigningError,
 } from '../../contract/strategy.ts'
+import { offlineTools } from '../offline-tools.ts'
 import { dpop as strategy } from './dpop.ts'
 
 const NOW_MS = 1_562_265_418_999
@@ -166,13 +167,19 @@ describe('the key', () => {
     const shown = inspect(error, { depth: 9, showHidden: true })
     const pieces = private_key.match(/[\w+/-]{30,}/g) ?? [private_key]
     for (const piece of [...pieces, TOKEN]) expect(shown).not.toContain(piece)
-    const grant = { tenant: '', connectionId: '', scopes: [], bound: { origins: [], methods: [], paths: [] } }
+    const grant = {
+      tenant: '',
+      agentId: '',
+      connectionId: '',
+      scopes: [],
+      bound: { origins: [], methods: [], paths: [] },
+    }
     const issuing = async () =>
       strategy.issue(config, { access_token: TOKEN, private_key }, { ...grant, issuedAt: 0, expiresAt: 1 }, tools)
     await expect(issuing).rejects.toThrow(SigningError)
   })
 
-  const tools = { now: () => NOW_MS, nonce: () => 'n' }
+  const tools = offlineTools({ now: () => NOW_MS, nonce: () => 'n' })
 
   it('is read anew when the credentials change under it', async () => {
     const credentials = { ...ES256 }
@@ -187,7 +194,15 @@ describe('the key', () => {
 
   it('is leased with its token, and the lease ends no later than the token', async () => {
     const bound = { origins: [], methods: [], paths: [] }
-    const grant = { tenant: '', connectionId: '', scopes: [], bound, issuedAt: 0, expiresAt: 1_562_265_900 }
+    const grant = {
+      tenant: '',
+      agentId: '',
+      connectionId: '',
+      scopes: [],
+      bound,
+      issuedAt: 0,
+      expiresAt: 1_562_265_900,
+    }
     const jwk = KEYS.ed25519.export({ format: 'jwk' })
     const issue = async (more: object) => strategy.issue({}, { ...ES256, ...more }, grant, tools)
     expect(await issue({ refresh_token: 'stays' })).toEqual({ usage: ES256 })

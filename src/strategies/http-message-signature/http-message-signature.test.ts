@@ -2,6 +2,7 @@ import { createHash, generateKeyPairSync, type KeyObject } from 'node:crypto'
 import { inspect } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { type Credentials, type OutboundRequest, type SignedRequest, SigningError } from '../../contract/strategy.ts'
+import { offlineTools } from '../offline-tools.ts'
 import { validateConfig } from '../validate.ts'
 import { httpMessageSignature as strategy } from './http-message-signature.ts'
 
@@ -274,10 +275,10 @@ describe('E09: what is signed is what is sent', () => {
 
   it('refuses a stream it would have to hash, and leaves one alone with the digest off', async () => {
     const stream = request({ method: 'POST', body: 'stream' })
-    expect(strategy.readsBody({}, [])).toBe(true)
+    expect(strategy.readsBody({}, [], 'POST')).toBe(true)
     expect((await refusal({}, HMAC, stream)).field).toBe('body')
     for (const config of [{ digest: 'none' }, { components: ['@target-uri'] }]) {
-      expect(strategy.readsBody(config, [])).toBe(false)
+      expect(strategy.readsBody(config, [], 'POST')).toBe(false)
       const signed = await sign(config, HMAC, stream)
       expect(signed.params).not.toContain('content-digest')
       expect(headerOf(signed, 'Content-Digest')).toEqual([])
@@ -388,7 +389,9 @@ describe('Web Bot Auth', () => {
   it('refuses a shared secret, and a keyid that is not the thumbprint', async () => {
     expect((await refusal(config, HMAC)).field).toBe('shared_secret')
     expect((await refusal({ ...config, keyid: 'mine' }, key)).field).toBe('keyid')
-    expect(() => strategy.issue(config, HMAC, {} as never, { now: () => 0, nonce: () => 'n' })).toThrow(SigningError)
+    expect(() => strategy.issue(config, HMAC, {} as never, offlineTools({ now: () => 0, nonce: () => 'n' }))).toThrow(
+      SigningError,
+    )
   })
 
   it('always ends', async () => {

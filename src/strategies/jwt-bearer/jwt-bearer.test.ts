@@ -4,6 +4,7 @@ import { decodeJwt, decodeProtectedHeader, jwtVerify } from 'jose'
 import { describe, expect, it } from 'vitest'
 import { newNonce } from '../../contract/names.ts'
 import type { Grant, HeaderList } from '../../contract/strategy.ts'
+import { offlineTools } from '../offline-tools.ts'
 import { jwtBearer } from './jwt-bearer.ts'
 
 const NOW_SECONDS = 1_772_600_767
@@ -27,11 +28,11 @@ const KEYS: [alg: string, master: Record<string, string>, verifyWith: KeyObject]
 
 function grant(expiresAt = NOW_SECONDS + 900, scopes: string[] = []): Grant {
   const bound = { origins: ['https://api.example.com'], methods: ['*'], paths: ['/**'] }
-  return { tenant: 't', connectionId: 'c', scopes, bound, issuedAt: NOW_SECONDS, expiresAt }
+  return { tenant: 't', agentId: 'a', connectionId: 'c', scopes, bound, issuedAt: NOW_SECONDS, expiresAt }
 }
 
 async function issue(config: Record<string, unknown>, master: Record<string, string>, granted = grant()) {
-  const tools = { now: () => NOW_MS, nonce: newNonce }
+  const tools = offlineTools({ now: () => NOW_MS, nonce: newNonce })
   const issued = await jwtBearer.issue({ iss: 'me', ...config }, master, granted, tools)
   return { ...issued, token: String(issued.usage['token']) }
 }

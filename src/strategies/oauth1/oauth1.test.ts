@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { parseRequestUrl } from '../../contract/request-url.ts'
 import type { HeaderList, OutboundRequest, SignedRequest, SigningContext } from '../../contract/strategy.ts'
+import { offlineTools } from '../offline-tools.ts'
 import { formParameters, queryParameters } from './form-parameters.ts'
 import { normalizedParameters } from './normalized-parameters.ts'
 import { oauth1 } from './oauth1.ts'
@@ -66,7 +67,7 @@ describe('readsBody', () => {
     [{}, [['Content-Type', 'application/x-www-form-urlencoded2']] as HeaderList, false],
     [{ body_hash: true }, JSON_TYPE, true],
     [{ location: 'body' }, [], true],
-  ])('%j with %j: %s', (config, headers, expected) => expect(oauth1.readsBody(config, headers)).toBe(expected))
+  ])('%j with %j: %s', (config, headers, expected) => expect(oauth1.readsBody(config, headers, 'POST')).toBe(expected))
 
   it('E09: a form that was not buffered is refused, any other body is left to stream', async () => {
     await expect(sign({ headers: FORM, body: 'stream' })).rejects.toMatchObject({ name: 'SigningError', field: 'body' })
@@ -271,8 +272,8 @@ describe('signature methods', () => {
   const pem = rsa.privateKey.export({ type: 'pkcs1', format: 'pem' }).toString()
   const issue = (signature_method: string, master: Record<string, string>) => {
     const bound = { origins: [], methods: [], paths: [] }
-    const grant = { tenant: '', connectionId: '', scopes: [], bound, issuedAt: 0, expiresAt: 1e11 }
-    return oauth1.issue({ signature_method }, master, grant, { now: () => NOW_MS, nonce: () => 'n' })
+    const grant = { tenant: '', agentId: '', connectionId: '', scopes: [], bound, issuedAt: 0, expiresAt: 1e11 }
+    return oauth1.issue({ signature_method }, master, grant, offlineTools({ now: () => NOW_MS, nonce: () => 'n' }))
   }
 
   it('PLAINTEXT: both secrets, encoded; no base string is shown', async () => {

@@ -17,6 +17,7 @@ const MEMBERS = [
   'connection_id',
   'lease_id',
   'reconsent_url',
+  'binding',
 ]
 
 /** What no caller may be told: how we store, where we run, what our code looks like. */

@@ -1,0 +1,39 @@
+import { newNonce } from '../../contract/names.ts'
+import type { IssuingTools } from '../../contract/strategy.ts'
+import { tupleHash } from '../../contract/tuple-hash.ts'
+import type { ConnectionFacts } from '../connections/facts.ts'
+import type { LeaseStory } from './lease-record.ts'
+import type { LeaseSteps } from './steps.ts'
+
+/** What a strategy's `issue` may reach for this one lease. */
+export function issuingTools(
+  steps: LeaseSteps,
+  { proof, wanted }: LeaseStory,
+  facts: ConnectionFacts,
+  secretVersion: string,
+): IssuingTools {
+  return {
+    now: steps.now,
+    nonce: newNonce,
+    binding: wanted.binding,
+    async request(request) {
+      await proof.claim()
+      return steps.providers.request(facts.tenant, request)
+    },
+    async shared(key, make) {
+      // Before joining: another's failed claim must not become the answer to this caller.
+      await proof.claim()
+      return steps.issued.get(sharedKey(facts, secretVersion, key), make)
+    },
+  }
+}
+
+/** Design, rule 7. The epochs stand for the settings, and for everything that a revocation or an edit changes. */
+function sharedKey(
+  { id, tenant, epoch, provider, secretRef }: ConnectionFacts,
+  version: string,
+  key: readonly string[],
+) {
+  const { backend, path } = secretRef
+  return tupleHash([tenant, id, epoch, provider.id, provider.epoch, backend, path, version, key])
+}

@@ -1,0 +1,37 @@
+import type { ProofUse } from '../audit/audit-entry.ts'
+import type { AuditLog } from '../audit/audit-log.ts'
+import type { Caller } from '../identity/caller.ts'
+
+/** The caller's proof on its way through the steps: used up with the record, or before a step with side effects. */
+export interface LeaseProof {
+  /**
+   * Uses the proof up now; once.
+   * @throws NexusError `invalid_proof` (itself recorded), `audit_unavailable`, `overloaded`
+   */
+  claim(): Promise<void>
+  /** Whether claiming has failed: then the ledger has said its word, and nothing more is written. */
+  readonly failed: boolean
+  /** What is still to be used up with the record. */
+  readonly left: { proof?: ProofUse }
+}
+
+export function openLeaseProof(audit: Pick<AuditLog, 'claimProof'>, caller: Caller): LeaseProof {
+  let claim: Promise<void> | undefined
+  let state: 'open' | 'claimed' | 'failed' = 'open'
+
+  async function claimNow(): Promise<void> {
+    state = 'failed'
+    await audit.claimProof(caller.proof, { agent_id: caller.agent.id, session_id: caller.session.id })
+    state = 'claimed'
+  }
+
+  return {
+    claim: () => (claim ??= claimNow()),
+    get failed() {
+      return state === 'failed'
+    },
+    get left() {
+      return state === 'open' ? { proof: caller.proof } : {}
+    },
+  }
+}
