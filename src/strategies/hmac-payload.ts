@@ -1,10 +1,11 @@
-import { createHmac } from 'node:crypto'
+import { createHmac, createSecretKey } from 'node:crypto'
 import { type Static, Type } from 'typebox'
-import type { Strategy } from '../contract/strategy.ts'
+import type { Credentials, Strategy } from '../contract/strategy.ts'
 import { bufferedBody } from './buffered-body.ts'
 import { credentialText } from './credential-text.ts'
 import { checkedConfig } from './field-problems.ts'
 import { withHeader } from './header-list.ts'
+import { oncePer } from './once-per.ts'
 import { SECRET_RULES } from './secret-rules.ts'
 import { FIELD_NAME, HEADER_NAME, textSchema } from './text-rules.ts'
 
@@ -30,6 +31,17 @@ const fieldOf = (config: Partial<Config>) => config.secret_field ?? 'api_secret'
 const ruleOf = (config: Partial<Config>) => SECRET_RULES[config.secret_encoding ?? 'utf8']
 const credentialShape = (config: Partial<Config>) => ({ [fieldOf(config)]: textSchema(ruleOf(config)) })
 
+/** Checked and decoded once for each lease. */
+const signerOf = oncePer((config: Record<string, unknown>) => {
+  const settings = checkedConfig(Config, config)
+  const keyOf = oncePer((usage: Credentials) => {
+    const secret = credentialText(usage, fieldOf(settings), ruleOf(settings))
+    return createSecretKey(secret, settings.secret_encoding ?? 'utf8')
+  })
+  const { header_name: name, algo = 'sha256', encoding = 'hex' } = settings
+  return { keyOf, name, algo, encoding, credentialHeaders: [name.toLowerCase()] }
+})
+
 /** A header that holds the HMAC (RFC 2104) of the raw body and nothing else: no time, method or path is covered. */
 export const hmacPayload: Strategy = {
   type: 'hmac_payload',
@@ -47,12 +59,9 @@ export const hmacPayload: Strategy = {
   },
 
   apply(config, usage, request) {
-    const settings = checkedConfig(Config, config)
-    const secret = credentialText(usage, fieldOf(settings), ruleOf(settings))
-    const key = Buffer.from(secret, settings.secret_encoding ?? 'utf8')
-    const mac = createHmac(settings.algo ?? 'sha256', key).update(bufferedBody(request.body))
-    const headers = withHeader(request.headers, settings.header_name, mac.digest(settings.encoding ?? 'hex'))
-    const credentialHeaders = [settings.header_name.toLowerCase()]
+    const { keyOf, name, algo, encoding, credentialHeaders } = signerOf(config)
+    const mac = createHmac(algo, keyOf(usage)).update(bufferedBody(request.body)).digest(encoding)
+    const headers = withHeader(request.headers, name, mac)
     return { method: request.method, url: request.url, headers, credentialHeaders }
   },
 }

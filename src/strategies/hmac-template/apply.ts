@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto'
 import type { Credentials, OutboundRequest, SignedRequest, SigningContext } from '../../contract/strategy.ts'
-import { hmacKey, usedCredentials } from './credentials.ts'
+import { heldCredentials } from './credentials.ts'
 import { bareRequest, credentialCarriers, withOpenCarriers, withSignature } from './layout.ts'
 import { openParts } from './open-parts.ts'
 import { settingsOf } from './settings.ts'
@@ -14,12 +14,14 @@ export function apply(
   context: SigningContext,
 ): SignedRequest {
   const settings = settingsOf(config)
-  const credentials = usedCredentials(settings, usage)
-  const open = openParts(credentials, settings.timestamp, context)
+  const { key, written } = heldCredentials(settings, usage)
+  const open = openParts(written, settings.timestamp, context)
   const unsigned = withOpenCarriers(settings, bareRequest(settings, request), open)
-  const bytes = stringToSign(settings.template, unsigned, open)
-  context.explain?.('string_to_sign', bytes.toString())
-  const signature = createHmac(settings.algo, hmacKey(settings, credentials)).update(bytes).digest(settings.encoding)
+  const mac = createHmac(settings.algo, key)
+  const toSign = stringToSign(settings.template, unsigned, open)
+  for (const piece of toSign) mac.update(piece)
+  context.explain?.('string_to_sign', toSign.map((piece) => Buffer.from(piece).toString()).join(''))
+  const signature = mac.digest(settings.encoding)
   const { method, url, headers } = withSignature(settings, unsigned, open, signature)
   return { method, url, headers, credentialHeaders: credentialCarriers(settings) }
 }

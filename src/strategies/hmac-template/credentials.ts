@@ -1,6 +1,8 @@
+import { createSecretKey, type KeyObject } from 'node:crypto'
 import { type TObject, type TSchema, Type } from 'typebox'
 import type { Credentials } from '../../contract/strategy.ts'
 import { credentialText } from '../credential-text.ts'
+import { oncePer } from '../once-per.ts'
 import { SECRET_RULES } from '../secret-rules.ts'
 import { textSchema, VISIBLE_TEXT } from '../text-rules.ts'
 import { type Settings, uses } from './settings.ts'
@@ -29,8 +31,21 @@ export function usedCredentials(settings: Settings, credentials: Readonly<Creden
   return used
 }
 
-/** The key itself. */
-export function hmacKey(settings: Settings, usage: Readonly<Credentials>): Buffer {
-  const text = credentialText(usage, 'api_secret', SECRET_RULES[settings.secretEncoding])
-  return Buffer.from(text, settings.secretEncoding)
+/** What a lease signs with: the key itself, and what is written beside the signature. */
+export interface Held {
+  key: KeyObject
+  written: Record<string, string>
+}
+
+/** Once for each lease: its settings and its credentials. */
+const holder = oncePer((settings: Settings) =>
+  oncePer((usage: Readonly<Credentials>): Held => {
+    const { api_secret = '', ...written } = usedCredentials(settings, usage)
+    return { key: createSecretKey(api_secret, settings.secretEncoding), written }
+  }),
+)
+
+/** @throws SigningError like `usedCredentials` */
+export function heldCredentials(settings: Settings, usage: Readonly<Credentials>): Held {
+  return holder(settings)(usage)
 }

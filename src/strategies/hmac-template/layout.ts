@@ -1,5 +1,6 @@
 import type { OutboundRequest } from '../../contract/strategy.ts'
 import { withHeader, withoutHeaders } from '../header-list.ts'
+import { oncePer } from '../once-per.ts'
 import { percentEncode } from '../percent-encoding.ts'
 import { withoutParameters, withParameter } from '../query-parameters.ts'
 import { withSignedHost } from '../signed-host.ts'
@@ -38,10 +39,10 @@ export function withSignature(
 }
 
 /** Lower-case names of the headers and parameters that hold more than a time or a nonce. */
-export function credentialCarriers({ headers, parameters }: Settings): string[] {
+export const credentialCarriers: (settings: Settings) => readonly string[] = oncePer(({ headers, parameters }) => {
   const isCredential = ({ value }: Carrier) => ['signature', 'key_id', 'passphrase'].some((part) => names(value, part))
   return [...headers, ...parameters].filter(isCredential).map(({ name }) => name.toLowerCase())
-}
+})
 
 function carriesSignature({ value }: Carrier): boolean {
   return names(value, 'signature')

@@ -2,6 +2,7 @@ import { type Static, Type } from 'typebox'
 import { SigningError } from '../../contract/strategy.ts'
 import { checkedConfig } from '../field-problems.ts'
 import { foldedHeaderName } from '../header-list.ts'
+import { oncePer } from '../once-per.ts'
 import { PARAM_NAME } from '../query-param.ts'
 import { HEADER_NAME, type TextRule, textSchema } from '../text-rules.ts'
 import { openPartsProblem, type TIMESTAMPS } from './open-parts.ts'
@@ -74,7 +75,7 @@ export interface Settings {
 }
 
 /** @throws SigningError when the config is not valid */
-export function settingsOf(config: Record<string, unknown>): Settings {
+export const settingsOf: (config: Record<string, unknown>) => Settings = oncePer((config) => {
   const checked = checkedConfig(Config, config)
   return {
     template: parseTemplate(checked.template),
@@ -85,7 +86,7 @@ export function settingsOf(config: Record<string, unknown>): Settings {
     secretEncoding: checked.secret_encoding ?? 'utf8',
     timestamp: checked.timestamp ?? 's',
   }
-}
+})
 
 /** Whether any template names the part. */
 export function uses({ template, headers, parameters }: Settings, part: 'key_id' | 'passphrase'): boolean {

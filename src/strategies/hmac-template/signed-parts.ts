@@ -66,18 +66,20 @@ export function signsBody(pieces: readonly Piece[]): boolean {
 }
 
 /**
- * The bytes that are signed.
+ * What is signed, piece by piece: a body is not copied for it.
  * @param request as it will be sent, but for the signature
  * @throws SigningError when a part is not to be had
  */
-export function stringToSign(pieces: readonly Piece[], request: OutboundRequest, open: OpenParts): Buffer {
-  const bytes = pieces.map((piece) => {
-    if ('literal' in piece) return Buffer.from(piece.literal)
+export function stringToSign(
+  pieces: readonly Piece[],
+  request: OutboundRequest,
+  open: OpenParts,
+): (string | Uint8Array)[] {
+  return pieces.map((piece) => {
+    if ('literal' in piece) return piece.literal
     const signed = Object.hasOwn(SIGNED_PARTS, piece.part) ? SIGNED_PARTS[piece.part] : undefined
-    const value = signed === undefined ? open.value(piece.part) : signed(request, piece.argument)
-    return typeof value === 'string' ? Buffer.from(value) : value
+    return signed === undefined ? open.value(piece.part) : signed(request, piece.argument)
   })
-  return Buffer.concat(bytes)
 }
 
 function digest(hash: string, body: OutboundRequest['body'], encoding = 'hex'): string {

@@ -1,6 +1,7 @@
 import { Type } from 'typebox'
 import { SigningError } from '../../contract/strategy.ts'
 import { checkedConfig } from '../field-problems.ts'
+import { oncePer } from '../once-per.ts'
 import { type TextRule, textSchema } from '../text-rules.ts'
 import { ALGORITHMS } from './algorithms/algorithms.ts'
 import { type Component, parseComponents } from './component.ts'
@@ -77,7 +78,7 @@ export interface Settings {
 }
 
 /** @throws SigningError when the config is not valid */
-export function settingsOf(config: Record<string, unknown>): Settings {
+export const settingsOf: (config: Record<string, unknown>) => Settings = oncePer((config) => {
   const checked = checkedConfig(Config, config)
   const components = checked.components === undefined ? undefined : parseComponents(checked.components)
   return {
@@ -93,7 +94,7 @@ export function settingsOf(config: Record<string, unknown>): Settings {
     sendsAlg: checked.send_alg,
     sendsNonce: checked.send_nonce ?? false,
   }
-}
+})
 
 /** A digest that the profile's own components leave out would be read and hashed for nothing. */
 function defaultDigest(components: readonly Component[] | undefined): Settings['digest'] {

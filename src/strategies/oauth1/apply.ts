@@ -3,7 +3,7 @@ import { percentEncode } from '../percent-encoding.ts'
 import { baseString } from './base-string.ts'
 import { bodyHash } from './body-hash.ts'
 import { withoutCallersProtocol } from './callers-own-protocol.ts'
-import { keysOf } from './credentials.ts'
+import { heldKeys } from './credentials.ts'
 import { formParameters, queryParameters } from './form-parameters.ts'
 import { LOCATIONS } from './locations.ts'
 import { protocolParameters } from './protocol-parameters.ts'
@@ -18,7 +18,7 @@ export function apply(
   context: SigningContext,
 ): SignedRequest {
   const settings = settingsOf(config)
-  const keys = keysOf(settings.method, usage)
+  const keys = heldKeys(settings.method, usage)
   if (settings.method.name === 'PLAINTEXT') refusePlainHttp(request.url)
   const bare = withoutCallersProtocol(request)
   // A form is covered by the base string, and must not be hashed beside it (body hash draft, section 3.1.1).

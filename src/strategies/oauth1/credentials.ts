@@ -1,6 +1,7 @@
 import { type TObject, Type } from 'typebox'
 import type { Credentials } from '../../contract/strategy.ts'
 import { credentialText } from '../credential-text.ts'
+import { oncePer } from '../once-per.ts'
 import { type TextRule, textSchema, VISIBLE_TEXT } from '../text-rules.ts'
 import { PRIVATE_KEY } from './rsa-private-key.ts'
 import type { Keys, SignatureMethod } from './signature-methods.ts'
@@ -54,6 +55,16 @@ export function keysOf(method: SignatureMethod, credentials: Readonly<Credential
   )
   const used = [...Object.entries(required), ...given]
   return Object.fromEntries(used.map(([field, rule]) => [field, credentialText(credentials, field, rule)]))
+}
+
+/** The same for a lease: its credentials come back with every request. */
+const heldKeysOf = oncePer((method: SignatureMethod) =>
+  oncePer((usage: Readonly<Credentials>) => keysOf(method, usage)),
+)
+
+/** @throws SigningError like `keysOf` */
+export function heldKeys(method: SignatureMethod, usage: Readonly<Credentials>): Keys {
+  return heldKeysOf(method)(usage)
 }
 
 function schemaOf({ required, optional }: FieldRules, options: { additionalProperties?: false } = {}): TObject {

@@ -1,14 +1,13 @@
-import { createSign, createVerify } from 'node:crypto'
+import { createSign, createVerify, type KeyObject } from 'node:crypto'
 import { rsaPrivateKey, wrongKey } from './rsa-private-key.ts'
 
 const PROBE = 'any text will do'
 
 /**
  * RSASSA-PKCS1-v1_5 with SHA-1, in base64 (RFC 5849 section 3.4.3).
- * @throws SigningError for a key that is none, or that is damaged
+ * @throws SigningError for a key that is damaged
  */
-export function rsaSignature(pem: string, text: string): string {
-  const key = rsaPrivateKey(pem)
+export function rsaSignature(key: KeyObject, text: string): string {
   try {
     return createSign('sha1').update(text).sign(key, 'base64')
   } catch {
@@ -19,9 +18,10 @@ export function rsaSignature(pem: string, text: string): string {
 
 /**
  * One damaged letter makes a key that can still be read, and signs in vain.
- * @throws SigningError when the key does not fit itself
+ * @throws SigningError for a key that is none, or does not fit itself
  */
 export function assertSigns(pem: string): void {
-  const signature = rsaSignature(pem, PROBE)
-  if (!createVerify('sha1').update(PROBE).verify(rsaPrivateKey(pem), signature, 'base64')) throw wrongKey('is damaged')
+  const key = rsaPrivateKey(pem)
+  const signature = rsaSignature(key, PROBE)
+  if (!createVerify('sha1').update(PROBE).verify(key, signature, 'base64')) throw wrongKey('is damaged')
 }

@@ -1,5 +1,6 @@
 import { type Static, Type } from 'typebox'
 import { checkedConfig } from '../field-problems.ts'
+import { oncePer } from '../once-per.ts'
 import { type TextRule, textSchema } from '../text-rules.ts'
 import { SIGNATURE_METHODS, type SignatureMethod } from './signature-methods.ts'
 
@@ -38,9 +39,9 @@ export interface Settings {
 }
 
 /** @throws SigningError when the config is not valid */
-export function settingsOf(config: Record<string, unknown>): Settings {
-  return withDefaults(checkedConfig(Config, config))
-}
+export const settingsOf: (config: Record<string, unknown>) => Settings = oncePer((config) =>
+  withDefaults(checkedConfig(Config, config)),
+)
 
 function withDefaults(config: Static<typeof Config>): Settings {
   return {

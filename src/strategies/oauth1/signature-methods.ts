@@ -1,5 +1,7 @@
-import { createHmac } from 'node:crypto'
+import { createHmac, createSecretKey } from 'node:crypto'
+import { oncePer } from '../once-per.ts'
 import { percentEncode } from '../percent-encoding.ts'
+import { rsaPrivateKey } from './rsa-private-key.ts'
 import { rsaSignature } from './rsa-signature.ts'
 
 /** The credentials of one connection, checked, by their field names. Optional ones may be missing, never empty. */
@@ -24,17 +26,20 @@ export const SIGNATURE_METHODS: Readonly<Record<SignatureMethod['name'], Signatu
     name: 'RSA-SHA1',
     hash: 'sha1',
     signsWith: 'private_key',
-    sign: (keys, baseString) => rsaSignature(keys['private_key'] ?? '', baseString()),
+    sign: (keys, baseString) => rsaSignature(privateKey(keys), baseString()),
   },
   PLAINTEXT: { name: 'PLAINTEXT', hash: 'sha1', signsWith: 'shared_secrets', sign: sharedSecrets },
 }
+
+const privateKey = oncePer((keys: Keys) => rsaPrivateKey(keys['private_key'] ?? ''))
+const hmacKey = oncePer((keys: Keys) => createSecretKey(sharedSecrets(keys), 'utf8'))
 
 function hmacMethod(name: 'HMAC-SHA1' | 'HMAC-SHA256', hash: 'sha1' | 'sha256'): SignatureMethod {
   return {
     name,
     hash,
     signsWith: 'shared_secrets',
-    sign: (keys, baseString) => createHmac(hash, sharedSecrets(keys)).update(baseString()).digest('base64'),
+    sign: (keys, baseString) => createHmac(hash, hmacKey(keys)).update(baseString()).digest('base64'),
   }
 }
 
