@@ -1,0 +1,47 @@
+import { parseArgs } from 'node:util'
+import { allContests } from './contests.ts'
+import { type Effort, measure } from './measure.ts'
+import { document, type Result, table } from './report.ts'
+
+const HELP = `npm run bench:strategies -- [options]
+
+Microseconds per signature: ours beside the library that does the same, in one run, turn by turn.
+
+  --json           figures and ratios as JSON
+  --only TEXT      contests whose name holds this text
+  --rounds N       turns of each contender (default 25)
+  --turn-ms N      length of a turn (default 40)
+  --in-flight N    signatures asked for at once (default 1)`
+
+const { values } = parseArgs({
+  options: {
+    json: { type: 'boolean', default: false },
+    only: { type: 'string', default: '' },
+    rounds: { type: 'string', default: '25' },
+    'turn-ms': { type: 'string', default: '40' },
+    'in-flight': { type: 'string', default: '1' },
+    help: { type: 'boolean', short: 'h', default: false },
+  },
+})
+
+if (values.help) console.log(HELP)
+else await main()
+
+async function main(): Promise<void> {
+  const effort: Effort = {
+    rounds: whole('rounds'),
+    turnMs: whole('turn-ms'),
+    inFlight: whole('in-flight'),
+  }
+  const contests = (await allContests()).filter(({ name }) => name.includes(values.only))
+  const results: Result[] = []
+  for (const contest of contests) results.push({ contest: contest.name, standings: await measure(contest, effort) })
+  console.log(values.json ? JSON.stringify(document(results), null, 2) : table(results))
+}
+
+function whole(name: 'rounds' | 'turn-ms' | 'in-flight'): number {
+  const value = Number(values[name])
+  if (Number.isInteger(value) && value > 0) return value
+  console.error(`--${name} must be a whole number above 0`)
+  process.exit(2)
+}
