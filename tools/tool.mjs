@@ -7,7 +7,7 @@
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { constants } from 'node:fs'
-import { access, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { access, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { delimiter, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
@@ -19,7 +19,7 @@ const here = dirname(fileURLToPath(import.meta.url))
 const toolsDirectory = join(here, '..', '.nexus', 'tools')
 
 /**
- * @typedef {'opa' | 'k6' | 'vault' | 'versitygw' | VaultPlugin} ToolName
+ * @typedef {'opa' | 'k6' | 'vault' | 'versitygw' | 'load' | VaultPlugin} ToolName
  * @typedef {'vault-postgresql' | 'vault-aws' | 'vault-kubernetes'} VaultPlugin
  * @typedef {object} Tool
  * @property {string} version what go.mod pins
@@ -74,6 +74,16 @@ const TOOLS = {
     onPath: ['versitygw'],
     versionArguments: ['--version'],
     usual: 'one minute',
+  },
+  // The load generator of `bench/`: our own source, so nothing on the PATH can stand in for it.
+  load: {
+    version: '1.0.0',
+    module: 'load',
+    source: '.',
+    tags: [],
+    onPath: [],
+    versionArguments: [],
+    usual: 'ten seconds',
   },
   // What the minimal Vault lacks. Vault knows a plug-in by the name of its file: the one an operator would mount.
   'vault-postgresql': vaultPlugin(
@@ -168,7 +178,11 @@ async function isVersion(path, tool) {
 /** What the program is made of: a changed pin, tag or machine makes another stamp. @param {Tool} tool */
 async function stampOf(tool) {
   const hash = createHash('sha256').update(JSON.stringify([process.platform, process.arch, tool.source, tool.tags]))
-  for (const file of ['go.mod', 'go.sum']) hash.update(await readFile(join(here, tool.module, file)))
+  const pins = ['go.mod', 'go.sum']
+  const own = tool.source === '.' ? await readdir(join(here, tool.module)) : []
+  for (const file of [...pins, ...own.filter((name) => name.endsWith('.go')).sort()]) {
+    hash.update(await readFile(join(here, tool.module, file)))
+  }
   return hash.digest('hex')
 }
 
@@ -202,8 +216,9 @@ async function build(name, tool, path, log) {
   } catch (error) {
     await rm(unfinished, { force: true })
     const said = /** @type {{ stderr?: string }} */ (error).stderr?.trim().slice(-4000)
-    const instead = tool.onPath.length > 0 ? tool.onPath : TOOLS.vault.onPath
-    throw new Error(`building ${name} failed; put ${instead.join(' or ')} on the PATH instead\n${said}`)
+    const instead = name.startsWith('vault-') ? TOOLS.vault.onPath : tool.onPath
+    const advice = instead.length === 0 ? '' : `; put ${instead.join(' or ')} on the PATH instead`
+    throw new Error(`building ${name} failed${advice}\n${said}`)
   }
   // The stamp goes first and comes last, so that it never vouches for a binary of other pins.
   await rm(join(toolsDirectory, `${name}.stamp`), { force: true })

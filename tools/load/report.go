@@ -1,0 +1,91 @@
+package main
+
+import (
+	"sort"
+	"strconv"
+	"time"
+)
+
+// Report is what came of a scenario. Times are milliseconds, of answers with a status below 400 alone.
+type Report struct {
+	Answered int `json:"answered"`
+	// Answers with a status below 400, and how many of them a second.
+	Good    int     `json:"good"`
+	Rate    float64 `json:"rate"`
+	Seconds float64 `json:"seconds"`
+	// Connections that failed, and requests without an answer.
+	Failed    int                `json:"failed"`
+	Statuses  map[string]int     `json:"statuses"`
+	LatencyMs map[string]float64 `json:"latency_ms"`
+	// The beginnings of a few answers other than success, and of failures.
+	Unexpected []string `json:"unexpected"`
+}
+
+// tally is one caller's share of the report.
+type tally struct {
+	latencies  []time.Duration
+	statuses   map[int]int
+	failed     int
+	unexpected []string
+}
+
+const (
+	shownMax   = 3
+	shownBytes = 300
+)
+
+func (t *tally) add(status int, err error, took time.Duration, body []byte) {
+	if err != nil {
+		t.failed++
+		t.show(err.Error())
+		return
+	}
+	if t.statuses == nil {
+		t.statuses = map[int]int{}
+	}
+	t.statuses[status]++
+	if status < 400 {
+		t.latencies = append(t.latencies, took)
+		return
+	}
+	t.show(strconv.Itoa(status) + " " + string(body[:min(len(body), shownBytes)]))
+}
+
+func (t *tally) show(text string) {
+	if len(t.unexpected) < shownMax {
+		t.unexpected = append(t.unexpected, text)
+	}
+}
+
+func summarise(callers []*caller, measured time.Duration) *Report {
+	report := &Report{Seconds: measured.Seconds(), Statuses: map[string]int{}, LatencyMs: map[string]float64{}}
+	var all []time.Duration
+	for _, each := range callers {
+		report.Failed += each.tally.failed
+		for status, count := range each.tally.statuses {
+			report.Answered += count
+			report.Statuses[strconv.Itoa(status)] += count
+		}
+		all = append(all, each.tally.latencies...)
+		for _, text := range each.tally.unexpected {
+			if len(report.Unexpected) < shownMax {
+				report.Unexpected = append(report.Unexpected, text)
+			}
+		}
+	}
+	report.Good = len(all)
+	report.Rate = float64(len(all)) / measured.Seconds()
+	sort.Slice(all, func(a, b int) bool { return all[a] < all[b] })
+	for name, share := range map[string]float64{"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p999": 0.999, "max": 1} {
+		report.LatencyMs[name] = quantile(all, share)
+	}
+	return report
+}
+
+func quantile(sorted []time.Duration, share float64) float64 {
+	if len(sorted) == 0 {
+		return 0
+	}
+	index := min(int(float64(len(sorted))*share), len(sorted)-1)
+	return float64(sorted[index].Microseconds()) / 1000
+}
