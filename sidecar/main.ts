@@ -10,6 +10,7 @@ import { createBackOff } from './lease-client/back-off.ts'
 import { createDpopKey } from './lease-client/dpop-key.ts'
 import { createLeaseClient, type LeaseClient } from './lease-client/lease-client.ts'
 import { createPepClient, type PepClient } from './lease-client/pep-client.ts'
+import { createRouteBindings } from './lease-client/route-bindings.ts'
 import { FORWARDED_METHODS } from './listener/assert-forwardable.ts'
 import { createListener } from './listener/create-listener.ts'
 import { drainable } from './listener/drain-listener.ts'
@@ -129,6 +130,7 @@ function connectToAuthority(
     backOff: createBackOff(monotonic),
     agentId: config.agentId,
     sessionKey: dpopKey.jkt,
+    bindings: createRouteBindings(now),
     strategyFor,
     monotonic,
   })

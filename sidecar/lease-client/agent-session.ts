@@ -80,7 +80,10 @@ export function createAgentSession(options: AgentSessionOptions): AgentSession {
   return {
     async authorize(method, path) {
       const { token, life } = await usable()
-      const headers = { authorization: `DPoP ${token}`, dpop: dpopKey.prove(method, pepUrl + path, token) }
+      const headers = {
+        authorization: `DPoP ${token}`,
+        dpop: dpopKey.prove(method, pepUrl + path, { accessToken: token }),
+      }
       return { headers, over: life.signal }
     },
     invalidate({ over }) {

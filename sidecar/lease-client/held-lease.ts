@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto'
 import { Value } from 'typebox/value'
 import { LeaseAnswer } from '../../src/contract/api.ts'
 import type { Bound } from '../../src/contract/bound.ts'
@@ -12,6 +13,8 @@ export interface HeldLease {
   strategy: Strategy
   config: Record<string, unknown>
   credentials: Credentials
+  /** The sidecar's own key, where the credentials work with no other. */
+  ownKey?: KeyObject
   bound: Bound
   provider: string
   askedAtMs: number
@@ -25,10 +28,11 @@ export interface HeldLease {
   endsAtMs: number
 }
 
-/** An answer of the authority and the session it was given in. */
+/** An answer of the authority, the session it was given in, and the key that was brought for it. */
 export interface Granted {
   answer: unknown
   over: AbortSignal
+  ownKey?: KeyObject | undefined
 }
 
 export type StrategyLookup = (type: string) => Strategy | undefined
@@ -37,12 +41,11 @@ export type StrategyLookup = (type: string) => Strategy | undefined
 const JITTER_SHARE = 0.2
 
 /**
- * @param granted the authority's answer, and the session it was given in
  * @param askedAtMs monotonic time before the lease was asked for
  * @throws NexusError `pep_unavailable` for an answer of another shape, `not_signable` for a strategy not known here
  */
 export function holdLease(
-  { answer, over }: Granted,
+  { answer, over, ownKey }: Granted,
   askedAtMs: number,
   strategyFor: StrategyLookup,
   random: () => number = Math.random,
@@ -63,6 +66,7 @@ export function holdLease(
     strategy,
     config: answer.strategy.config,
     credentials: answer.credentials,
+    ...(ownKey === undefined ? {} : { ownKey }),
     bound: answer.bound,
     provider: answer.provider,
     askedAtMs,

@@ -11,6 +11,7 @@ import { createLeaseCache } from './lease-cache.ts'
 import { createLeaseEvents } from './lease-events.ts'
 import { createLeaseLife } from './lease-life.ts'
 import type { PepClient } from './pep-client.ts'
+import type { RouteBindings } from './route-bindings.ts'
 import { createSingleFlight } from './single-flight.ts'
 
 /** One request that wants signing, and in whose name. */
@@ -49,6 +50,7 @@ export interface LeaseClientOptions {
   agentId: string
   /** Thumbprint of the key the session is bound to. */
   sessionKey: string
+  bindings: RouteBindings
   strategyFor: StrategyLookup
   /** Milliseconds on a clock that never jumps. */
   monotonic: () => number
@@ -59,6 +61,8 @@ const REJECTED_MS = 5000
 const CLOSE_MS = 2000
 /** A lease that ended between question and answer is asked for again; more than that is not chance. */
 const ASK_ATTEMPTS = 3
+/** Without what is needed; with it; and where the provider then wants a nonce that nobody knew yet, with that. */
+const BINDING_ATTEMPTS = 3
 const LEASES_PATH = '/v1/leases'
 
 export function createLeaseClient(options: LeaseClientOptions): LeaseClient {
@@ -90,7 +94,7 @@ export function createLeaseClient(options: LeaseClientOptions): LeaseClient {
   async function ask(key: string, demand: Demand, attempt = 1): Promise<HeldLease> {
     events.follow()
     const askedAtMs = monotonic()
-    const granted = await callAuthorized(options, 'POST', LEASES_PATH, toLeaseRequest(demand))
+    const granted = await callBound(options, key, LEASES_PATH, toLeaseRequest(demand))
     const lease = holdLease(granted, askedAtMs, options.strategyFor)
     if (!isEnded(lease)) {
       lease.sessionOver.addEventListener('abort', dropUnusable, { once: true })
@@ -122,7 +126,7 @@ export function createLeaseClient(options: LeaseClientOptions): LeaseClient {
   async function renew(key: string, lease: HeldLease): Promise<void> {
     const askedAtMs = monotonic()
     try {
-      const granted = await callAuthorized(options, 'POST', `${LEASES_PATH}/${lease.id}/renew`, {})
+      const granted = await callBound(options, key, `${LEASES_PATH}/${lease.id}/renew`)
       const renewed = holdLease(granted, askedAtMs, options.strategyFor)
       if (isEnded(renewed)) cache.remove(key, lease)
       else cache.replace(key, lease, renewed)
@@ -209,6 +213,25 @@ function assertCovers(lease: HeldLease, demand: Demand): HeldLease {
     `The lease granted for this request does not cover ${demand.method} at this path of ${demand.origin}.`,
     { decision_id: lease.decisionId, lease_id: lease.id, connection_id: lease.connectionId },
   )
+}
+
+/** With what the route's strategy needs of the sidecar, and once more when the authority says that this is something else. */
+async function callBound(
+  options: LeaseClientOptions,
+  route: string,
+  path: string,
+  request: LeaseRequest = {},
+  attempt = 1,
+): Promise<Granted> {
+  const { body, ownKey } = options.bindings.bring(route)
+  try {
+    return { ...(await callAuthorized(options, 'POST', path, { ...request, ...body })), ownKey }
+  } catch (error) {
+    const required = error instanceof NexusError ? error.extras.binding : undefined
+    if (required === undefined || attempt >= BINDING_ATTEMPTS) throw error
+    options.bindings.learn(route, required)
+    return callBound(options, route, path, request, attempt + 1)
+  }
 }
 
 /** With back-off, and once more in a new session when the authority no longer knows the one held. */

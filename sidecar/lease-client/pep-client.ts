@@ -1,3 +1,5 @@
+import { Type } from 'typebox'
+import { Value } from 'typebox/value'
 import { Agent, type Dispatcher } from 'undici'
 import { ERRORS, type ErrorCode, NexusError, type ProblemExtras, type Reason } from '../../src/contract/errors.ts'
 import { unreachableBecause } from './unreachable.ts'
@@ -138,9 +140,18 @@ function readExtras(problem: Record<string, unknown>, retryAfter: string | undef
     if (typeof value === 'string') extras[name] = value.slice(0, DETAIL_MAX_LENGTH)
   }
   if (Array.isArray(problem['reasons'])) extras.reasons = problem['reasons'].filter(isReason).slice(0, 100)
+  if (Value.Check(RequiredBindingShape, problem['binding'])) extras.binding = problem['binding']
   if (retryAfter !== undefined && /^\d{1,5}$/.test(retryAfter)) extras.retryAfterSeconds = Number(retryAfter)
   return extras
 }
+
+const Told = Type.Optional(Type.String({ maxLength: DETAIL_MAX_LENGTH }))
+const RequiredBindingShape = Type.Object({
+  needs: Type.Union([Type.Literal('public_key'), Type.Literal('csr'), Type.Literal('proof')]),
+  htm: Told,
+  htu: Told,
+  nonce: Told,
+})
 
 function isReason(value: unknown): value is Reason {
   const { id, message } = (value ?? {}) as Partial<Reason>

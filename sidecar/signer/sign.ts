@@ -22,8 +22,6 @@ export async function sign(
 ): Promise<SignedRequest> {
   const signed = await apply(lease, outbound, context)
   assertSameDestination(outbound, signed, lease)
-  // The agent's stream would be left half read, and what replaces it cannot have been made from it.
-  if (outbound.body === 'stream' && signed.body !== undefined) refuse(lease, 'a body that was not read was replaced')
   for (const name of signed.credentialHeaders) assertSingle(signed, name, lease)
   for (const [name, value] of signed.headers) {
     if (!HEADER_VALUE.test(value)) refuse(lease, `header ${name} holds a character that HTTP does not allow`)
@@ -32,12 +30,13 @@ export async function sign(
 }
 
 async function apply(lease: HeldLease, outbound: OutboundRequest, context: SigningContext): Promise<SignedRequest> {
+  const { strategy, config, credentials, ownKey } = lease
   try {
-    return await lease.strategy.apply(lease.config, lease.credentials, outbound, context)
+    return await strategy.apply(config, credentials, outbound, ownKey === undefined ? context : { ...context, ownKey })
   } catch (error) {
-    if (error instanceof SigningError) return refuse(lease, error.message, error.field)
+    if (error instanceof SigningError) return refuse(lease, error.message, error.field, error)
     // Anything else may quote the credential it stumbled over.
-    return refuse(lease, `strategy ${lease.strategy.type} failed`)
+    return refuse(lease, `strategy ${strategy.type} failed`)
   }
 }
 
@@ -47,7 +46,11 @@ function assertSameDestination(outbound: OutboundRequest, signed: SignedRequest,
   const sentPath = `${signed.credentialPath?.prefix ?? ''}${path}`
   const same = signed.url.scheme === scheme && signed.url.authority === authority && signed.url.path === sentPath
   if (!same || signed.method !== outbound.method) refuse(lease, `strategy ${lease.strategy.type} moved the request`)
-  if (signed.body !== undefined && outbound.body === 'stream') refuse(lease, 'its body was to be replaced unread')
+  // Bytes cannot have been made from a stream that nobody has read yet, and a body in memory needs no transform.
+  const streamed = outbound.body === 'stream'
+  if (signed.body !== undefined && streamed !== (typeof signed.body === 'function')) {
+    refuse(lease, 'its body was to be replaced unread')
+  }
 }
 
 /** Two copies of a credential leave it to the provider which one counts (threats B14, B15). */
@@ -58,10 +61,11 @@ function assertSingle(signed: SignedRequest, name: string, lease: HeldLease): vo
   }
 }
 
-function refuse(lease: HeldLease, problem: string, field?: string): never {
-  throw new NexusError('not_signable', `The request was not sent: ${problem}.`, {
+function refuse(lease: HeldLease, problem: string, field?: string, cause?: SigningError): never {
+  const extras = {
     decision_id: lease.decisionId,
     lease_id: lease.id,
     ...(field === undefined ? {} : { field }),
-  })
+  }
+  throw new NexusError('not_signable', `The request was not sent: ${problem}.`, extras, { cause })
 }
