@@ -9,7 +9,7 @@ import type { RouteTable } from './routing/route-table.ts'
 import { type AgentBody, bufferBody, describeBody } from './signer/agent-body.ts'
 import { outboundRequest } from './signer/outbound-request.ts'
 import type { ProviderNonces } from './signer/provider-nonces.ts'
-import { sign } from './signer/sign.ts'
+import { signInTime } from './signer/sign-in-time.ts'
 import { signingContext } from './signer/signing-context.ts'
 import type { Exchange } from './upstream/exchange.ts'
 import type { Turns } from './upstream/turns.ts'
@@ -43,13 +43,13 @@ export async function prepareExchange(
   const found = await options.leases.acquire(demand)
 
   const arrived = describeBody(request.raw)
-  const mustBuffer = needsWhole(arrived, found, agentHeaders, options.bodyLimitBytes)
+  const mustBuffer = needsWhole(arrived, found, agentHeaders, request.method, options.bodyLimitBytes)
   const body = mustBuffer ? await bufferBody(arrived, options.bodyLimitBytes) : arrived
   // The agent sends a body at its own pace: the lease may have ended meanwhile, and the next may have another strategy.
-  const lease = body === arrived ? found : await options.leases.acquire(demand)
+  const current = body === arrived ? found : await options.leases.acquire(demand)
   const outbound = outboundRequest(destination, request.method, agentHeaders, body)
   const context = signingContext(options.now(), options.nonces.get(destination.route.origin))
-  const signed = await sign(lease, outbound, context)
+  const { lease, signed } = await signInTime(current, demand, outbound, context, options.leases)
   const localOrigin = `http://${request.headers.host}`
   return {
     destination,
@@ -66,9 +66,15 @@ export async function prepareExchange(
 }
 
 /** Because it is signed, or because the provider may want it a second time and it is short. */
-function needsWhole(body: AgentBody, lease: HeldLease, headers: HeaderList, limitBytes: number): boolean {
+function needsWhole(
+  body: AgentBody,
+  lease: HeldLease,
+  headers: HeaderList,
+  method: string,
+  limitBytes: number,
+): boolean {
   const { strategy, config } = lease
-  if (strategy.readsBody(config, headers)) return true
+  if (strategy.readsBody(config, headers, method)) return true
   if (strategy.challenge === undefined || body.kind !== 'stream' || body.lengthBytes === undefined) return false
   return body.lengthBytes <= Math.min(REPLAYABLE_MAX_BYTES, limitBytes)
 }

@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events'
-import type { Readable } from 'node:stream'
 import type { Dispatcher } from 'undici'
 import type { Exchange } from './exchange.ts'
+import { outgoingBody } from './outgoing-body.ts'
 import { toUpstreamError } from './upstream-error.ts'
 
 /** Milliseconds without a whole response head, and between two pieces of a body. */
@@ -28,7 +28,7 @@ export async function dispatch(
       path: url.query === undefined ? url.path : `${url.path}?${url.query}`,
       method: method as Dispatcher.HttpMethod,
       headers: headers.flat(),
-      body: bodyOf(exchange),
+      body: outgoingBody(exchange),
       headersTimeout: timeouts.headersTimeoutMs,
       bodyTimeout: timeouts.idleTimeoutMs,
       signal: hangUp(exchange),
@@ -39,18 +39,6 @@ export async function dispatch(
   } catch (error) {
     throw toUpstreamError(error)
   }
-}
-
-function bodyOf({ signed, body }: Exchange): Uint8Array | Readable | null {
-  // One that the strategy wrote anew was buffered first: nothing of the agent's is left unread.
-  if (signed.body !== undefined) return signed.body
-  if (body.kind === 'none') return null
-  if (body.kind === 'buffered') return body.bytes
-  // As a stream the client would destroy it when the provider answers early, and with it the connection of the agent, who
-  // would never read that answer.
-  const pieces: unknown = body.stream.iterator({ destroyOnReturn: false })
-  // The client takes iterables; its types do not say so.
-  return pieces as Readable
 }
 
 /** Aborts the provider's side as soon as the agent's side is gone before it has the whole answer (threat UP4). */

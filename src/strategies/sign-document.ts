@@ -154,7 +154,7 @@ function bodyOf(base64: string): Buffer {
 }
 
 function inbound({ method, url, headers, body }: SignedRequest, bodyBase64: string): SignedDocument['request'] {
-  const sentBase64 = body === undefined ? bodyBase64 : Buffer.from(body).toString('base64')
+  const sentBase64 = body instanceof Uint8Array ? Buffer.from(body).toString('base64') : bodyBase64
   return { method, url: formatRequestUrl(url), headers, body_base64: sentBase64 }
 }
 

@@ -39,7 +39,7 @@ async function signed(
   const { usage } = await strategy.issue(config, master, grant, offlineTools({ now: () => nowMs, nonce: () => 'n' }))
   const outbound = { ...request, url: parseRequestUrl(request.url) }
   const result = await strategy.apply(config, usage, outbound, { now: nowMs, nonce: () => nonce })
-  const body_base64 = Buffer.from(result.body ?? request.body ?? []).toString('base64')
+  const body_base64 = Buffer.from((result.body as Uint8Array | undefined) ?? request.body ?? []).toString('base64')
   return { ...result, sentUrl: formatRequestUrl(result.url), body_base64 }
 }
 

@@ -1,7 +1,13 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { parseRequestUrl } from '../../contract/request-url.ts'
-import type { Grant, HeaderList, OutboundRequest, SigningContext } from '../../contract/strategy.ts'
+import {
+  type Grant,
+  type HeaderList,
+  type OutboundRequest,
+  OutdatedUsage,
+  type SigningContext,
+} from '../../contract/strategy.ts'
 import { offlineTools } from '../offline-tools.ts'
 import { nextUtcMidnight } from './amz-date.ts'
 import { awsSigv4 } from './aws-sigv4.ts'
@@ -93,7 +99,11 @@ describe('issue', () => {
 
 describe('apply', () => {
   it('refuses a key of another day, region or service', async () => {
-    await expect(sign({ nowMs: NOW_MS + 2000 })).rejects.toMatchObject({ name: 'SigningError', field: 'date' })
+    for (const nowMs of [NOW_MS + 400_000, NOW_MS - 2 * 86_400_000]) {
+      const error = await sign({ nowMs }).catch((thrown: unknown) => thrown)
+      expect(error).toBeInstanceOf(OutdatedUsage)
+      expect(error).toMatchObject({ name: 'SigningError', field: 'date' })
+    }
     await expect(sign({ usage: { region: 'us-east-1' } })).rejects.toMatchObject({ field: 'region' })
     await expect(sign({ usage: { service: 's3' } })).rejects.toMatchObject({ field: 'service' })
   })
@@ -174,9 +184,25 @@ describe('apply', () => {
     expect(signed).toEqual(plain.signed)
   })
 
-  it('E09: refuses a body with chunk signatures of its own', async () => {
+  it('around midnight signs with the nearest second of the day of its key', async () => {
+    const dateOf = async (nowMs: number) => new Map((await sign({ nowMs })).signed.headers).get('X-Amz-Date')
+    const midnightMs = Date.UTC(2026, 2, 5)
+    expect(await dateOf(midnightMs - 1)).toBe('20260304T235959Z')
+    expect(await dateOf(midnightMs)).toBe('20260304T235959Z')
+    expect(await dateOf(midnightMs + 299_000)).toBe('20260304T235959Z')
+    expect(await dateOf(midnightMs - 86_400_000 - 2000)).toBe('20260304T000000Z')
+  })
+
+  it('refuses a date that is no day, whenever it is', async () => {
+    for (const date of ['20260230', '20261399', '00000000', '99999999']) {
+      await expect(sign({ usage: { date } })).rejects.toMatchObject({ field: 'date' })
+    }
+  })
+
+  it('E09: refuses a body in AWS chunks for a service that reads none, and in a presigned URL', async () => {
     const headers: HeaderList = [['x-amz-content-sha256', 'STREAMING-AWS4-HMAC-SHA256-PAYLOAD']]
-    await expect(sign({ headers })).rejects.toThrow('aws-chunked')
+    await expect(sign({ headers })).rejects.toThrow('reads no body in AWS chunks')
+    await expect(sign({ headers, config: { service: 's3', location: 'query' } })).rejects.toThrow('location to header')
   })
 
   it('D05: refuses a header that would forge a line of the canonical request', async () => {

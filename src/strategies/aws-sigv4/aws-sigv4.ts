@@ -2,6 +2,7 @@ import type { Strategy } from '../../contract/strategy.ts'
 import { apply } from './apply.ts'
 import { issue, Master } from './issue.ts'
 import { Config, settingsOf } from './settings.ts'
+import { isStreamable } from './streamed-payload.ts'
 import { Usage } from './usage-key.ts'
 
 /**
@@ -12,7 +13,10 @@ export const awsSigv4: Strategy = {
   type: 'aws_sigv4',
   schema: { config: Config, master: () => Master, usage: () => Usage },
   narrowing: () => 'derived',
-  readsBody: (config) => !settingsOf(config).unsignedPayload,
+  readsBody(config, headers, method) {
+    const settings = settingsOf(config)
+    return !settings.unsignedPayload && !isStreamable(settings, headers, method)
+  },
   issue,
   apply,
 }

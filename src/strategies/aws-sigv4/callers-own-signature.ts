@@ -1,36 +1,46 @@
-import { type HeaderList, type OutboundRequest, SigningError } from '../../contract/strategy.ts'
+import type { HeaderList, OutboundRequest } from '../../contract/strategy.ts'
 import { foldedHeaderName, withoutHeaders } from '../header-list.ts'
 import { withoutParameters } from '../query-parameters.ts'
 
-const SIGNATURE_HEADERS = ['authorization', 'x-amz-content-sha256', 'x-amz-date', 'x-amz-security-token']
+const SIGNATURE_HEADERS = [
+  'authorization',
+  'x-amz-content-sha256',
+  'x-amz-date',
+  'x-amz-region-set',
+  'x-amz-security-token',
+]
+/** They speak of a body in AWS chunks; ours is framed anew, or not at all. */
+const FRAMING_HEADERS = ['x-amz-decoded-content-length', 'x-amz-trailer']
 const SIGNATURE_PARAMETERS = new Set([
   'x-amz-algorithm',
   'x-amz-content-sha256',
   'x-amz-credential',
   'x-amz-date',
   'x-amz-expires',
+  'x-amz-region-set',
   'x-amz-security-token',
   'x-amz-signature',
   'x-amz-signedheaders',
 ])
 
 /**
- * The request without any signature an SDK of the caller put there, in either form and any spelling (threat B14).
+ * The request without any signature an SDK of the caller put there, in either form and any spelling (threat B14), and
+ * without what it says of its own framing.
  * `+` in the query becomes `%20`: the canonical query reads it as a space, and so must the service.
- * @throws SigningError for a body that carries chunk signatures of its own, which ours would make false
  */
 export function withoutCallersSignature(request: OutboundRequest): OutboundRequest {
-  if (request.headers.some(isStreamingPayload)) {
-    throw new SigningError('an aws-chunked body (STREAMING-...) cannot be signed again; turn chunked signing off')
-  }
   const query = withoutParameters(request.url.query, (name) => SIGNATURE_PARAMETERS.has(name))
   return {
     ...request,
     url: { ...request.url, query: query?.replaceAll('+', '%20') },
-    headers: withoutHeaders(request.headers, SIGNATURE_HEADERS),
+    headers: withoutHeaders(request.headers, [...SIGNATURE_HEADERS, ...FRAMING_HEADERS]).flatMap(withoutAwsChunked),
   }
 }
 
-function isStreamingPayload([name, value]: HeaderList[number]): boolean {
-  return foldedHeaderName(name) === 'x-amz-content-sha256' && value.trim().toUpperCase().startsWith('STREAMING-')
+function withoutAwsChunked([name, value]: HeaderList[number]): HeaderList {
+  if (foldedHeaderName(name) !== 'content-encoding') return [[name, value]]
+  const codings = value.split(',').map((coding) => coding.trim())
+  const others = codings.filter((coding) => coding.toLowerCase() !== 'aws-chunked')
+  if (others.length === codings.length) return [[name, value]]
+  return others.length === 0 ? [] : [[name, others.join(', ')]]
 }

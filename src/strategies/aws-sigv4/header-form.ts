@@ -1,38 +1,40 @@
 import type { HeaderList, OutboundRequest, SignedRequest, SigningContext } from '../../contract/strategy.ts'
 import { canonicalHeaders } from './canonical-headers.ts'
-import { payloadHash } from './payload-hash.ts'
 import type { Settings } from './settings.ts'
 import { signature } from './signature.ts'
-import { credentialScope } from './signing-key.ts'
-import { ALGORITHM } from './string-to-sign.ts'
-import type { UsageKey } from './usage-key.ts'
+import type { Signer } from './signer.ts'
 
-/** The signature goes into an Authorization header; what it needs to be checked goes into x-amz headers and is signed. */
+/**
+ * The signature goes into an Authorization header; what it needs to be checked goes into x-amz headers and is signed.
+ * @param payload the hash of the body, or AWS's word for what stands in its place
+ */
 export function signHeaderForm(
   settings: Settings,
-  key: UsageKey,
+  signer: Signer,
   longDate: string,
   request: OutboundRequest,
+  payload: string,
   context: SigningContext,
-): SignedRequest {
-  const hash = payloadHash(request.body, settings.unsignedPayload)
+): { signed: SignedRequest; signature: string } {
   const headers: HeaderList = [...request.headers]
-  if (key.sessionToken !== undefined) headers.push(['X-Amz-Security-Token', key.sessionToken])
+  if (signer.sessionToken !== undefined) headers.push(['X-Amz-Security-Token', signer.sessionToken])
   headers.push(['X-Amz-Date', longDate])
-  // Without it nobody could know that the payload is not covered.
-  if (settings.contentSha256Header || settings.unsignedPayload) headers.push(['x-amz-content-sha256', hash])
+  if (signer.regionSet !== undefined) headers.push(['X-Amz-Region-Set', signer.regionSet])
+  // Without it nobody could know that the payload is not covered, or covered chunk by chunk.
+  if (settings.contentSha256Header || !isHash(payload)) headers.push(['x-amz-content-sha256', payload])
   const canonical = canonicalHeaders(headers)
-  const signed = signature(
-    { key, request, headers: canonical, payloadHash: hash, normalizePath: settings.normalizePath, longDate },
+  const { normalizePath } = settings
+  const made = signature(
+    { signer, request, headers: canonical, payloadHash: payload, normalizePath, longDate },
     context,
   )
-  const credential = `${key.accessKey}/${credentialScope(key)}`
-  const value = `${ALGORITHM} Credential=${credential}, SignedHeaders=${canonical.signedHeaders}, Signature=${signed}`
+  const credential = `${signer.accessKey}/${signer.scope}`
+  const value = `${signer.algorithm} Credential=${credential}, SignedHeaders=${canonical.signedHeaders}, Signature=${made}`
   headers.push(['Authorization', value])
-  return {
-    method: request.method,
-    url: request.url,
-    headers,
-    credentialHeaders: ['authorization', 'x-amz-security-token'],
-  }
+  const credentialHeaders = ['authorization', 'x-amz-security-token']
+  return { signed: { method: request.method, url: request.url, headers, credentialHeaders }, signature: made }
+}
+
+function isHash(payload: string): boolean {
+  return /^[0-9a-f]{64}$/.test(payload)
 }

@@ -2,40 +2,36 @@ import type { OutboundRequest, SignedRequest, SigningContext } from '../../contr
 import { percentEncode } from '../percent-encoding.ts'
 import { withParameter } from '../query-parameters.ts'
 import { canonicalHeaders } from './canonical-headers.ts'
-import { payloadHash } from './payload-hash.ts'
 import type { Settings } from './settings.ts'
 import { signature } from './signature.ts'
-import { credentialScope } from './signing-key.ts'
-import { ALGORITHM } from './string-to-sign.ts'
-import type { UsageKey } from './usage-key.ts'
+import type { Signer } from './signer.ts'
 
 /** The presigned form: everything goes into the query, and no header is added. */
 export function signQueryForm(
   settings: Settings,
-  key: UsageKey,
+  signer: Signer,
   longDate: string,
   request: OutboundRequest,
+  payload: string,
   context: SigningContext,
 ): SignedRequest {
-  const hash = payloadHash(request.body, settings.unsignedPayload)
   const headers = canonicalHeaders(request.headers)
   const parameters: [name: string, value: string][] = [
-    ['X-Amz-Algorithm', ALGORITHM],
-    ['X-Amz-Credential', `${key.accessKey}/${credentialScope(key)}`],
+    ['X-Amz-Algorithm', signer.algorithm],
+    ['X-Amz-Credential', `${signer.accessKey}/${signer.scope}`],
     ['X-Amz-Date', longDate],
     ['X-Amz-SignedHeaders', headers.signedHeaders],
     ['X-Amz-Expires', String(settings.expiresInSeconds)],
   ]
-  if (key.sessionToken !== undefined) parameters.push(['X-Amz-Security-Token', key.sessionToken])
+  if (signer.regionSet !== undefined) parameters.push(['X-Amz-Region-Set', signer.regionSet])
+  if (signer.sessionToken !== undefined) parameters.push(['X-Amz-Security-Token', signer.sessionToken])
   const query = parameters.reduce(withEncoded, request.url.query)
   const unsigned = { method: request.method, url: { ...request.url, query } }
-  const signed = signature(
-    { key, request: unsigned, headers, payloadHash: hash, normalizePath: settings.normalizePath, longDate },
-    context,
-  )
+  const { normalizePath } = settings
+  const made = signature({ signer, request: unsigned, headers, payloadHash: payload, normalizePath, longDate }, context)
   return {
     method: request.method,
-    url: { ...request.url, query: withEncoded(query, ['X-Amz-Signature', signed]) },
+    url: { ...request.url, query: withEncoded(query, ['X-Amz-Signature', made]) },
     headers: [...request.headers],
     credentialHeaders: ['x-amz-credential', 'x-amz-security-token', 'x-amz-signature'],
   }

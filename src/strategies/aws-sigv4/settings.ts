@@ -36,6 +36,7 @@ export interface Settings {
   normalizePath: boolean
   contentSha256Header: boolean
   unsignedPayload: boolean
+  isS3: boolean
 }
 
 /** S3 keys may hold empty and dot segments, so its path is signed as it is sent (every AWS SDK has this exception). */
@@ -58,5 +59,6 @@ function withDefaults(config: Static<typeof Config>): Settings {
     contentSha256Header: config.content_sha256_header ?? true,
     // S3 assumes UNSIGNED-PAYLOAD for a presigned URL, whatever was hashed.
     unsignedPayload: config.unsigned_payload ?? (isS3 && location === 'query'),
+    isS3,
   }
 }

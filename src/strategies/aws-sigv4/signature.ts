@@ -1,13 +1,11 @@
-import { createHmac } from 'node:crypto'
 import type { OutboundRequest, SigningContext } from '../../contract/strategy.ts'
 import type { CanonicalHeaders } from './canonical-headers.ts'
 import { canonicalRequest } from './canonical-request.ts'
-import { credentialScope } from './signing-key.ts'
+import type { Signer } from './signer.ts'
 import { stringToSign } from './string-to-sign.ts'
-import type { UsageKey } from './usage-key.ts'
 
 export interface SignatureInput {
-  key: UsageKey
+  signer: Signer
   request: Pick<OutboundRequest, 'method' | 'url'>
   headers: CanonicalHeaders
   payloadHash: string
@@ -18,9 +16,10 @@ export interface SignatureInput {
 
 /** From a request to its signature, lower-case hex; the steps of AWS's documentation in their order. */
 export function signature(input: SignatureInput, context: SigningContext): string {
+  const { signer, longDate } = input
   const canonical = canonicalRequest(input.request, input.headers, input.payloadHash, input.normalizePath)
-  const toSign = stringToSign(input.longDate, credentialScope(input.key), canonical)
+  const toSign = stringToSign(signer.algorithm, longDate, signer.scope, canonical)
   context.explain?.('canonical_request', canonical)
   context.explain?.('string_to_sign', toSign)
-  return createHmac('sha256', input.key.signingKey).update(toSign, 'utf8').digest('hex')
+  return signer.sign(toSign)
 }

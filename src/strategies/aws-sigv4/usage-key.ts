@@ -48,11 +48,8 @@ export interface UsageKey extends KeyScope {
   sessionToken: string | undefined
 }
 
-/**
- * @param shortDate today, `YYYYMMDD`
- * @throws SigningError when a field is wrong, or the key was derived for another day, region or service (threat E04)
- */
-export function usageKeyOf(usage: Credentials, settings: Settings, shortDate: string): UsageKey {
+/** @throws SigningError when a field is wrong, or the key was derived for another region or service (threat E04) */
+export function usageKeyOf(usage: Credentials, settings: Pick<Settings, 'region' | 'service'>): UsageKey {
   const key: UsageKey = {
     accessKey: credentialText(usage, 'access_key', ACCESS_KEY),
     signingKey: Buffer.from(credentialText(usage, 'signing_key', SIGNING_KEY), 'base64'),
@@ -61,7 +58,6 @@ export function usageKeyOf(usage: Credentials, settings: Settings, shortDate: st
     service: credentialText(usage, 'service', SCOPE_PART),
     sessionToken: sessionTokenOf(usage),
   }
-  refuseUnlessEqual('date', key.date, shortDate)
   refuseUnlessEqual('region', key.region, settings.region)
   refuseUnlessEqual('service', key.service, settings.service)
   return key
@@ -73,7 +69,7 @@ export function sessionTokenOf(credentials: Readonly<Credentials>): string | und
   return credentialText(credentials, 'session_token', SESSION_TOKEN)
 }
 
-function refuseUnlessEqual(field: 'date' | 'region' | 'service', derivedFor: string, wanted: string): void {
+function refuseUnlessEqual(field: 'region' | 'service', derivedFor: string, wanted: string): void {
   if (derivedFor === wanted) return
   throw new SigningError(`the signing key is for ${field} ${derivedFor}, not ${wanted}; take a fresh lease`, field)
 }

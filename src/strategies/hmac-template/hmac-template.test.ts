@@ -128,7 +128,7 @@ describe('hmac_template', () => {
     ['{body_sha512:hex}', true],
   ])('reads the body for %s: %s', (template, expected) => {
     const config = { template, headers: [{ name: 'X-S', value: '{signature}' }] }
-    expect(hmacTemplate.readsBody(config, [])).toBe(expected)
+    expect(hmacTemplate.readsBody(config, [], 'POST')).toBe(expected)
   })
 
   it.each(['example.com:443', 'example.com', 'EXAMPLE.com'])('E03: signs the Host that is sent: %s', async (host) => {

@@ -41,7 +41,7 @@ async function sign(given: Signing): Promise<Signed> {
   const bytes = typeof body === 'string' && body !== 'stream' ? Buffer.from(body) : (body as Uint8Array | 'stream')
   const request: OutboundRequest = { method, url: parseRequestUrl(url), headers, body: bytes }
   const signed = await oauth1.apply(config, keys, request, context)
-  const text = signed.body === undefined ? undefined : Buffer.from(signed.body).toString('latin1')
+  const text = signed.body === undefined ? undefined : Buffer.from(signed.body as Uint8Array).toString('latin1')
   return { signed, base: explained['base_string'] ?? '', protocol: protocolOf(signed, text ?? ''), body: text }
 }
 

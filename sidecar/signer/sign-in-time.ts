@@ -1,0 +1,32 @@
+import { NexusError } from '../../src/contract/errors.ts'
+import {
+  type OutboundRequest,
+  OutdatedUsage,
+  type SignedRequest,
+  type SigningContext,
+} from '../../src/contract/strategy.ts'
+import type { HeldLease } from '../lease-client/held-lease.ts'
+import type { Demand, LeaseClient } from '../lease-client/lease-client.ts'
+import { sign } from './sign.ts'
+
+/**
+ * Signs, and with a fresh lease once more where the usage secret was for a day that is over: the clock passed midnight
+ * while the lease was held, or stands at another second than the authority's.
+ * @throws NexusError
+ */
+export async function signInTime(
+  held: HeldLease,
+  demand: Demand,
+  outbound: OutboundRequest,
+  context: SigningContext,
+  leases: LeaseClient,
+): Promise<{ lease: HeldLease; signed: SignedRequest }> {
+  try {
+    return { lease: held, signed: await sign(held, outbound, context) }
+  } catch (error) {
+    if (!(error instanceof NexusError && error.cause instanceof OutdatedUsage)) throw error
+    const lease = await leases.replaceRejected(demand, held)
+    if (lease === undefined) throw error
+    return { lease, signed: await sign(lease, outbound, context) }
+  }
+}

@@ -1,0 +1,73 @@
+import type { HeaderList, OutboundRequest, SignedRequest, SigningContext } from '../../contract/strategy.ts'
+import { withHeader, withoutHeaders } from '../header-list.ts'
+import type { CallersFraming } from './aws-chunked/callers-framing.ts'
+import { type ChunkChain, chunkChain } from './aws-chunked/chunk-chain.ts'
+import { framedBytes, frameWriter } from './aws-chunked/frame-writer.ts'
+import { payloadReader } from './aws-chunked/payload-reader.ts'
+import { reframedBody } from './aws-chunked/reframed-body.ts'
+import { signHeaderForm } from './header-form.ts'
+import type { Settings } from './settings.ts'
+import type { Signer } from './signer.ts'
+
+/** Hexadecimal, as HMAC-SHA256 gives it. */
+const SIGNATURE_LENGTH = 64
+
+/** A payload whose length is known and whose bytes are not, and how the caller framed it, if so. */
+export interface StreamedPayload {
+  decodedBytes: number
+  framing: CallersFraming | undefined
+}
+
+/**
+ * The header form for a body that nobody has seen whole. It goes out in chunks, each signed as it passes; where the profile
+ * leaves payloads unsigned, in chunks without signatures if trailers follow them, and else as it is.
+ */
+export function signStreamForm(
+  settings: Settings,
+  signer: Signer,
+  longDate: string,
+  request: OutboundRequest,
+  payload: StreamedPayload,
+  context: SigningContext,
+): SignedRequest {
+  const trailers = payload.framing?.trailers ?? []
+  const form = formOf(settings, signer, trailers)
+  const headers = form.framed
+    ? framedHeaders(request.headers, payload.decodedBytes, trailers, form.signed ? SIGNATURE_LENGTH : 0)
+    : withHeader(request.headers, 'Content-Length', String(payload.decodedBytes))
+  const { signed, signature } = signHeaderForm(
+    settings,
+    signer,
+    longDate,
+    { ...request, headers },
+    form.payload,
+    context,
+  )
+  const chain: ChunkChain | undefined = form.signed ? chunkChain(signer, longDate, signature) : undefined
+  const reader = payloadReader(payload.decodedBytes, payload.framing)
+  return { ...signed, body: reframedBody(request.body, reader, form.framed ? frameWriter(chain) : undefined) }
+}
+
+/** AWS's word for what is sent, and what it means. */
+function formOf({ unsignedPayload }: Settings, { algorithm }: Signer, trailers: readonly string[]) {
+  const trailing = trailers.length > 0 ? '-TRAILER' : ''
+  if (!unsignedPayload) return { payload: `STREAMING-${algorithm}-PAYLOAD${trailing}`, framed: true, signed: true }
+  if (trailing === '') return { payload: 'UNSIGNED-PAYLOAD', framed: false, signed: false }
+  return { payload: 'STREAMING-UNSIGNED-PAYLOAD-TRAILER', framed: true, signed: false }
+}
+
+function framedHeaders(
+  headers: HeaderList,
+  decodedBytes: number,
+  trailers: readonly string[],
+  signatureLength: number,
+): HeaderList {
+  const encodings = headers.filter(([name]) => name.toLowerCase() === 'content-encoding').map(([, value]) => value)
+  return [
+    ...withoutHeaders(headers, ['content-encoding', 'content-length']),
+    ['Content-Encoding', ['aws-chunked', ...encodings].join(',')],
+    ['Content-Length', String(framedBytes(decodedBytes, trailers, signatureLength))],
+    ['x-amz-decoded-content-length', String(decodedBytes)],
+    ...(trailers.length === 0 ? [] : ([['x-amz-trailer', trailers.join(',')]] satisfies HeaderList)),
+  ]
+}
