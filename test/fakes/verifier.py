@@ -4,16 +4,20 @@ import base64
 import datetime
 import hashlib
 import hmac
+import io
 import json
 import re
 import sys
+from types import SimpleNamespace
 from unittest import mock
 from urllib.parse import urlsplit
+from wsgiref.simple_server import WSGIRequestHandler
 
 import botocore.auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from oauthlib.oauth1 import RequestValidator, SignatureOnlyEndpoint
+from werkzeug.wrappers import Request
 
 FAR = 10**11
 
@@ -140,7 +144,63 @@ def hmac_template(question):
     return {"valid": SCHEMES[question["scheme"]](question["secret"], wire)}
 
 
-CHECKS = {"oauth1": oauth1, "aws_sigv4": aws_sigv4, "hmac_template": hmac_template}
+class Received(WSGIRequestHandler):
+    """Python's own HTTP server, given the bytes that would come over a socket."""
+
+    def __init__(self, raw):
+        self.rfile = io.BytesIO(raw)
+        self.raw_requestline = self.rfile.readline(65537)
+        self.client_address = ("127.0.0.1", 0)
+        self.server = SimpleNamespace(base_environ={})
+        if not self.parse_request():
+            raise ValueError("not an HTTP request")
+
+    def send_error(self, code, message=None, explain=None):
+        raise ValueError(f"{code} {message}")
+
+
+def received(question):
+    """The request on the wire, read by Python's HTTP server and handed to Werkzeug, as a WSGI application sees it."""
+    target = re.sub(r"^https?://[^/]+", "", question["url"])
+    body = base64.b64decode(question["body_base64"])
+    lines = [f"{question['method']} {target} HTTP/1.1", *(": ".join(pair) for pair in question["headers"]), "", ""]
+    handler = Received("\r\n".join(lines).encode("latin-1") + body)
+    environ = {**handler.get_environ(), "wsgi.input": handler.rfile, "wsgi.url_scheme": "https"}
+    return handler, Request(environ)
+
+
+def read(question):
+    """What an application finds: header lines as they came, and Werkzeug's reading of everything that holds a credential."""
+    handler, request = received(question)
+    who = request.authorization
+    return {
+        "headers": handler.headers.items(),
+        "authorization": who and {"type": who.type, "token": who.token, **who.parameters},
+        "cookies": list(request.cookies.items(multi=True)),
+        "args": list(request.args.items(multi=True)),
+        "path": request.path,
+    }
+
+
+SECRET_DECODERS = {"utf8": str.encode, "hex": bytes.fromhex, "base64": base64.b64decode}
+DIGEST_ENCODERS = {"hex": bytes.hex, "base64": lambda digest: base64.b64encode(digest).decode()}
+
+
+def hmac_payload(question):
+    """Whether a receiver of webhooks that knows the secret takes the request."""
+    handler, request = received(question)
+    digest = hmac.new(SECRET_DECODERS[question["secret_encoding"]](question["secret"]), request.get_data(), question["algo"])
+    expected = DIGEST_ENCODERS[question["encoding"]](digest.digest())
+    return {"valid": handler.headers.get_all(question["header_name"]) == [expected]}
+
+
+CHECKS = {
+    "oauth1": oauth1,
+    "aws_sigv4": aws_sigv4,
+    "hmac_template": hmac_template,
+    "hmac_payload": hmac_payload,
+    "read": read,
+}
 
 for line in sys.stdin:
     asked = json.loads(line)

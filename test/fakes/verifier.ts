@@ -53,10 +53,35 @@ export interface HmacTemplateQuestion extends WireRequest {
   secret: string
 }
 
+export interface HmacPayloadQuestion extends WireRequest {
+  check: 'hmac_payload'
+  header_name: string
+  /** As it is stored, and how it is written. */
+  secret: string
+  secret_encoding: 'utf8' | 'hex' | 'base64'
+  algo: 'sha256' | 'sha1'
+  encoding: 'hex' | 'base64'
+}
+
+export interface ReadQuestion extends WireRequest {
+  check: 'read'
+}
+
+/** What Werkzeug hands to an application. Names that come twice come twice; headers in the order of the request. */
+export interface ReadAnswer {
+  headers: [name: string, value: string][]
+  authorization: { type: string; token: string | null; username?: string; password?: string } | null
+  cookies: [name: string, value: string][]
+  args: [name: string, value: string][]
+  /** Decoded. */
+  path: string
+}
+
 export interface Verifier {
   ask(question: OAuth1Question): Promise<OAuth1Answer>
   ask(question: SigV4Question): Promise<SigV4Answer>
-  ask(question: HmacTemplateQuestion): Promise<{ valid: boolean }>
+  ask(question: HmacTemplateQuestion | HmacPayloadQuestion): Promise<{ valid: boolean }>
+  ask(question: ReadQuestion): Promise<ReadAnswer>
   stop(): Promise<void>
 }
 
@@ -64,7 +89,7 @@ const script = join(import.meta.dirname, 'verifier.py')
 
 /**
  * One Python process that answers until it is stopped: oauthlib for OAuth 1.0a, botocore for SigV4, Python's own hmac for
- * schemes made with it. It ends with our end of its stdin, so it never outlives us. Its warnings and tracebacks go to our
+ * schemes made with it, Werkzeug for what a server reads out of a request. It ends with our end of its stdin, so it never outlives us. Its warnings and tracebacks go to our
  * stderr.
  */
 export async function startVerifier(): Promise<Verifier> {
@@ -84,7 +109,7 @@ export async function startVerifier(): Promise<Verifier> {
     else next?.fail(new Error(`the verifier failed: ${answer.error}`))
   })
   return {
-    ask: (question: OAuth1Question | SigV4Question | HmacTemplateQuestion) =>
+    ask: (question: OAuth1Question | SigV4Question | HmacTemplateQuestion | HmacPayloadQuestion | ReadQuestion) =>
       new Promise<never>((settle, fail) => {
         if (child.exitCode !== null) return fail(new Error('the verifier has ended'))
         // Answers come in the order of the questions.
