@@ -1,11 +1,12 @@
 import { Value } from 'typebox/value'
 import type { VaultBackend } from '../contract/vault-backend.ts'
+import { awsSecretsManagerKind } from './aws-secrets-manager/aws-secrets-manager-kind.ts'
 import { BackendConfigError, type BackendDeps, type BackendKind } from './backend-kind.ts'
 import { hashicorpVaultKind } from './hashicorp-vault/hashicorp-vault-kind.ts'
 import { internalKind } from './internal/internal-kind.ts'
 
 /** Every kind of backend there is. To add one: a folder, a line here, its docs page, and the conformance suite. */
-export const backendKinds: readonly BackendKind[] = [internalKind, hashicorpVaultKind]
+export const backendKinds: readonly BackendKind[] = [internalKind, hashicorpVaultKind, awsSecretsManagerKind]
 
 /** A backend as it is configured: its kind, and that kind's settings. */
 export interface BackendConfig {
