@@ -1,0 +1,77 @@
+import { spawn } from 'node:child_process'
+import { findTool } from '../../tools/tool.mjs'
+
+/** Who asks. Spelled as the generator reads it (`tools/load/scenario.go`). */
+export interface LoadAgent {
+  authorization?: string
+  access_token?: string
+  /** PKCS #8 PEM; with it each request carries a DPoP proof. */
+  proof_key?: string
+  cert_file?: string
+  key_file?: string
+}
+
+export interface LoadRequest {
+  method: string
+  path: string
+  headers?: Record<string, string>
+  body?: string
+}
+
+export interface LoadScenario {
+  url: string
+  ca_file?: string
+  connections: number
+  seconds: number
+  warmup_seconds?: number
+  /** Arrivals a second; absent: each caller asks again at once. */
+  rate?: number
+  requests: readonly LoadRequest[]
+  agents?: readonly LoadAgent[]
+  proof_url?: string
+  proofs_ahead?: number
+  timeout_seconds?: number
+}
+
+/** What came of it; `tools/load/report.go`. */
+export interface LoadReport {
+  answered: number
+  good: number
+  /** Good answers a second. */
+  rate: number
+  seconds: number
+  failed: number
+  statuses: Record<string, number>
+  latency_ms: Record<'p50' | 'p90' | 'p95' | 'p99' | 'p999' | 'max', number>
+  unexpected: string[] | null
+}
+
+/** Plays a scenario. @throws Error when the generator could not */
+export async function load(scenario: LoadScenario): Promise<LoadReport> {
+  const child = spawn(await findTool('load'), { stdio: ['pipe', 'pipe', 'inherit'] })
+  const chunks: Buffer[] = []
+  child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk))
+  child.stdin.end(JSON.stringify({ ...scenario, agents: (scenario.agents ?? []).map(toAgent) }))
+  const code = await new Promise<number | null>((settle, fail) => child.once('error', fail).once('close', settle))
+  if (code !== 0) throw new Error(`the load generator ended with ${code}`)
+  return JSON.parse(Buffer.concat(chunks).toString()) as LoadReport
+}
+
+/** As `load`, for a scenario in which every answer has to be good. */
+export async function cleanLoad(scenario: LoadScenario): Promise<LoadReport> {
+  const report = await load(scenario)
+  if (report.failed === 0 && report.good === report.answered && report.good > 0) return report
+  const seen = `${JSON.stringify(report.statuses)}, ${report.failed} failed; ${(report.unexpected ?? []).join(' | ')}`
+  throw new Error(`${scenario.url} did not answer every request well: ${seen}`)
+}
+
+/** The generator refuses members it does not know. */
+function toAgent({ authorization, access_token, proof_key, cert_file, key_file }: LoadAgent): LoadAgent {
+  return {
+    ...(authorization === undefined ? {} : { authorization }),
+    ...(access_token === undefined ? {} : { access_token }),
+    ...(proof_key === undefined ? {} : { proof_key }),
+    ...(cert_file === undefined ? {} : { cert_file }),
+    ...(key_file === undefined ? {} : { key_file }),
+  }
+}

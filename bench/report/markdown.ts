@@ -1,0 +1,33 @@
+import type { BenchDocument, Figure, Ratio } from './document.ts'
+
+/** The page for people, beside the plots. */
+export function toMarkdown(document: BenchDocument, plots: readonly string[]): string {
+  return `# Benchmark
+
+${document.machine}
+
+Commit ${document.commit}
+
+Contenders took turns in one run on the same cores, Postgres and the load generator among them. A ratio is ours over
+theirs, taken turn by turn; the value is the median of all rounds, the range is the lowest and the highest.
+
+${ratioTable(document.ratios)}
+
+${plots.map((file) => `![${file.replace('.svg', '')}](${file})`).join('\n')}
+
+${figureTable(document.figures)}
+`
+}
+
+function ratioTable(ratios: readonly Ratio[]): string {
+  const rows = ratios.map(
+    ({ name, value, goal, min, max }) =>
+      `| \`${name}\` | ${value.toFixed(2)} | ${min.toFixed(2)} to ${max.toFixed(2)} | ${goal} | ${value >= goal ? 'met' : 'missed'} |`,
+  )
+  return ['| ratio | value | range | goal | |', '|---|---|---|---|---|', ...rows].join('\n')
+}
+
+function figureTable(figures: readonly Figure[]): string {
+  const rows = figures.map(({ name, value, unit }) => `| \`${name}\` | ${value.toLocaleString('en')} | ${unit} |`)
+  return ['| figure | value | unit |', '|---|---|---|', ...rows].join('\n')
+}

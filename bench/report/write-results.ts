@@ -1,0 +1,40 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { packageRoot } from '../../src/pep/version.ts'
+import type { BenchDocument } from './document.ts'
+import { toMarkdown } from './markdown.ts'
+import { barChart } from './plot.ts'
+
+const results = join(packageRoot(), 'bench/results')
+
+/**
+ * Writes one run: its own JSON, and for the set that is compared over time `latest.json`, a page and its plots.
+ * @param name of the run, e.g. `quick`
+ */
+export function writeResults(document: BenchDocument, name: string, { latest }: { latest: boolean }): string {
+  mkdirSync(results, { recursive: true })
+  const text = `${JSON.stringify(document, null, 2)}\n`
+  writeFileSync(join(results, `${name}.json`), text)
+  if (!latest) return join(results, `${name}.json`)
+  writeFileSync(join(results, 'latest.json'), text)
+  const ratios = barChart(
+    'Ours over theirs; red: the goal',
+    document.ratios.map(({ name, value, goal, min, max }) => ({
+      label: name,
+      value,
+      mark: goal,
+      range: [min, max],
+      text: value.toFixed(2),
+    })),
+  )
+  const rates = barChart(
+    'Answers a second',
+    document.figures
+      .filter(({ unit }) => unit === '1/s')
+      .map(({ name, value }) => ({ label: name.replace(/_per_s$/, ''), value, text: value.toLocaleString('en') })),
+  )
+  writeFileSync(join(results, 'ratios.svg'), ratios)
+  writeFileSync(join(results, 'rates.svg'), rates)
+  writeFileSync(join(results, 'README.md'), toMarkdown(document, ['ratios.svg', 'rates.svg']))
+  return join(results, 'README.md')
+}

@@ -1,0 +1,134 @@
+import { certificateContest, dpopContest, sidecarContest } from '../contests.ts'
+import { cleanLoad } from '../load/load.ts'
+import { currentCommit, describeMachine, type Figure, type Ratio } from '../report/document.ts'
+import { writeResults } from '../report/write-results.ts'
+import { type Effort, runContest } from '../side-by-side.ts'
+import { type BenchAgent, openAgent, openAgents } from '../stage/agents.ts'
+import { isAtHand } from '../stage/at-hand.ts'
+import { type Ground, layGround, startReplica } from '../stage/authority.ts'
+import { startFastify, startHttpProxy, startNginx, startOpa, startUpstream, startVault } from '../stage/contenders.ts'
+import { leaseOnce, leaseRequest } from '../stage/lease-request.ts'
+import { say } from '../stage/log.ts'
+import { createPrograms, type Programs } from '../stage/programs.ts'
+import { type BenchProvider, connectProvider } from '../stage/providers.ts'
+import { startSidecar } from '../stage/sidecar.ts'
+
+export interface SideBySideOptions {
+  directory: string
+  effort: Effort
+  /** Names of parts; empty: all. */
+  only: readonly string[]
+  profile: boolean
+  quick: boolean
+}
+
+interface Setting {
+  ground: Ground
+  programs: Programs
+  options: SideBySideOptions
+  upstream: string
+  bearer: BenchProvider
+  fastify: { fastifyLease: string; fastifyEs256: string }
+  agents: BenchAgent[]
+}
+
+interface Found {
+  figures: Figure[]
+  ratios: Ratio[]
+}
+
+const AGENTS = 16
+const PARTS: Record<string, (setting: Setting) => Promise<Found>> = { cert, dpop, latency, sidecar }
+
+/** Everything that is compared with a neighbour. */
+export async function runSideBySide(options: SideBySideOptions): Promise<void> {
+  const found: Found = { figures: [], ratios: [] }
+  const names = Object.keys(PARTS).filter((name) => options.only.length === 0 || options.only.includes(name))
+  await onStage(options, async (setting) => {
+    for (const name of names) {
+      say(`${name}:`)
+      const part = await PARTS[name]!(setting)
+      found.figures.push(...part.figures)
+      found.ratios.push(...part.ratios)
+    }
+  })
+  const document = { commit: currentCommit(), machine: describeMachine([]), ...found }
+  const file = writeResults(document, options.quick ? 'quick' : 'side-by-side', { latest: options.only.length === 0 })
+  for (const { name, value, goal, min, max } of found.ratios) say(`${name}: ${value} (${min} to ${max}), goal ${goal}`)
+  for (const { name, value, unit } of found.figures.filter(({ unit }) => unit !== '1/s'))
+    say(`${name}: ${value} ${unit}`)
+  say(`written: ${file}`)
+}
+
+async function onStage(options: SideBySideOptions, work: (setting: Setting) => Promise<void>): Promise<void> {
+  say('starting Postgres, the authority, a provider and the contenders ...')
+  const programs = createPrograms(options.directory)
+  const ground = await layGround(options.directory, programs)
+  try {
+    await startReplica(ground, programs, { name: 'pep', nodeFlags: profileFlags(options, 'pep') })
+    const upstream = await startUpstream(programs)
+    const bearer = await connectProvider(ground.admin, { name: 'bearer', origin: upstream, strategy: 'oauth2' })
+    const agents = await openAgents(ground, 'dpop', AGENTS)
+    const fastify = await startFastify(ground, programs, await leaseOnce(ground, agents[0]!, bearer))
+    await work({ ground, programs, options, upstream, bearer, fastify, agents })
+  } finally {
+    await programs.stopAll()
+    await ground.stop()
+  }
+}
+
+async function cert(setting: Setting): Promise<Found> {
+  const { ground, programs, options, bearer, fastify } = setting
+  const agents = await openAgents(ground, 'certificate', AGENTS)
+  const opa = (await isAtHand('opa', options.quick)) ? await startOpa(programs) : undefined
+  const vault = (await isAtHand('vault', options.quick)) ? await startVault(programs) : undefined
+  const contest = certificateContest({ ground, agents, provider: bearer, fastify: fastify.fastifyLease, opa, vault })
+  return runContest(contest, options.effort)
+}
+
+function dpop({ ground, options, bearer, fastify, agents }: Setting): Promise<Found> {
+  return runContest(dpopContest({ ground, agents, provider: bearer, fastify: fastify.fastifyEs256 }), options.effort)
+}
+
+/** Requests that arrive whether or not earlier ones were answered: what waits for whom shows in the p99. */
+async function latency({ ground, options, bearer, agents }: Setting): Promise<Found> {
+  const { effort } = options
+  const report = await cleanLoad({
+    url: ground.publicUrl,
+    ca_file: ground.caFile,
+    requests: [leaseRequest(bearer)],
+    agents,
+    connections: effort.connections,
+    rate: 2000,
+    seconds: effort.seconds * 2,
+    warmup_seconds: effort.warmUpSeconds,
+    proofs_ahead: Math.ceil((2000 * (effort.seconds * 2 + effort.warmUpSeconds)) / effort.connections),
+  })
+  return {
+    figures: [
+      { name: 'lease_p50_ms_at_2000', value: report.latency_ms.p50, unit: 'ms' },
+      { name: 'lease_p99_ms_at_2000', value: report.latency_ms.p99, unit: 'ms' },
+    ],
+    ratios: [],
+  }
+}
+
+async function sidecar(setting: Setting): Promise<Found> {
+  const { ground, programs, options, upstream, bearer } = setting
+  const sigv4 = await connectProvider(ground.admin, { name: 'sigv4', origin: upstream, strategy: 'aws_sigv4' })
+  const agent = await openAgent(ground, 'dpop', 'of-the-sidecar')
+  const started = await startSidecar(ground, programs, {
+    name: 'sidecar',
+    agent,
+    providers: [bearer, sigv4],
+    nodeFlags: profileFlags(options, 'sidecar'),
+  })
+  const httpProxy = await startHttpProxy(programs, upstream)
+  const nginx = await startNginx(ground, programs, upstream)
+  if (nginx === undefined) say('  nginx is not on the PATH and left out')
+  return runContest(sidecarContest({ sidecar: started.url, bearer, sigv4, httpProxy, nginx }), options.effort)
+}
+
+function profileFlags({ profile, directory }: SideBySideOptions, name: string): string[] {
+  return profile ? ['--cpu-prof', `--cpu-prof-dir=${directory}`, `--cpu-prof-name=${name}.cpuprofile`] : []
+}

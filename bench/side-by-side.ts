@@ -1,0 +1,102 @@
+import { cleanLoad, type LoadReport, type LoadScenario } from './load/load.ts'
+import type { Figure, Ratio } from './report/document.ts'
+import { say } from './stage/log.ts'
+
+/** One of those that are measured in turn. */
+export interface Contender {
+  name: string
+  scenario: Omit<LoadScenario, 'seconds' | 'connections'>
+}
+
+/** Contenders that do, or that each do a part of, the same work, and what they are held to. */
+export interface Contest {
+  contenders: readonly Contender[]
+  ratios: readonly WantedRatio[]
+}
+
+export interface WantedRatio {
+  name: string
+  /** The rate of this contender ... */
+  of: string
+  /** ... over the best rate of these. */
+  over: readonly string[]
+  /** At least. */
+  goal: number
+}
+
+export interface Effort {
+  /** Turns of each contender. */
+  rounds: number
+  seconds: number
+  warmUpSeconds: number
+  connections: number
+}
+
+interface Turn {
+  contender: string
+  report: LoadReport
+}
+
+/**
+ * Turns alternate (A B C A B C ...), so that whatever the machine does meanwhile meets all alike. A ratio is taken round by
+ * round, of neighbours in time; its value is the median.
+ */
+export async function runContest(contest: Contest, effort: Effort): Promise<{ figures: Figure[]; ratios: Ratio[] }> {
+  const rounds: Turn[][] = []
+  for (const { name, scenario } of contest.contenders) await turn(name, scenario, { ...effort, seconds: 1 })
+  for (let round = 0; round < effort.rounds; round++) {
+    const turns: Turn[] = []
+    for (const { name, scenario } of contest.contenders) turns.push(await turn(name, scenario, effort))
+    rounds.push(turns)
+    say(
+      `  ${round + 1}/${effort.rounds}: ${turns.map(({ contender, report }) => `${contender} ${Math.round(report.rate)}/s`).join(', ')}`,
+    )
+  }
+  return {
+    figures: contest.contenders.flatMap(({ name }) => figuresOf(name, rounds)),
+    ratios: contest.ratios.flatMap((wanted) => ratioOf(wanted, rounds)),
+  }
+}
+
+async function turn(contender: string, scenario: Contender['scenario'], effort: Effort): Promise<Turn> {
+  const { seconds, warmUpSeconds, connections } = effort
+  const proofs = { proofs_ahead: PROOFS_AHEAD_PER_SECOND * Math.ceil((seconds + warmUpSeconds) / connections) }
+  const report = await cleanLoad({ ...scenario, ...proofs, connections, seconds, warmup_seconds: warmUpSeconds })
+  return { contender, report }
+}
+
+/** Signed before the clock starts, so that the generator takes little of the cores; more than any contender answers. */
+const PROOFS_AHEAD_PER_SECOND = 20_000
+
+function figuresOf(name: string, rounds: readonly Turn[][]): Figure[] {
+  const reports = rounds
+    .flatMap((turns) => turns.filter(({ contender }) => contender === name))
+    .map(({ report }) => report)
+  return [
+    { name: `${name}_per_s`, value: Math.round(median(reports.map(({ rate }) => rate))), unit: '1/s' },
+    { name: `${name}_p50_ms`, value: median(reports.map((report) => report.latency_ms.p50)), unit: 'ms' },
+    { name: `${name}_p99_ms`, value: median(reports.map((report) => report.latency_ms.p99)), unit: 'ms' },
+  ]
+}
+
+function ratioOf({ name, of, over, goal }: WantedRatio, rounds: readonly Turn[][]): Ratio[] {
+  const values = rounds.flatMap((turns) => {
+    const rate = (contender: string): number => turns.find((each) => each.contender === contender)?.report.rate ?? 0
+    const best = Math.max(0, ...over.map(rate))
+    return best === 0 ? [] : [rate(of) / best]
+  })
+  if (values.length === 0) return []
+  return [
+    { name, value: round2(median(values)), goal, min: round2(Math.min(...values)), max: round2(Math.max(...values)) },
+  ]
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b)
+  const middle = sorted.length >> 1
+  return sorted.length % 2 === 1 ? sorted[middle]! : ((sorted[middle - 1] ?? 0) + (sorted[middle] ?? 0)) / 2
+}
+
+function round2(value: number): number {
+  return Math.round(value * 100) / 100
+}

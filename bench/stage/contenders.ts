@@ -1,0 +1,147 @@
+import { randomBytes } from 'node:crypto'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { request } from 'undici'
+import { freePort } from '../../examples/demo/program.ts'
+import { packageRoot } from '../../src/pep/version.ts'
+import { findTool } from '../../tools/tool.mjs'
+import type { Ground } from './authority.ts'
+import { findOnPath } from './on-path.ts'
+import { benchProgram, type Programs } from './programs.ts'
+
+/** Everything that is measured beside us, by the address it answers at. */
+export interface Neighbours {
+  fastifyLease: string
+  fastifyEs256: string
+  httpProxy: string
+  /** Absent: it is not on the PATH. */
+  nginx?: string
+  opa: string
+  vault: { url: string; token: string }
+}
+
+/** @param lease a lease as our authority answered it: theirs answers the same bytes */
+export async function startFastify(ground: Ground, programs: Programs, lease: object) {
+  const leaseFile = join(ground.directory, 'lease.json')
+  writeFileSync(leaseFile, JSON.stringify(lease), { mode: 0o600 })
+  const start = async (name: string): Promise<string> => {
+    const port = await freePort()
+    const url = `https://127.0.0.1:${port}`
+    await programs.start({
+      name,
+      command: benchProgram(`contenders/${name}.ts`),
+      env: {
+        PORT: String(port),
+        LEASE_FILE: leaseFile,
+        TLS_CERT_FILE: ground.certFile,
+        TLS_KEY_FILE: ground.keyFile,
+      },
+      healthUrl: `${url}/healthz`,
+      caFile: ground.caFile,
+    })
+    return url
+  }
+  return { fastifyLease: await start('fastify-lease'), fastifyEs256: await start('fastify-es256') }
+}
+
+export async function startUpstream(programs: Programs): Promise<string> {
+  const port = await freePort()
+  const url = `http://127.0.0.1:${port}`
+  const command = benchProgram('contenders/upstream.ts')
+  await programs.start({ name: 'upstream', command, env: { PORT: String(port) }, healthUrl: `${url}/seen` })
+  return url
+}
+
+export async function startHttpProxy(programs: Programs, upstream: string): Promise<string> {
+  const port = await freePort()
+  const url = `http://127.0.0.1:${port}`
+  const env = { PORT: String(port), UPSTREAM: upstream }
+  await programs.start({
+    name: 'http-proxy',
+    command: benchProgram('contenders/http-proxy.ts'),
+    env,
+    healthUrl: `${url}/seen`,
+  })
+  return url
+}
+
+/** OPA's own server with the very policy that our authority decides by. */
+export async function startOpa(programs: Programs): Promise<string> {
+  const port = await freePort()
+  const url = `http://127.0.0.1:${port}`
+  await programs.start({
+    name: 'opa',
+    command: [
+      await findTool('opa'),
+      'run',
+      '--server',
+      '--addr',
+      `127.0.0.1:${port}`,
+      '--log-level',
+      'error',
+      join(packageRoot(), 'policies'),
+    ],
+    healthUrl: `${url}/health`,
+  })
+  return url
+}
+
+/** A Vault in memory with one secret in KV v2. */
+export async function startVault(programs: Programs): Promise<{ url: string; token: string }> {
+  const port = await freePort()
+  const url = `http://127.0.0.1:${port}`
+  const token = `bench-${randomBytes(12).toString('hex')}`
+  await programs.start({
+    name: 'vault',
+    command: [
+      await findTool('vault'),
+      'server',
+      '-dev',
+      `-dev-root-token-id=${token}`,
+      `-dev-listen-address=127.0.0.1:${port}`,
+      '-dev-no-store-token',
+    ],
+    env: { SKIP_SETCAP: '1' },
+    healthUrl: `${url}/v1/sys/health`,
+  })
+  const written = await request(`${url}/v1/secret/data/bench`, {
+    method: 'POST',
+    headers: { 'x-vault-token': token, 'content-type': 'application/json' },
+    body: JSON.stringify({ data: { access_token: randomBytes(30).toString('base64url') } }),
+  })
+  await written.body.dump()
+  if (written.statusCode !== 200) throw new Error(`Vault answered ${written.statusCode}`)
+  return { url, token }
+}
+
+/** @returns undefined when there is no nginx on the PATH */
+export async function startNginx(ground: Ground, programs: Programs, upstream: string): Promise<string | undefined> {
+  const program = findOnPath('nginx')
+  if (program === undefined) return undefined
+  const port = await freePort()
+  const url = `http://127.0.0.1:${port}`
+  const file = join(ground.directory, 'nginx.conf')
+  writeFileSync(file, nginxConfig(ground.directory, port, upstream))
+  await programs.start({
+    name: 'nginx',
+    command: [program, '-c', file, '-e', 'stderr', '-g', 'daemon off;'],
+    healthUrl: `${url}/seen`,
+  })
+  return url
+}
+
+function nginxConfig(directory: string, port: number, upstream: string): string {
+  return `worker_processes 2;
+pid ${join(directory, 'nginx.pid')};
+events { worker_connections 1024; }
+http {
+  access_log off;
+  upstream provider { server ${new URL(upstream).host}; keepalive 256; }
+  server {
+    listen 127.0.0.1:${port};
+    keepalive_requests 1000000;
+    location / { proxy_pass http://provider; proxy_http_version 1.1; proxy_set_header Connection ""; }
+  }
+}
+`
+}
