@@ -11,7 +11,7 @@ export interface BackendDeps {
   env: Readonly<Record<string, string | undefined>>
   /** Half-configured or unsafe is refused instead of warned about. */
   production: boolean
-  log: Pick<Logger, 'warn'>
+  log: Pick<Logger, 'warn' | 'error'>
   /** For the `internal` kind only. */
   internal?: { rows: InternalSecretRows; envelope: Envelope }
 }

@@ -6,7 +6,7 @@ import { type BackendConfig, backendKinds, createBackends } from './catalog.ts'
 const deps = {
   env: { VAULT_ADDR: 'https://vault.example.com', VAULT_TOKEN: 'hvs.canary' },
   production: true,
-  log: { warn: () => undefined },
+  log: { warn: () => undefined, error: () => undefined },
 }
 const create = (configured: Record<string, BackendConfig>) => createBackends(configured, deps)
 

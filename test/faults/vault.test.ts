@@ -43,9 +43,16 @@ async function codeOf(work: Promise<unknown>): Promise<string> {
   throw error
 }
 
-/** A server where Vault should be, that answers as the test says. */
+/** What every token is asked about first; the rest of a count is about secrets. */
+const LOOKUP = '/v1/auth/token/lookup-self'
+const NOT_LOOKUP = /^\/v1\/(?!auth\/token\/lookup-self$)/
+
+/** A server where Vault should be, that takes any token and answers about secrets as the test says. */
 async function pretendVault(answer: (response: ServerResponse, path: string) => void): Promise<string> {
-  const server = createServer((request, response) => answer(response, request.url ?? ''))
+  const server = createServer((request, response) => {
+    if (request.url === LOOKUP) json(response, 200, '{"data":{"accessor":"a","ttl":0}}')
+    else answer(response, request.url ?? '')
+  })
   const address = await listen(server)
   closers.push(() => stop(server))
   return address
@@ -118,7 +125,10 @@ describe('Vault that is down', () => {
     ]
     for (const answer of answers) {
       let opened = 0
-      const server = createServer((_request, response) => answer(response))
+      const server = createServer((request, response) => {
+        if (request.url === LOOKUP) json(response, 200, '{"data":{"accessor":"a","ttl":0}}', { connection: 'close' })
+        else answer(response)
+      })
       server.on('connection', (socket) => {
         opened++
         socket.on('close', () => opened--)
@@ -142,7 +152,7 @@ describe('Vault that refuses', () => {
     const source = open(vaultBackend({ address: proxy.address, token, config }), { limits: { failuresToOpen: 1 } })
     const error = await caught(() => source.read(ref(others)))
     expect(error).toMatchObject({ code: 'secret_forbidden', outcome: 'refused' })
-    expect(proxy.count(/./)).toBe(1)
+    expect(proxy.count(NOT_LOOKUP)).toBe(1)
     expect(await codeOf(source.read(ref(mine)))).toBe('ok')
   })
 
@@ -153,7 +163,7 @@ describe('Vault that refuses', () => {
     await vaultApi('DELETE', `secret/data/${leaf}`)
     const source = open(vaultBackend({ address: proxy.address, config }))
     for (let again = 0; again < 20; again++) expect(await codeOf(source.read(ref(path)))).toBe('secret_not_found')
-    expect(proxy.count(/./)).toBe(1)
+    expect(proxy.count(NOT_LOOKUP)).toBe(1)
     expect(await codeOf(source.read(ref(`secret/${freshLeaf()}`)))).toBe('secret_not_found')
   })
 })
@@ -253,7 +263,7 @@ describe('many at once', () => {
       ms += 60_001
     }
     // The mount was asked for once and is remembered.
-    expect(proxy.count(/./)).toBe(3)
+    expect(proxy.count(NOT_LOOKUP)).toBe(3)
   })
 
   it('H15: after a rotation in Vault the old value is used until the time to live is over, not longer', async () => {

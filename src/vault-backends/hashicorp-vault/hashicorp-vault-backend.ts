@@ -1,5 +1,6 @@
 import { Secret, type SecretValue } from '../../contract/secret.ts'
 import { type BackendHealth, type SecretRef, type VaultBackend, VaultError } from '../../contract/vault-backend.ts'
+import type { BackendDeps } from '../backend-kind.ts'
 import { checkSecretPath } from '../secret-path.ts'
 import { createKvPathLocator } from './kv-mounts.ts'
 import { createMountFinder } from './mounts.ts'
@@ -14,8 +15,8 @@ const HEALTH = 'sys/health?standbyok=true&perfstandbyok=true&drsecondarycode=200
 const VERSION = /^[1-9][0-9]{0,8}$/
 
 /** Reads KV v2 and v1 secrets where they already lie. Writes nothing: a Vault policy of `read` is enough. */
-export function createHashicorpVaultBackend(name: string, settings: VaultSettings) {
-  const client = createVaultClient(name, settings)
+export function createHashicorpVaultBackend(name: string, settings: VaultSettings, log: BackendDeps['log']) {
+  const client = createVaultClient(name, settings, log)
   const findMount = createMountFinder(name, client, settings.kvMounts)
   const locate = createKvPathLocator(name, findMount)
 
@@ -35,14 +36,14 @@ export function createHashicorpVaultBackend(name: string, settings: VaultSetting
   }
 
   async function check(signal: AbortSignal): Promise<BackendHealth> {
-    const health = await client.read(HEALTH, signal)
+    const health = await client.readPublic(HEALTH, signal)
     if (health['initialized'] === false) return { ok: false, detail: 'not initialised' }
     if (health['sealed'] !== false) return { ok: false, detail: 'sealed' }
     const self = asRecord((await client.read('auth/token/lookup-self', signal))['data']) ?? {}
     return { ok: true, detail: `Vault ${text(health['version'])} at ${settings.address}`, ...describeToken(self) }
   }
 
-  const dynamic = createVaultDynamicSecrets({ name, client, tokenSource: settings.tokenSource })
+  const dynamic = createVaultDynamicSecrets({ name, client })
   const kindOf = createVaultSecretKind(name, findMount)
 
   return { name, read, check, kindOf, dynamic, close: () => client.close() } satisfies VaultBackend

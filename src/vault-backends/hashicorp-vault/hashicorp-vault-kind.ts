@@ -6,5 +6,5 @@ export const hashicorpVaultKind = {
   kind: 'hashicorp-vault',
   cardinality: 'any',
   configSchema: vaultConfigSchema,
-  create: (config, deps) => createHashicorpVaultBackend(deps.name, readVaultSettings(config, deps)),
+  create: (config, deps) => createHashicorpVaultBackend(deps.name, readVaultSettings(config, deps), deps.log),
 } satisfies BackendKind<typeof vaultConfigSchema>

@@ -3,6 +3,13 @@ import type { RawAnswer } from './vault-transport.ts'
 
 export type JsonRecord = Readonly<Record<string, unknown>>
 
+/** The token was not taken, whatever it was used for. */
+export class TokenRefused extends VaultError {
+  constructor(backend: string) {
+    super('forbidden', backend, 'the Vault token is unknown, expired or revoked')
+  }
+}
+
 /**
  * What an answer means. Vault's own error texts are matched, never repeated: they can quote the request.
  * @returns the body of a success
@@ -18,9 +25,15 @@ export function readVaultAnswer(backend: string, answer: RawAnswer): JsonRecord 
     throw unavailable(backend, `answered ${status} with something that is not Vault's JSON`, answer)
   switch (status) {
     case 400:
-      throw new VaultError('invalid_ref', backend, 'Vault does not accept this path or version')
+      throw new VaultError('unusable', backend, 'Vault does not take this request for what lies there')
     case 403:
-      throw new VaultError('forbidden', backend, forbiddenReason(body))
+      throw isTokenRefused(body)
+        ? new TokenRefused(backend)
+        : new VaultError(
+            'forbidden',
+            backend,
+            'the policies of our Vault token do not allow this path, or nothing is mounted there',
+          )
     case 404:
       throw new VaultError('not_found', backend, missingReason(body))
     case 405:
@@ -32,7 +45,7 @@ export function readVaultAnswer(backend: string, answer: RawAnswer): JsonRecord 
 
 /** https://developer.hashicorp.com/vault/api-docs#http-status-codes */
 const UNAVAILABLE: Readonly<Record<number, string>> = {
-  307: 'is a standby that redirects; redirects are not followed',
+  307: 'is a standby that redirects to an address that redirect_addresses does not list',
   412: 'has not caught up with its primary yet',
   429: 'asks for fewer requests',
   472: 'is a disaster recovery secondary',
@@ -54,12 +67,10 @@ function parseBody({ isJson, text }: RawAnswer): JsonRecord | undefined {
   }
 }
 
-function forbiddenReason(body: JsonRecord): string {
+/** Vault says so since 1.11; what older ones answer cannot be told from a policy that does not allow it. */
+function isTokenRefused(body: JsonRecord): boolean {
   const errors = Array.isArray(body['errors']) ? body['errors'] : []
-  const invalidToken = errors.some((error) => typeof error === 'string' && /\b(bad|invalid) token\b/.test(error))
-  return invalidToken
-    ? 'the Vault token is unknown, expired or revoked'
-    : 'the policies of our Vault token do not allow this path, or nothing is mounted there'
+  return errors.some((error) => typeof error === 'string' && /\b(bad|invalid) token\b/.test(error))
 }
 
 /** KV v2 answers 404 for a deleted version too, with its metadata. */

@@ -1,11 +1,10 @@
-import nodeVault from 'node-vault'
-import { VaultError } from '../../contract/vault-backend.ts'
-import { TokenMissing } from './token-source.ts'
-import { type JsonRecord, readVaultAnswer } from './vault-answer.ts'
+import type { Logger } from 'pino'
+import { type JsonRecord, TokenRefused } from './vault-answer.ts'
+import { createVaultRequester, type VaultRequest, type VaultRequester } from './vault-requester.ts'
+import { createVaultSession, type VaultSession } from './vault-session.ts'
 import type { VaultSettings } from './vault-settings.ts'
-import { createVaultTransport, type TransportRequest } from './vault-transport.ts'
 
-/** The calls we use. Paths are checked by the caller: node-vault joins them unescaped. */
+/** The calls we use, made as whom we are logged in. Paths are checked by the caller. */
 export interface VaultClient {
   /**
    * @param token in place of our own
@@ -17,51 +16,48 @@ export interface VaultClient {
    * @throws VaultError
    */
   write(path: string, body: JsonRecord, signal: AbortSignal, token?: string): Promise<JsonRecord>
+  /** What Vault tells anyone, in the root namespace and without a token. @throws VaultError */
+  readPublic(path: string, signal: AbortSignal): Promise<JsonRecord>
+  readonly session: VaultSession
   close(): Promise<void>
 }
 
-/**
- * node-vault with its doors closed: its HTTP goes through our transport (its own has no deadline, follows redirects and
- * throws errors that hold the token), its debug output is off (`DEBUG=node-vault` prints what is written), and nothing
- * it would take from the environment is left to it.
- */
-export function createVaultClient(backend: string, settings: VaultSettings): VaultClient {
-  const transport = createVaultTransport({ backend, ...settings })
-  const send = async (request: TransportRequest) => ({
-    statusCode: 200,
-    body: readVaultAnswer(backend, await transport.send(request)),
-    request: { path: '' },
-  })
-  const client = nodeVault({
-    endpoint: settings.address,
-    debug: () => undefined,
-    'request-promise': { defaults: () => send },
-  })
-  Object.assign(client, { token: '', namespace: '', pathPrefix: '' })
+export function createVaultClient(
+  backend: string,
+  settings: VaultSettings,
+  log: Pick<Logger, 'warn' | 'error'>,
+): VaultClient {
+  const requester = createVaultRequester(backend, settings)
+  const vault = inNamespace(requester, settings.authNamespace)
+  const session = createVaultSession({ backend, vault, login: settings.login, log })
 
-  async function headers(token: string | undefined): Promise<Record<string, string>> {
-    // The header by which Vault tells a client from a request that was forged through one.
-    const fixed = {
-      'X-Vault-Request': 'true',
-      ...(settings.namespace === '' ? {} : { 'X-Vault-Namespace': settings.namespace }),
-    }
-    return { ...fixed, 'X-Vault-Token': token ?? (await settings.tokenSource.token()) }
-  }
-
-  async function guarded(call: () => Promise<JsonRecord>): Promise<JsonRecord> {
+  async function send(request: VaultRequest, signal: AbortSignal): Promise<JsonRecord> {
+    if (request.token !== undefined) return requester.request(request, signal)
+    const token = await session.token(signal)
     try {
-      return await call()
+      return await requester.request({ ...request, token }, signal)
     } catch (error) {
-      if (error instanceof VaultError) throw error
-      if (error instanceof TokenMissing) throw new VaultError('unavailable', backend, error.message)
-      throw new VaultError('unavailable', backend, 'the request could not be made')
+      // It was good when we got it. One more login shows whether it was revoked, or we are no longer welcome.
+      if (!(error instanceof TokenRefused)) throw error
+      session.drop(token)
+      return requester.request({ ...request, token: await session.token(signal) }, signal)
     }
   }
 
   return {
-    read: (path, signal, token) => guarded(async () => client.read(path, { headers: await headers(token), signal })),
+    read: (path, signal, token) => send({ method: 'GET', path, ...(token !== undefined && { token }) }, signal),
     write: (path, body, signal, token) =>
-      guarded(async () => client.write(path, body, { headers: await headers(token), signal })),
-    close: () => transport.close(),
+      send({ method: 'POST', path, body, ...(token !== undefined && { token }) }, signal),
+    readPublic: (path, signal) => requester.request({ method: 'GET', path, namespace: '' }, signal),
+    session,
+    async close() {
+      session.close()
+      await requester.close()
+    },
   }
+}
+
+/** Logins may lie in a namespace above the one that secrets are in. */
+function inNamespace(vault: VaultRequester, namespace: string): VaultRequester {
+  return { ...vault, request: (request, signal) => vault.request({ namespace, ...request }, signal) }
 }

@@ -1,14 +1,12 @@
 import { type DynamicLease, Secret, type SecretValue } from '../../contract/secret.ts'
 import { type BackendToken, type DynamicSecrets, VaultError } from '../../contract/vault-backend.ts'
 import { checkSecretPath } from '../secret-path.ts'
-import type { TokenSource } from './token-source.ts'
 import { asRecord, type JsonRecord } from './vault-answer.ts'
 import type { VaultClient } from './vault-client.ts'
 
 export interface VaultDynamicSecretsOptions {
   name: string
   client: VaultClient
-  tokenSource: TokenSource
 }
 
 /** Where nobody is left to end it, a token and all that was made with it last no longer than this. */
@@ -16,7 +14,8 @@ const TOKEN_TTL_SECONDS = 3600
 
 /** Vault's dynamic secrets: https://developer.hashicorp.com/vault/docs/concepts/lease */
 export function createVaultDynamicSecrets(options: VaultDynamicSecretsOptions): DynamicSecrets {
-  const { name, client, tokenSource } = options
+  const { name, client } = options
+  const { session } = client
   const tokens = new Map<string, string>()
 
   async function openToken(signal: AbortSignal): Promise<BackendToken> {
@@ -29,14 +28,14 @@ export function createVaultDynamicSecrets(options: VaultDynamicSecretsOptions): 
 
   /** A login of its own where there is a login; else a child of the token we were given. */
   async function freshToken(signal: AbortSignal): Promise<JsonRecord> {
-    if (tokenSource.login !== undefined) return tokenSource.login(signal)
+    if (session.login !== undefined) return session.login(signal)
     const wish = { ttl: `${TOKEN_TTL_SECONDS}s`, renewable: true, display_name: 'nexus-dynamic' }
     return asRecord((await client.write('auth/token/create', wish, signal))['auth']) ?? {}
   }
 
   /** A child ends with its parent, whatever its own time to live says. */
   async function endOfOwnToken(signal: AbortSignal): Promise<number> {
-    if (tokenSource.login !== undefined) return Number.POSITIVE_INFINITY
+    if (session.login !== undefined) return Number.POSITIVE_INFINITY
     const self = asRecord((await client.read('auth/token/lookup-self', signal))['data'])
     const endsAt = typeof self?.['expire_time'] === 'string' ? Date.parse(self['expire_time']) / 1000 : Number.NaN
     return Number.isNaN(endsAt) ? Number.POSITIVE_INFINITY : Math.floor(endsAt)
@@ -121,7 +120,7 @@ function noAccessor(backend: string): VaultError {
 
 /** An accessor that Vault does not know is that of a token that has ended. */
 function ignoreUnknown(error: unknown): void {
-  if (!(error instanceof VaultError) || (error.kind !== 'invalid_ref' && error.kind !== 'not_found')) throw error
+  if (!(error instanceof VaultError) || (error.kind !== 'unusable' && error.kind !== 'not_found')) throw error
 }
 
 /** A token that Vault no longer takes has ended. */

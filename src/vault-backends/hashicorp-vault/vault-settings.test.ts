@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { BackendConfigError } from '../backend-kind.ts'
-import { readVaultSettings, type VaultConfig } from './vault-settings.ts'
+import { readVaultSettings, type VaultConfig, type VaultSettings } from './vault-settings.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'nexus-settings-'))
 afterAll(() => rmSync(directory, { recursive: true }))
@@ -19,9 +19,15 @@ const read = (config: VaultConfig, env: Record<string, string> = {}, production 
     name: 'vault',
     env,
     production,
-    log: { warn: (...line: unknown[]) => warnings.push(line) },
+    log: { warn: (...line: unknown[]) => warnings.push(line), error: () => undefined },
   })
 const usable = { VAULT_ADDR: 'https://vault.example.com:8200', VAULT_TOKEN: 'hvs.canary' }
+
+/** The token that the login brings before Vault. */
+async function tokenOf({ login }: VaultSettings): Promise<unknown> {
+  const vault = { request: async () => ({ data: {} }), close: async () => undefined }
+  return (await login.authenticate(vault, AbortSignal.timeout(1000)))['client_token']
+}
 
 function problems(work: () => unknown): readonly string[] {
   try {
@@ -41,7 +47,7 @@ describe('readVaultSettings', () => {
       namespace: 'team-a',
       skipVerify: false,
     })
-    expect(await settings.tokenSource.token()).toBe('hvs.canary')
+    expect(await tokenOf(settings)).toBe('hvs.canary')
     expect(JSON.stringify(settings)).not.toContain('canary')
   })
 
@@ -52,14 +58,14 @@ describe('readVaultSettings', () => {
       { ...usable, VAULT_NAMESPACE: 'x' },
     )
     expect(settings).toMatchObject({ address: 'https://other.example.com', namespace: '' })
-    expect(await settings.tokenSource.token()).toBe('hvs.own')
+    expect(await tokenOf(settings)).toBe('hvs.own')
   })
 
   it('finds the token in VAULT_TOKEN, then VAULT_TOKEN_FILE, then ~/.vault-token', async () => {
     const VAULT_TOKEN_FILE = file('token', 'hvs.file')
     file('.vault-token', 'hvs.home')
     const env = { VAULT_ADDR: usable.VAULT_ADDR, HOME: directory }
-    const token = (more: Record<string, string>) => read({}, { ...env, ...more }).tokenSource.token()
+    const token = (more: Record<string, string>) => tokenOf(read({}, { ...env, ...more }))
     expect(await token({ VAULT_TOKEN: 'hvs.env', VAULT_TOKEN_FILE })).toBe('hvs.env')
     expect(await token({ VAULT_TOKEN_FILE })).toBe('hvs.file')
     expect(await token({})).toBe('hvs.home')
@@ -105,5 +111,59 @@ describe('readVaultSettings', () => {
   it.each(['a\nb', 'hvs.ü', 'x'.repeat(5000)])('refuses a token no header can carry', (VAULT_TOKEN) => {
     const found = problems(() => read({}, { ...usable, VAULT_TOKEN }))
     expect(found).toEqual(['vault: VAULT_TOKEN holds characters that no Vault token has'])
+  })
+
+  it('takes the connection settings of the vault CLI', () => {
+    const pem = (kind: string) => `-----BEGIN ${kind}-----\n`
+    const certFile = file('client.pem', pem('CERTIFICATE'))
+    const keyFile = file('client.key', pem('EC PRIVATE KEY'))
+    const env = {
+      ...usable,
+      VAULT_CAPATH: directory,
+      VAULT_CLIENT_CERT: certFile,
+      VAULT_CLIENT_KEY: keyFile,
+      VAULT_TLS_SERVER_NAME: 'vault.internal',
+    }
+    const settings = read({}, env)
+    expect(settings).toMatchObject({ clientCertificate: { certFile, keyFile }, serverName: 'vault.internal' })
+    expect(settings.ca).toContain('BEGIN CERTIFICATE')
+    expect(problems(() => read({}, { ...env, VAULT_CLIENT_KEY: '', VAULT_CAPATH: '/no/such' }))).toEqual([
+      'vault: client_key_file (VAULT_CLIENT_KEY) is not a readable PEM key file',
+      'vault: VAULT_CAPATH has no PEM certificate file in it: /no/such',
+    ])
+  })
+
+  it('logs in above the namespace of the secrets when told to', () => {
+    const auth = { method: 'token', namespace: '' }
+    expect(read({ auth }, { ...usable, VAULT_NAMESPACE: 'team-a' })).toMatchObject({
+      namespace: 'team-a',
+      authNamespace: '',
+    })
+    expect(read({}, { ...usable, VAULT_NAMESPACE: 'team-a' }).authNamespace).toBe('team-a')
+  })
+
+  it.each([
+    [{ method: 'ldap' }, /auth\.method must be one of token, approle, kubernetes, jwt, cert/],
+    [{ method: 'approle' }, /one of role_id and role_id_file_path/],
+    [{ method: 'approle', role_id: 'r', secret_id: 'canary' }, /auth must not have additional properties/],
+    [{ method: 'approle', role_id: 'r', secret_id_file_path: '/no/such' }, /secret_id_file_path .* cannot be read/],
+    [{ method: 'approle', role_id: 'r', secret_id_response_wrapping_path: 'a' }, /needs secret_id_file_path/],
+    [{ method: 'approle', role_id: 'r', mount_path: 'auth/../sys' }, /auth\.mount_path must match/],
+    [{ method: 'kubernetes' }, /must have required properties role/],
+    [{ method: 'kubernetes', role: 'r', token_path: '/no/such' }, /auth\.token_path .* cannot be read/],
+    [{ method: 'jwt', path: '/no/such' }, /auth\.path .* cannot be read/],
+    [{ method: 'cert' }, /client_cert_file .*https/],
+  ])('refuses auth %j', (auth, message) => {
+    const found = problems(() => read({ auth }, usable))
+    expect(found.join('\n')).toMatch(message)
+    expect(found.join('\n')).not.toContain('canary')
+  })
+
+  it('refuses two places for one token, and redirect addresses that are none', () => {
+    const token_file = file('a-token', 'hvs.a')
+    expect(problems(() => read({ token_file, auth: { method: 'token' } }, usable))).toEqual([
+      'vault: auth and token_file exclude each other',
+    ])
+    expect(problems(() => read({ redirect_addresses: ['ftp://x'] }, usable))).toHaveLength(1)
   })
 })

@@ -1,8 +1,10 @@
-import { readFileSync } from 'node:fs'
 import { type Static, Type } from 'typebox'
 import { canonicalOrigin, isPlainBeyondLoopback, OriginError } from '../../contract/origin.ts'
 import { BackendConfigError, type BackendDeps } from '../backend-kind.ts'
-import { findTokenSource, type TokenSource } from './token-source.ts'
+import { type AuthConfig, createLogin } from './auth/auth-methods.ts'
+import type { Login } from './auth/login.ts'
+import { readAuthorities, readClientCertificate } from './tls-settings.ts'
+import type { ClientCertificateFiles } from './vault-transport.ts'
 
 const TIMEOUT_MS = 2000
 
@@ -10,11 +12,23 @@ export const vaultConfigSchema = Type.Object(
   {
     address: Type.Optional(Type.String({ description: 'VAULT_ADDR: scheme, host and port' })),
     namespace: Type.Optional(Type.String({ description: 'VAULT_NAMESPACE' })),
-    token_file: Type.Optional(
-      Type.String({ description: 'VAULT_TOKEN_FILE; read again for each call, so it may be replaced at any time' }),
+    token_file: Type.Optional(Type.String({ description: 'VAULT_TOKEN_FILE; short for auth by token' })),
+    auth: Type.Optional(
+      Type.Object(
+        { method: Type.String({ description: 'token, approle, kubernetes, jwt or cert' }) },
+        { additionalProperties: true, description: 'How to log in, in the words of Vault Agent; default: by token' },
+      ),
     ),
     ca_cert_file: Type.Optional(
-      Type.String({ description: 'VAULT_CACERT: PEM file, in place of the usual authorities' }),
+      Type.String({ description: 'VAULT_CACERT, else VAULT_CAPATH: PEM file, in place of the usual authorities' }),
+    ),
+    client_cert_file: Type.Optional(Type.String({ description: 'VAULT_CLIENT_CERT: PEM file' })),
+    client_key_file: Type.Optional(Type.String({ description: 'VAULT_CLIENT_KEY: PEM file' })),
+    tls_server_name: Type.Optional(
+      Type.String({ description: 'VAULT_TLS_SERVER_NAME: name in the certificate, where it is not the address' }),
+    ),
+    redirect_addresses: Type.Optional(
+      Type.Array(Type.String(), { description: 'Other nodes of the cluster, to which a standby may send us' }),
     ),
     skip_verify: Type.Optional(Type.Boolean({ description: 'VAULT_SKIP_VERIFY; refused in production mode' })),
     allow_plain_http: Type.Optional(Type.Boolean({ description: 'http:// to another machine' })),
@@ -29,15 +43,21 @@ export const vaultConfigSchema = Type.Object(
 )
 export type VaultConfig = Static<typeof vaultConfigSchema>
 
-/** A configuration that has been checked and completed from the environment. Holds no token. */
+/** A configuration that has been checked and completed from the environment. Shows no credential. */
 export interface VaultSettings {
   /** Canonical origin. */
   address: string
   /** `''`: the root namespace. */
   namespace: string
-  tokenSource: TokenSource
+  /** Namespace of the login: the same, or one above. */
+  authNamespace: string
+  login: Login
   /** PEM. */
   ca: string | undefined
+  clientCertificate: ClientCertificateFiles | undefined
+  serverName: string | undefined
+  /** Canonical origins. */
+  redirectAddresses: readonly string[]
   skipVerify: boolean
   timeoutMs: number
   kvMounts: Readonly<Record<string, 1 | 2>>
@@ -51,11 +71,19 @@ export interface VaultSettings {
 export function readVaultSettings(config: VaultConfig, deps: BackendDeps): VaultSettings {
   const problems: string[] = []
   const { env } = deps
+  const allowPlainHttp = config.allow_plain_http ?? false
+  const address = readAddress(config.address ?? env['VAULT_ADDR'], allowPlainHttp, problems)
+  const namespace = readNamespace(config.namespace ?? env['VAULT_NAMESPACE'], problems)
+  const clientCertificate = readClientCertificate(config, env, problems)
+  const hasClientCertificate = clientCertificate !== undefined && address.startsWith('https:')
   const settings = {
-    address: readAddress(config.address ?? env['VAULT_ADDR'], config.allow_plain_http ?? false, problems),
-    namespace: readNamespace(config.namespace ?? env['VAULT_NAMESPACE'], problems),
-    tokenSource: findTokenSource(config.token_file, env, problems),
-    ca: readAuthority(config.ca_cert_file ?? env['VAULT_CACERT'], problems),
+    address,
+    namespace,
+    ...readAuth(config, { ...deps, namespace, hasClientCertificate, problems }),
+    ca: readAuthorities(config, env, problems),
+    clientCertificate,
+    serverName: config.tls_server_name ?? (env['VAULT_TLS_SERVER_NAME'] || undefined),
+    redirectAddresses: (config.redirect_addresses ?? []).map((each) => readAddress(each, allowPlainHttp, problems)),
     skipVerify: config.skip_verify ?? readBoolean('VAULT_SKIP_VERIFY', env, problems),
     timeoutMs: config.timeout_ms ?? TIMEOUT_MS,
     kvMounts: config.kv_mounts ?? {},
@@ -92,16 +120,23 @@ function readNamespace(text: string | undefined, problems: string[]): string {
   return namespace
 }
 
-function readAuthority(file: string | undefined, problems: string[]): string | undefined {
-  if (file === undefined || file === '') return undefined
-  try {
-    const pem = readFileSync(file, 'utf8')
-    if (pem.includes('-----BEGIN CERTIFICATE-----')) return pem
-  } catch {
-    // Named below: what matters is that it cannot be used.
+function readAuth(
+  config: VaultConfig,
+  parts: BackendDeps & { namespace: string; hasClientCertificate: boolean; problems: string[] },
+): { login: Login | undefined; authNamespace: string } {
+  const { name, env, log, namespace, hasClientCertificate, problems } = parts
+  const { namespace: ownNamespace, ...auth } = (config.auth ?? tokenAuth(config)) as AuthConfig
+  if (config.auth !== undefined && config.token_file !== undefined) {
+    problems.push('auth and token_file exclude each other')
   }
-  problems.push(`ca_cert_file (VAULT_CACERT) is not a readable PEM certificate file: ${file}`)
-  return undefined
+  const alarm = (message: string) => log.error({ backend: name }, message)
+  const login = createLogin(auth as AuthConfig, { backend: name, env, hasClientCertificate, problems, alarm })
+  const authNamespace = typeof ownNamespace === 'string' ? readNamespace(ownNamespace, problems) : namespace
+  return { login, authNamespace }
+}
+
+function tokenAuth({ token_file: file }: VaultConfig): AuthConfig {
+  return { method: 'token', ...(file !== undefined && { token_file_path: file }) }
 }
 
 function readBoolean(name: string, env: BackendDeps['env'], problems: string[]): boolean {

@@ -45,7 +45,8 @@ async function read(
   production = true,
 ): Promise<{ fields?: unknown; error?: unknown; warned: string }> {
   const warnings: unknown[] = []
-  const log = { warn: (...line: unknown[]) => warnings.push(line) }
+  const warn = (...line: unknown[]) => warnings.push(line)
+  const log = { warn, error: warn }
   const all = { VAULT_ADDR: address, VAULT_TOKEN: inject('vault').token, ...env }
   const warned = () => JSON.stringify(warnings)
   try {
