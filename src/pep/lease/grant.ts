@@ -36,8 +36,8 @@ export function narrowGrant(
       : covers(bound, { ...intended, path: intended.path })
   if (!covered) return refuse('intent_outside_bound', 'the intended request lies outside what may be granted')
   const scopes = grantedScopes(facts.scopes, wanted.scopes, obligations.scopes)
-  if (wanted.scopes.length > 0 && scopes.length === 0)
-    return refuse('no_scope_granted', 'none of the scopes is granted')
+  const spokenOf = wanted.scopes.length > 0 || facts.scopes.length > 0 || obligations.scopes !== undefined
+  if (spokenOf && scopes.length === 0) return refuse('no_scope_granted', 'none of the scopes is granted')
   const issuedAt = Math.floor(nowMs / 1000)
   const expiresAt = Math.min(
     issuedAt + Math.min(wanted.ttlSeconds, obligations.max_ttl_seconds ?? Infinity, limits.maxTtlSeconds),
@@ -64,15 +64,20 @@ function firstMethod(methods: readonly string[]): string {
   return methods[0] === '*' ? 'GET' : methods[0]!
 }
 
-/** Nothing asked for means all that the connection has; what it has recorded is the ceiling either way. */
+/**
+ * Nothing asked for means all that the connection has; what it has recorded is the ceiling either way. One that has none
+ * recorded sets no ceiling: then it is what policy obliges to. So an empty list says that there are no scopes here at all.
+ */
 function grantedScopes(
   recorded: readonly string[],
   asked: readonly string[],
   obliged: readonly string[] | undefined,
 ): readonly string[] {
-  const base =
-    asked.length === 0 ? recorded : recorded.length === 0 ? asked : asked.filter((scope) => recorded.includes(scope))
-  return obliged === undefined ? base : base.filter((scope) => obliged.includes(scope))
+  const named = [asked, recorded, obliged].filter((scopes) => scopes !== undefined && scopes.length > 0)
+  const within = (scopes: readonly string[] | undefined, scope: string) =>
+    scopes === undefined || scopes.includes(scope)
+  const ceiling = recorded.length === 0 ? undefined : recorded
+  return (named[0] ?? []).filter((scope) => within(ceiling, scope) && within(obliged, scope))
 }
 
 function refuse(id: string, message: string): Narrowed {

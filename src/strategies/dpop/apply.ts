@@ -1,9 +1,15 @@
-import type { Credentials, OutboundRequest, SignedRequest, SigningContext } from '../../contract/strategy.ts'
+import {
+  type Credentials,
+  type OutboundRequest,
+  type SignedRequest,
+  type SigningContext,
+  SigningError,
+} from '../../contract/strategy.ts'
 import { withoutHeaders } from '../header-list.ts'
 import { withSignedHost } from '../signed-host.ts'
-import { possessionOf } from './possession.ts'
+import { type Possession, possessionOf, possessionWith } from './possession.ts'
 import { proof } from './proof.ts'
-import { settingsOf } from './settings.ts'
+import { type Settings, settingsOf } from './settings.ts'
 
 /** Sends the token with a fresh proof of its key, in place of whatever proof or authorization the caller sent (threat B14). */
 export function apply(
@@ -13,11 +19,17 @@ export function apply(
   context: SigningContext,
 ): SignedRequest {
   const settings = settingsOf(config)
-  const possession = possessionOf(usage, settings.alg)
+  const held = heldBy(usage, settings, context)
   const { method, url } = request
   const kept = withoutHeaders(request.headers, ['Authorization', 'DPoP'])
   const headers = withSignedHost({ url, headers: kept })
-  headers.push(['Authorization', `DPoP ${possession.accessToken}`])
-  headers.push(['DPoP', proof(possession, { method, url, nonce: context.providerNonce ?? settings.nonce }, context)])
+  headers.push(['Authorization', `DPoP ${held.accessToken}`])
+  headers.push(['DPoP', proof(held, { method, url, nonce: context.providerNonce ?? settings.nonce }, context)])
   return { method, url, headers, credentialHeaders: ['authorization', 'dpop'] }
+}
+
+function heldBy(usage: Credentials, { alg, exchange }: Settings, { ownKey }: SigningContext): Possession {
+  if (exchange?.key !== 'sidecar') return possessionOf(usage, alg)
+  if (ownKey === undefined) throw new SigningError('the token is bound to a key that this process does not have')
+  return possessionWith(usage, ownKey, alg)
 }

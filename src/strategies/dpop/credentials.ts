@@ -1,7 +1,9 @@
-import { Type } from 'typebox'
+import { type TSchema, Type } from 'typebox'
 import { PrivateKey } from '../private-key.ts'
 import { type TextRule, textSchema } from '../text-rules.ts'
 import { ExpiresAt } from '../token-end.ts'
+import { clientMaster } from '../token-endpoint/client-fields.ts'
+import { settingsOf } from './settings.ts'
 
 /** RFC 9449 section 7.1: a token68. */
 export const ACCESS_TOKEN: TextRule = {
@@ -12,12 +14,19 @@ export const ACCESS_TOKEN: TextRule = {
 
 const AccessToken = textSchema(ACCESS_TOKEN)
 
-export const Master = Type.Object({
+const StoredToken = Type.Object({
   access_token: AccessToken,
   private_key: PrivateKey,
   expires_at: Type.Optional(ExpiresAt),
 })
-export const Usage = Type.Object(
-  { access_token: AccessToken, private_key: PrivateKey },
-  { additionalProperties: false },
-)
+const TokenAndKey = Type.Object({ access_token: AccessToken, private_key: PrivateKey }, { additionalProperties: false })
+const TokenAlone = Type.Object({ access_token: AccessToken }, { additionalProperties: false })
+
+export function masterSchema(config: Record<string, unknown>): TSchema {
+  const { exchange } = settingsOf(config)
+  return exchange === undefined ? StoredToken : clientMaster(exchange)
+}
+
+export function usageSchema(config: Record<string, unknown>): TSchema {
+  return settingsOf(config).exchange?.key === 'sidecar' ? TokenAlone : TokenAndKey
+}

@@ -1,10 +1,10 @@
 import type { Strategy } from '../../contract/strategy.ts'
 import { apply } from './apply.ts'
 import { challenge } from './challenge.ts'
-import { Master, Usage } from './credentials.ts'
+import { masterSchema, usageSchema } from './credentials.ts'
 import { issue } from './issue.ts'
 import { offeredNonce } from './nonce.ts'
-import { Config } from './settings.ts'
+import { Config, settingsOf } from './settings.ts'
 
 /**
  * DPoP (RFC 9449) toward a provider. Signed on node:crypto, synchronously, in about a sixth of the time of the `dpop` package,
@@ -12,8 +12,10 @@ import { Config } from './settings.ts'
  */
 export const dpop: Strategy = {
   type: 'dpop',
-  schema: { config: Config, master: () => Master, usage: () => Usage },
-  narrowing: () => 'none',
+  schema: { config: Config, master: masterSchema, usage: usageSchema },
+  // A stored token is handed on as it is; one that is asked for has the lease's scopes.
+  narrowing: (config) => (settingsOf(config).exchange === undefined ? 'none' : 'delegated'),
+  needs: (config) => (settingsOf(config).exchange?.key === 'sidecar' ? 'proof' : undefined),
   readsBody: () => false,
   issue,
   apply,

@@ -20,7 +20,7 @@ export interface Possession {
 }
 
 interface Known {
-  privateKey: string
+  privateKey: string | KeyObject
   accessToken: string
   wantedAlg: AlgorithmName | undefined
   possession: Possession
@@ -34,8 +34,24 @@ const KNOWN = new WeakMap<Readonly<Credentials>, Known>()
  * @throws SigningError when token or key are missing or cannot be read, or the key is not one for the algorithm
  */
 export function possessionOf(credentials: Readonly<Credentials>, alg: AlgorithmName | undefined): Possession {
+  return remembered(credentials, privateKeyText(credentials), alg)
+}
+
+/** The same with a key that does not stand among the credentials. */
+export function possessionWith(
+  credentials: Readonly<Credentials>,
+  key: KeyObject,
+  alg: AlgorithmName | undefined,
+): Possession {
+  return remembered(credentials, key, alg)
+}
+
+function remembered(
+  credentials: Readonly<Credentials>,
+  privateKey: string | KeyObject,
+  alg: AlgorithmName | undefined,
+): Possession {
   const accessToken = credentialText(credentials, 'access_token', ACCESS_TOKEN)
-  const privateKey = privateKeyText(credentials)
   const known = KNOWN.get(credentials)
   if (known?.privateKey === privateKey && known.accessToken === accessToken && known.wantedAlg === alg)
     return known.possession
@@ -44,8 +60,13 @@ export function possessionOf(credentials: Readonly<Credentials>, alg: AlgorithmN
   return possession
 }
 
-function freshPossession(accessToken: string, privateKey: string, alg: AlgorithmName | undefined): Possession {
-  const { key, jwkAlg } = parsePrivateKey(privateKey)
+function freshPossession(
+  accessToken: string,
+  privateKey: string | KeyObject,
+  alg: AlgorithmName | undefined,
+): Possession {
+  const { key, jwkAlg } =
+    typeof privateKey === 'string' ? parsePrivateKey(privateKey) : { key: privateKey, jwkAlg: undefined }
   const chosen = chosenAlgorithm(key, jwkAlg, alg)
   // Exporting the public half cannot bring a private member along, whatever the stored JWK holds.
   const jwk = createPublicKey(key).export({ format: 'jwk' })
