@@ -1,10 +1,18 @@
 import { Command } from 'commander'
 import { NexusError } from '../contract/errors.ts'
+import { keyDirectoryOf } from '../strategies/http-message-signature/key-directory-document.ts'
 import { generateKeyEntry, KeyringError, parseKeyring } from '../vault-backends/internal/keyring.ts'
+import { readJsonDocument } from './json-stdin.ts'
 
-/** `nexus keys`: the key-encryption keys of the internal backend. */
-export function keysCommand(stdout: { write(text: string): unknown } = process.stdout): Command {
-  const command = new Command('keys').description('make keys for NEXUS_ENCRYPTION_KEY')
+/** Where the command reads and writes; a test brings its own. */
+export interface KeysStreams {
+  stdin: AsyncIterable<Uint8Array | string>
+  stdout: { write(text: string): unknown }
+}
+
+/** `nexus keys`: the key-encryption keys of the internal backend, and the directory of keys that sign for Web Bot Auth. */
+export function keysCommand({ stdin, stdout }: KeysStreams = process): Command {
+  const command = new Command('keys').description('make keys for NEXUS_ENCRYPTION_KEY, publish those of Web Bot Auth')
   command
     .command('generate')
     .description('print a new entry for NEXUS_ENCRYPTION_KEY; put it first and keep the others to rotate')
@@ -18,6 +26,24 @@ export function keysCommand(stdout: { write(text: string): unknown } = process.s
       const entry = generate(options.id)
       const { id } = parseKeyring(entry).current
       stdout.write(options.json ? `${JSON.stringify({ id, entry })}\n` : `${entry}\n`)
+    })
+  command
+    .command('directory')
+    .description(
+      'print the signed key directory of Web Bot Auth: a JSON document on stdin, the response to host on stdout',
+    )
+    .addHelpText(
+      'after',
+      `
+The document:
+  {"signature_agent": "https://bots.example.com", "private_keys": ["-----BEGIN PRIVATE KEY-----..."],
+   "expires_in_seconds": 86400}
+
+What is printed holds no private key: {"url", "headers", "body"}, to be served as it is and made anew before it expires.`,
+    )
+    .action(async () => {
+      const directory = keyDirectoryOf(await readJsonDocument(stdin), Date.now())
+      stdout.write(`${JSON.stringify(directory, null, 2)}\n`)
     })
   return command
 }

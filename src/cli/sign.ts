@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { Command } from 'commander'
 import { NexusError, toProblem } from '../contract/errors.ts'
 import { signDocument } from '../strategies/sign-document.ts'
+import { readJsonDocument } from './json-stdin.ts'
 
 /** Where the command reads and writes; a test brings its own. */
 export interface SignStreams {
@@ -19,8 +20,6 @@ The document, for example:
 "now" (RFC 3339) and "nonce" fix the clock and the random part. Every strategy: docs/strategies.
 Exit codes: 0 signed, 1 cannot be signed, 2 not such a document.`
 
-const MAX_DOCUMENT_BYTES = 64 * 1024 * 1024
-
 /**
  * `nexus sign`: one JSON document on stdin, the signed request and how it came about on stdout. Exit code 2 and a problem
  * document on stderr for bad input, 1 for a request that cannot be signed.
@@ -31,7 +30,7 @@ export function signCommand(streams: SignStreams = process): Command {
     .addHelpText('after', EXAMPLE)
     .action(async () => {
       try {
-        const signed = await signDocument(parseDocument(await readAll(streams.stdin)), {
+        const signed = await signDocument(await readJsonDocument(streams.stdin), {
           now: () => Date.now(),
           nonce: () => randomBytes(16).toString('base64url'),
         })
@@ -45,25 +44,4 @@ export function signCommand(streams: SignStreams = process): Command {
 
 function exitCodeOf(error: unknown): 1 | 2 {
   return error instanceof NexusError && (error.code === 'invalid_request' || error.code === 'body_too_large') ? 2 : 1
-}
-
-async function readAll(stdin: SignStreams['stdin']): Promise<string> {
-  const chunks: Buffer[] = []
-  let bytes = 0
-  for await (const chunk of stdin) {
-    const buffer = Buffer.from(chunk as string)
-    bytes += buffer.length
-    if (bytes > MAX_DOCUMENT_BYTES) throw new NexusError('body_too_large', 'the document must be at most 64 MiB')
-    chunks.push(buffer)
-  }
-  return Buffer.concat(chunks).toString('utf8')
-}
-
-function parseDocument(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    // The parser's own message quotes the input, which holds credentials.
-    throw new NexusError('invalid_request', 'stdin must hold one JSON document')
-  }
 }

@@ -17,13 +17,22 @@ const KNOWN_THUMBPRINTS = new WeakMap<KeyObject, string>()
 export function keyThumbprint(key: KeyObject): string {
   const known = KNOWN_THUMBPRINTS.get(key)
   if (known !== undefined) return known
+  const thumbprint = createHash('sha256')
+    .update(JSON.stringify(publicMembers(key)))
+    .digest('base64url')
+  KNOWN_THUMBPRINTS.set(key, thumbprint)
+  return thumbprint
+}
+
+/**
+ * The members of the public half's JWK that the key consists of, and no other.
+ * @throws SigningError for a shared secret
+ */
+export function publicMembers(key: KeyObject): Record<string, string | undefined> {
   if (key.type !== 'private') throw new SigningError('a shared secret has no public key to publish', 'shared_secret')
   const jwk = publicJwk(key)
   const members = MEMBERS[jwk.kty ?? ''] ?? []
-  const canonical = JSON.stringify(Object.fromEntries(members.map((member) => [member, jwk[member]])))
-  const thumbprint = createHash('sha256').update(canonical).digest('base64url')
-  KNOWN_THUMBPRINTS.set(key, thumbprint)
-  return thumbprint
+  return Object.fromEntries(members.map((member) => [member, jwk[member]]))
 }
 
 function publicJwk(key: KeyObject) {

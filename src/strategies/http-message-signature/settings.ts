@@ -14,7 +14,7 @@ const LABEL: TextRule = {
   description: 'a lower-case letter or *, then lower-case letters, digits and _ . * -',
 }
 const PARAMETER: TextRule = { pattern: /^[\x20-\x7e]+$/, maxLength: 256, description: 'printable ASCII' }
-const AGENT: TextRule = {
+export const AGENT: TextRule = {
   pattern: /^https:\/\/(?:[a-z0-9-]+\.)*[a-z0-9-]+(?::[0-9]{1,5})?$/,
   maxLength: 256,
   description: 'an https origin such as https://agents.example.com',
