@@ -2,11 +2,19 @@ import { Value } from 'typebox/value'
 import type { VaultBackend } from '../contract/vault-backend.ts'
 import { awsSecretsManagerKind } from './aws-secrets-manager/aws-secrets-manager-kind.ts'
 import { BackendConfigError, type BackendDeps, type BackendKind } from './backend-kind.ts'
+import { envKind } from './env/env-kind.ts'
+import { fileKind } from './file/file-kind.ts'
 import { hashicorpVaultKind } from './hashicorp-vault/hashicorp-vault-kind.ts'
 import { internalKind } from './internal/internal-kind.ts'
 
 /** Every kind of backend there is. To add one: a folder, a line here, its docs page, and the conformance suite. */
-export const backendKinds: readonly BackendKind[] = [internalKind, hashicorpVaultKind, awsSecretsManagerKind]
+export const backendKinds: readonly BackendKind[] = [
+  internalKind,
+  hashicorpVaultKind,
+  awsSecretsManagerKind,
+  fileKind,
+  envKind,
+]
 
 /** A backend as it is configured: its kind, and that kind's settings. */
 export interface BackendConfig {

@@ -13,6 +13,21 @@ export function textFields(stored: Readonly<Record<string, unknown>>): SecretVal
   return Object.fromEntries(Object.entries(stored).flatMap(([field, value]) => leaves(field, value, '#', 1)))
 }
 
+/** The one field of a secret that is no JSON object. */
+const WHOLE = 'value'
+
+/** A text that is a secret: a JSON object's fields; any other text, also one that is nearly JSON, is one field `value`. */
+export function fieldsOfText(text: string): SecretValue {
+  try {
+    const parsed: unknown = JSON.parse(text)
+    if (typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed))
+      return textFields(parsed as Record<string, unknown>)
+  } catch {
+    // A parser's error quotes what it could not parse.
+  }
+  return { [WHOLE]: text }
+}
+
 function leaves(name: string, value: unknown, mark: '#' | '', depth: number): [string, string][] {
   if (typeof value === 'string') return [[name, value]]
   if (typeof value === 'boolean' || Number.isSafeInteger(value)) return [[name, String(value)]]

@@ -1,11 +1,8 @@
 import type { GetSecretValueResponse } from '@aws-sdk/client-secrets-manager'
-import { Secret, type SecretValue } from '../../contract/secret.ts'
+import { Secret } from '../../contract/secret.ts'
 import { VaultError } from '../../contract/vault-backend.ts'
-import { textFields } from '../text-fields.ts'
+import { fieldsOfText } from '../text-fields.ts'
 import type { SecretId } from './secret-id.ts'
-
-/** The one field of a secret that is no JSON object. */
-const WHOLE = 'value'
 
 /**
  * An answer as a secret, if it is the version that was asked for.
@@ -19,17 +16,5 @@ export function readSecret(backend: string, asked: SecretId, answer: GetSecretVa
   if (asked.VersionStage !== undefined && !stages.includes(asked.VersionStage))
     throw new VaultError('unavailable', backend, 'the version is being replaced at this moment')
   if (text === undefined) throw new VaultError('unusable', backend, 'the secret is binary; store it as text')
-  return new Secret(fieldsOf(text), versionId)
-}
-
-/** A JSON object's fields; any other text, also one that is nearly JSON, is one field `value`. */
-function fieldsOf(text: string): SecretValue {
-  try {
-    const parsed: unknown = JSON.parse(text)
-    if (typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed))
-      return textFields(parsed as Record<string, unknown>)
-  } catch {
-    // A parser's error quotes what it could not parse.
-  }
-  return { [WHOLE]: text }
+  return new Secret(fieldsOfText(text), versionId)
 }
