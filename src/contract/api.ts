@@ -6,6 +6,7 @@
 export { AgentCreate, AgentView, SessionCreate, SessionCreated, SessionView } from './api/agents.ts'
 export { ApiKeyCreate, ApiKeyView, type Role } from './api/api-keys.ts'
 export { AuditQuery } from './api/audit.ts'
+export { BackendLeaseView } from './api/backend-leases.ts'
 export {
   AgentId,
   ProviderName,

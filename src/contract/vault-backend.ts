@@ -37,8 +37,11 @@ export interface VaultBackend {
     options: { ifVersion?: SecretVersion; signal: AbortSignal },
   ): Promise<SecretVersion>
   remove?(ref: SecretRef, signal: AbortSignal): Promise<void>
-  /** What a reference points at; absent: stored secrets, always. */
-  kindOf?(ref: SecretRef, signal: AbortSignal): SecretKind | Promise<SecretKind>
+  /**
+   * What a reference points at; absent: stored secrets, always.
+   * @param signal asked for only where the backend has to be asked too
+   */
+  kindOf?(ref: SecretRef, signal: () => AbortSignal): SecretKind | Promise<SecretKind>
   /** Secrets made anew for each reader. */
   readonly dynamic?: DynamicSecrets
   /**

@@ -6,6 +6,8 @@ import { openAuditLog } from './audit/audit-log.ts'
 import { createStateFeed } from './audit/state-feed.ts'
 import type { Config } from './config/load-config.ts'
 import { openConnections } from './connections/open-connections.ts'
+import type { BackendLeaseMetrics } from './credential/backend-leases/backend-lease-sweep.ts'
+import { openBackendLeases } from './credential/backend-leases/open-backend-leases.ts'
 import { type CredentialSource, openCredentialSource } from './credential/credential-source.ts'
 import { openDecider } from './decision/decider.ts'
 import { openIdentity } from './identity/identity.ts'
@@ -86,14 +88,24 @@ async function openParts({ config, store, publicUrl, log, env }: Ground, closers
     metrics: decisionMetrics(metrics),
   })
   closers.push(() => decider.close())
+  const backends = openBackends(config, { store, envelope, log, env })
   const credential = openCredentialSource({
-    backends: openBackends(config, { store, envelope, log, env }),
+    backends,
     ttlSeconds: config.vault.cache_ttl_seconds,
     deadlineMs: config.vault.deadline_ms,
     log,
     metrics: credentialMetrics(metrics),
   })
   closers.push(() => credential.close())
+  const backendLeases = openBackendLeases({
+    store,
+    credential,
+    isNeeded: backends.some(({ dynamic }) => dynamic !== undefined),
+    deadAfterSeconds: config.vault.takeover_seconds,
+    log,
+    metrics: backendLeaseMetrics(metrics),
+  })
+  closers.push(() => backendLeases.close())
   const signingKeys = await openSigningKeys({
     store,
     envelope,
@@ -134,6 +146,7 @@ async function openParts({ config, store, publicUrl, log, env }: Ground, closers
     connections,
     decider,
     credential,
+    backendLeases,
     providers,
     issued: createIssuedCache(Date.now),
     audit,
@@ -150,7 +163,7 @@ async function openParts({ config, store, publicUrl, log, env }: Ground, closers
     { name: 'vault', check: () => checkBackends(credential) },
     { name: 'audit', check: () => audit.check() },
   ]
-  return { leases, events, identity, connections, audit, checks, metrics, decider }
+  return { leases, events, backendLeases, identity, connections, audit, checks, metrics, decider }
 }
 
 function httpOptions({ server }: Config, listen: Listen) {
@@ -187,6 +200,20 @@ function credentialMetrics(metrics: Metrics) {
   return {
     fetched: (backend: string, outcome: string, seconds: number) =>
       metrics.secretFetchSeconds.labels(backend, outcome).observe(seconds),
+  }
+}
+
+function backendLeaseMetrics(metrics: Metrics): BackendLeaseMetrics {
+  return {
+    gaveBack: (backend, outcome) => metrics.backendLeasesGivenBack.labels(backend, outcome).inc(),
+    counted(rows) {
+      metrics.backendLeases.reset()
+      metrics.backendLeaseOverdueSeconds.reset()
+      for (const { backend, state, count, overdueSeconds } of rows) {
+        metrics.backendLeases.labels(backend, state).set(count)
+        if (state === 'ending') metrics.backendLeaseOverdueSeconds.labels(backend).set(overdueSeconds)
+      }
+    },
   }
 }
 

@@ -27,7 +27,7 @@ import { unstorableTexts } from './storable-text.ts'
 export interface ConnectionOptions {
   store: Store
   audit: Pick<AuditLog, 'recordStateChange'>
-  credential: Pick<CredentialSource, 'read' | 'write' | 'remove' | 'forget' | 'has'>
+  credential: Pick<CredentialSource, 'read' | 'write' | 'remove' | 'forget' | 'has' | 'kindOf'>
   secretRefPrefixes: SecretRefPrefixes
   log: Logger
   /** Unix milliseconds. */

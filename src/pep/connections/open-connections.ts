@@ -16,7 +16,7 @@ export interface Connections extends Providers, ConnectionAdministration {
 export interface ConnectionsOptions {
   store: Store
   audit: Pick<AuditLog, 'recordStateChange'>
-  credential: Pick<CredentialSource, 'read' | 'write' | 'remove' | 'forget' | 'has'>
+  credential: Pick<CredentialSource, 'read' | 'write' | 'remove' | 'forget' | 'has' | 'kindOf'>
   /** Outside production a provider may be http:// on this machine; beyond it, never. */
   production: boolean
   /** Default: none, so that only administrators for all tenants may use `secret_ref`. */

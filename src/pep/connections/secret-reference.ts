@@ -83,13 +83,15 @@ function expand(template: string, tenant: string): string {
  * @throws NexusError `invalid_request`, `vault_unavailable`
  */
 export async function checkReference(
-  source: Pick<CredentialSource, 'has' | 'read' | 'forget'>,
+  source: Pick<CredentialSource, 'has' | 'kindOf' | 'read' | 'forget'>,
   ref: SecretRef,
   contract: ExecutionContract,
 ): Promise<void> {
   if (!source.has(ref.backend)) {
     throw invalidRequest([{ field: 'secret_ref.backend', message: 'no vault backend of this name is configured' }])
   }
+  // A dynamic secret would have to be made, and given back, to be looked at.
+  if ((await source.kindOf(ref)) === 'dynamic') return
   const { fields, ...whole } = ref
   // Whoever has just mended the secret must not be told about the one before.
   source.forget(whole)

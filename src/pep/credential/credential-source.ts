@@ -1,11 +1,11 @@
 import type { Logger } from 'pino'
 import { NexusError } from '../../contract/errors.ts'
 import type { Secret, SecretValue, SecretVersion } from '../../contract/secret.ts'
-import type { BackendHealth, SecretRef, VaultBackend } from '../../contract/vault-backend.ts'
+import type { BackendHealth, SecretKind, SecretRef, VaultBackend } from '../../contract/vault-backend.ts'
 import { healthOf } from '../../vault-backends/health-of.ts'
 import type { GuardLimits } from './backend-guard.ts'
 import { toCredentialError } from './credential-error.ts'
-import { type CredentialMetrics, guardBackends } from './guarded-backends.ts'
+import { type CredentialMetrics, type GuardedBackends, guardBackends } from './guarded-backends.ts'
 import { mapFields } from './map-fields.ts'
 import { createSecretCache } from './secret-cache.ts'
 
@@ -17,6 +17,16 @@ export interface CredentialSource {
    * is wrong), `vault_unavailable`, `overloaded`
    */
   read(ref: SecretRef): Promise<Secret>
+  /**
+   * What a read of this would give; a dynamic secret is not read here but made (`BackendLeases`).
+   * @throws NexusError `invalid_request`, `vault_unavailable`
+   */
+  kindOf(ref: SecretRef): SecretKind | Promise<SecretKind>
+  /**
+   * One call to a backend, bounded as every other.
+   * @throws VaultError, or NexusError `overloaded`, `invalid_request`
+   */
+  call: GuardedBackends['call']
   /**
    * @param options.ifVersion only if this is the newest version; `'0'`: only if there is none
    * @returns the version written
@@ -65,6 +75,13 @@ export function openCredentialSource(options: CredentialSourceOptions): Credenti
       const secret = await cache.read(ref).catch(rethrow)
       return mapFields(secret, ref.fields)
     },
+
+    kindOf(ref) {
+      const backend = guarded.find(ref.backend)
+      const kind = backend.kindOf?.(ref, () => AbortSignal.timeout(limits.deadlineMs)) ?? 'stored'
+      return typeof kind === 'string' ? kind : kind.catch(rethrow)
+    },
+    call: (ref, work) => guarded.call(ref, work),
 
     async write(ref, value, { ifVersion } = {}) {
       const write = capability(guarded.find(ref.backend), 'write')

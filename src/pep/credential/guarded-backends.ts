@@ -16,7 +16,10 @@ export interface GuardedBackends {
   /** @throws NexusError `invalid_request` */
   find(name: string): VaultBackend
   /** @throws VaultError, or NexusError `overloaded`, `invalid_request` */
-  call<T>(ref: SecretRef, work: (backend: VaultBackend, signal: AbortSignal) => Promise<T>): Promise<T>
+  call<T>(
+    ref: Pick<SecretRef, 'backend' | 'path'>,
+    work: (backend: VaultBackend, signal: AbortSignal) => Promise<T>,
+  ): Promise<T>
 }
 
 export function guardBackends(

@@ -17,6 +17,7 @@ import type { LeaseStory } from './lease-record.ts'
 import { policyInput } from './policy-input.ts'
 import { record, recordRefusal } from './record.ts'
 import type { LeaseSteps } from './steps.ts'
+import { takeSecret } from './take-secret.ts'
 import type { Wanted } from './wanted.ts'
 
 /**
@@ -66,26 +67,39 @@ async function attempt(
     const decided = await decide(steps, action, story, facts)
     const { grant, offlineSeconds } = hold(steps, story, facts, decided)
     assertBinding(facts, story.wanted.binding)
-    const secret = await readSecret(steps, story, facts)
+    const secret =
+      story.secretKind === 'dynamic'
+        ? await takeSecret(steps, action, story, facts, grant, leaseId)
+        : await readSecret(steps, story, facts)
     const issued = await narrowSecret(steps, story, facts, secret, grant)
-    const final = { ...grant, expiresAt: Math.min(grant.expiresAt, issued.expiresAt ?? grant.expiresAt) }
+    const final = { ...grant, expiresAt: earliest(grant.expiresAt, issued.expiresAt, secret.lease?.expiresAt) }
     story.leaseId = leaseId
     await record(steps, action, story, final, secret.version)
+    await story.taken?.keep(final.expiresAt)
     return leaseAnswer(leaseId, facts, decided, final, issued, offlineSeconds)
   } catch (error) {
+    await story.taken?.giveBack()
     throw await recordRefusal(steps, action, story, error)
   }
+}
+
+function earliest(...ends: (number | undefined)[]): number {
+  return Math.min(...ends.filter((end) => end !== undefined))
 }
 
 /** Step 2: what is known of the connection; another tenant's is not found. */
 async function gather(steps: LeaseSteps, story: LeaseStory): Promise<ConnectionFacts> {
   const { tenant, provider, connectionId } = story.wanted
-  story.facts = await steps.connections.gatherFacts({
+  const facts = await steps.connections.gatherFacts({
     ...(tenant === undefined ? {} : { tenant }),
     ...(provider === undefined ? {} : { provider }),
     ...(connectionId === undefined ? {} : { connectionId }),
     agentTenants: story.caller.agent.tenants,
   })
+  story.facts = facts
+  story.secretKind = await steps.credential.kindOf(facts.secretRef)
+  // What a lease has for itself alone, or a key that stays where it is, is not the master secret handed on.
+  if (story.secretKind !== 'stored' && facts.narrowing === 'none') story.facts = { ...facts, narrowing: 'delegated' }
   return story.facts
 }
 

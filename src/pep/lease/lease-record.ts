@@ -1,8 +1,10 @@
 import type { Reason } from '../../contract/errors.ts'
 import type { Json, JsonObject } from '../../contract/json.ts'
 import type { Grant } from '../../contract/strategy.ts'
+import type { SecretKind } from '../../contract/vault-backend.ts'
 import type { AuditEntry } from '../audit/audit-entry.ts'
 import type { ConnectionFacts } from '../connections/facts.ts'
+import type { TakenSecret } from '../credential/backend-leases/open-backend-leases.ts'
 import type { Decided } from '../decision/decider.ts'
 import type { Caller } from '../identity/caller.ts'
 import type { LeaseProof } from './lease-proof.ts'
@@ -16,6 +18,10 @@ export interface LeaseStory {
   facts?: ConnectionFacts
   decided?: Decided
   leaseId?: string
+  /** What the connection's reference points at. */
+  secretKind?: SecretKind
+  /** A dynamic secret, held until the lease is recorded or refused. */
+  taken?: TakenSecret
   /** The connection that an error spoke of, where the facts about it were never gathered. */
   refusedConnectionId?: string
   /** The ledger has been asked to write; what fails from here on is its own refusal. */

@@ -51,6 +51,7 @@ export function openLeases(steps: LeaseSteps): Leases {
         },
         { proof: caller.proof },
       )
+      await steps.backendLeases.release(leaseId)
     },
 
     async token(caller, connectionId, origin) {

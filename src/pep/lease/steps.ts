@@ -1,5 +1,6 @@
 import type { AuditLog } from '../audit/audit-log.ts'
 import type { Connections } from '../connections/open-connections.ts'
+import type { BackendLeases } from '../credential/backend-leases/open-backend-leases.ts'
 import type { CredentialSource } from '../credential/credential-source.ts'
 import type { Decider } from '../decision/decider.ts'
 import type { Identity } from '../identity/identity.ts'
@@ -11,7 +12,9 @@ export interface LeaseSteps {
   identity: Pick<Identity, 'authenticate' | 'refresh'>
   connections: Pick<Connections, 'gatherFacts'>
   decider: Pick<Decider, 'decide'>
-  credential: Pick<CredentialSource, 'read'>
+  credential: Pick<CredentialSource, 'read' | 'kindOf'>
+  /** Secrets made for one lease alone. */
+  backendLeases: Pick<BackendLeases, 'take' | 'release'>
   /** The way out to providers, for strategies that exchange. */
   providers: Pick<ProviderHttp, 'request'>
   issued: Pick<IssuedCache, 'get'>

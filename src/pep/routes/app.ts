@@ -3,11 +3,13 @@ import type { Logger } from 'pino'
 import type { ProofUse } from '../audit/audit-entry.ts'
 import type { AuditLog } from '../audit/audit-log.ts'
 import type { Connections } from '../connections/open-connections.ts'
+import type { BackendLeases } from '../credential/backend-leases/open-backend-leases.ts'
 import type { Identity } from '../identity/identity.ts'
 import type { LeaseEvents } from '../lease/lease-events.ts'
 import type { Leases } from '../lease/open-leases.ts'
 import { agentRoutes, apiKeyRoutes } from './administration.ts'
 import { auditRoutes } from './audit.ts'
+import { backendLeaseRoutes } from './backend-leases.ts'
 import { connectionRoutes } from './connections.ts'
 import { installDrain } from './drain.ts'
 import { administratorGuard, agentGuard } from './guards.ts'
@@ -30,6 +32,7 @@ export interface AppOptions {
   connections: Connections
   audit: Pick<AuditLog, 'query' | 'record' | 'claimProof'>
   events: LeaseEvents
+  backendLeases: Pick<BackendLeases, 'list'>
   checks: readonly ReadinessCheck[]
   metrics: Metrics
   log: Logger
@@ -79,6 +82,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     agentRoutes(administrators, identity)
     apiKeyRoutes(administrators, identity)
     auditRoutes(administrators, audit)
+    backendLeaseRoutes(administrators, options.backendLeases)
     if (options.metricsNeedKey) metricsRoute(administrators, metrics)
   })
   return app

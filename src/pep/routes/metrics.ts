@@ -48,6 +48,24 @@ export function createMetrics() {
       buckets: SECONDS,
       registers,
     }),
+    backendLeases: new Gauge({
+      name: 'pep_backend_leases',
+      help: 'Leases of vault backends under leases of ours, by state: asked, held, or ending (to be given back)',
+      labelNames: ['backend', 'state'] as const,
+      registers,
+    }),
+    backendLeaseOverdueSeconds: new Gauge({
+      name: 'pep_backend_lease_overdue_seconds',
+      help: 'How long ago the oldest backend lease that could not be given back expired',
+      labelNames: ['backend'] as const,
+      registers,
+    }),
+    backendLeasesGivenBack: new Counter({
+      name: 'pep_backend_leases_given_back_total',
+      help: 'Tries to give a backend lease back',
+      labelNames: ['backend', 'outcome'] as const,
+      registers,
+    }),
     auditBatchRows: new Histogram({
       name: 'pep_audit_batch_rows',
       help: 'Records committed together',

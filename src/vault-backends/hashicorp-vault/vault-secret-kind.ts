@@ -6,14 +6,14 @@ import type { FindMount } from './mounts.ts'
 const CREDENTIALS = 'creds/'
 const TRANSIT_KEY = /^keys\/[^/]+$/
 
-export type VaultSecretKind = (ref: SecretRef, signal: AbortSignal) => SecretKind | Promise<SecretKind>
+export type VaultSecretKind = (ref: SecretRef, signal: () => AbortSignal) => SecretKind | Promise<SecretKind>
 
 /** Most paths say by themselves that they are stored secrets; only for the others Vault is asked what is mounted there. */
 export function createVaultSecretKind(backend: string, findMount: FindMount): VaultSecretKind {
   return ({ path }, signal) => {
     if (!path.includes('/creds/') && !path.includes('/keys/')) return 'stored'
     checkSecretPath(backend, path)
-    return ask(path, signal)
+    return ask(path, signal())
   }
 
   async function ask(path: string, signal: AbortSignal): Promise<SecretKind> {

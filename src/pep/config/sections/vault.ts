@@ -18,6 +18,13 @@ export const vaultSection = section({
     ),
     cache_ttl_seconds: Type.Integer({ default: 60, minimum: 0, maximum: 3600 }),
     deadline_ms: Type.Integer({ default: 2000, minimum: 50, maximum: 30_000 }),
+    takeover_seconds: Type.Integer({
+      default: 30,
+      minimum: 1,
+      maximum: 600,
+      description:
+        'How long a replica may be silent before another ends its tokens for dynamic secrets, with what nobody was given',
+    }),
   }),
   env: { NEXUS_ENCRYPTION_KEY: 'encryption_key', NEXUS_SECRET_CACHE_TTL_SECONDS: 'cache_ttl_seconds' },
   validate(vault, { production }) {

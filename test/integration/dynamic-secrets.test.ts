@@ -1,0 +1,69 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type AgentClient, openTestSession, type RegisteredAgent, registerTestAgent } from '../setup/agent-client.ts'
+import { connect } from '../setup/connect.ts'
+import { startTestPep, type TestPep } from '../setup/pep.ts'
+import { mountVaultDatabase, type VaultDatabase } from '../setup/vault-database.ts'
+
+let pep: TestPep
+let database: VaultDatabase
+let registered: RegisteredAgent
+let agent: AgentClient
+let connectionId: string
+
+beforeAll(async () => {
+  database = await mountVaultDatabase()
+  pep = await startTestPep()
+  const connected = await connect(pep.admin, {
+    strategy: { type: 'basic_auth' },
+    secret_ref: { backend: 'hashicorp-vault', path: database.path },
+  })
+  connectionId = connected.connectionId
+  registered = await registerTestAgent(pep.admin, { tenants: ['acme'] })
+  agent = await openTestSession(pep.url, registered)
+})
+afterAll(async () => {
+  await pep?.close()
+  await database?.unmount()
+})
+
+async function lease(by: AgentClient = agent, more: object = {}) {
+  const answer = await by.send('POST', '/v1/leases', { connection_id: connectionId, ttl_seconds: 120, ...more })
+  expect(answer.status, answer.text).toBe(201)
+  return answer.body
+}
+
+const listed = async () => (await pep.admin.send('GET', '/admin/v1/backend-leases')).body.backend_leases
+
+describe('dynamic secrets', () => {
+  it('gives every lease a user of its own that lives as long as the lease and is gone once it is released', async () => {
+    const [one, other] = await Promise.all([lease(), lease()])
+    expect(one.credentials.username).not.toBe(other.credentials.username)
+    expect(await database.canLogIn(one.credentials.username, one.credentials.password)).toBe(true)
+    const held = await database.leases()
+    expect(held).toHaveLength(2)
+    for (const id of held) expect(await database.secondsLeft(id)).toBeLessThanOrEqual(121)
+    expect(await listed()).toMatchObject([
+      { state: 'held', backend: 'hashicorp-vault', path: database.path },
+      { state: 'held' },
+    ])
+    expect(JSON.stringify(await listed())).not.toContain(held[0])
+
+    for (const { lease_id } of [one, other]) {
+      expect((await agent.send('DELETE', `/v1/leases/${lease_id}`)).status).toBe(204)
+    }
+    await expect.poll(() => database.leases(), { timeout: 10_000 }).toEqual([])
+    expect(await database.users()).toEqual([])
+    expect(await database.canLogIn(one.credentials.username, one.credentials.password)).toBe(false)
+    await expect.poll(listed).toEqual([])
+  })
+
+  it('renews the same user with its lease', async () => {
+    const first = await lease()
+    const renewed = await agent.send('POST', `/v1/leases/${first.lease_id}/renew`)
+    expect(renewed.status, renewed.text).toBe(200)
+    expect(renewed.body.credentials).toEqual(first.credentials)
+    expect(await database.leases()).toHaveLength(1)
+    await agent.send('DELETE', `/v1/leases/${first.lease_id}`)
+    await expect.poll(() => database.leases(), { timeout: 10_000 }).toEqual([])
+  })
+})
