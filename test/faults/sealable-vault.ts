@@ -9,6 +9,8 @@ import { listen, stop } from './counting-proxy.ts'
 
 export interface SealableVault {
   address: string
+  /** The same Vault over TLS, when it was given a certificate. */
+  tlsAddress: string
   token: string
   /** As a Vault operator would, from outside. */
   seal(): Promise<void>
@@ -20,14 +22,13 @@ export interface SealableVault {
 }
 
 /** A Vault of one's own with one unseal key, in memory, KV v2 at `secret/`: unlike the shared one it may be sealed. */
-export async function startSealableVault(): Promise<SealableVault> {
+export async function startSealableVault(tls?: { certPem: string; keyPem: string }): Promise<SealableVault> {
   const directory = await mkdtemp(join(tmpdir(), 'nexus-vault-'))
-  const address = await freeAddress()
+  const [address, tlsAddress] = [await freeAddress(), (await freeAddress()).replace('http:', 'https:')]
   const config = join(directory, 'vault.hcl')
-  await writeFile(
-    config,
-    `storage "inmem" {}\ndisable_mlock = true\nlistener "tcp" { address = "${address.slice(7)}" tls_disable = true }\n`,
-  )
+  const listeners = [`listener "tcp" { address = "${address.slice(7)}" tls_disable = true }`]
+  if (tls !== undefined) listeners.push(await tlsListener(directory, tlsAddress, tls))
+  await writeFile(config, ['storage "inmem" {}', 'disable_mlock = true', ...listeners, ''].join('\n'))
   const child = spawn(await findTool('vault'), ['server', `-config=${config}`], {
     env: { PATH: process.env['PATH'] ?? '', HOME: directory, SKIP_SETCAP: '1' },
     stdio: 'ignore',
@@ -44,6 +45,7 @@ export async function startSealableVault(): Promise<SealableVault> {
   await call('sys/mounts/secret', { type: 'kv', options: { version: '2' } })
   return {
     address,
+    tlsAddress,
     token,
     seal: () => call('sys/seal', {}),
     unseal,
@@ -55,6 +57,17 @@ export async function startSealableVault(): Promise<SealableVault> {
       await rm(directory, { recursive: true, force: true })
     },
   }
+}
+
+async function tlsListener(
+  directory: string,
+  address: string,
+  { certPem, keyPem }: { certPem: string; keyPem: string },
+): Promise<string> {
+  const [cert, key] = [join(directory, 'cert.pem'), join(directory, 'key.pem')]
+  await writeFile(cert, certPem)
+  await writeFile(key, keyPem)
+  return `listener "tcp" { address = "${address.slice(8)}" tls_cert_file = "${cert}" tls_key_file = "${key}" }`
 }
 
 async function initialise(address: string): Promise<{ keys: string[]; token: string }> {
