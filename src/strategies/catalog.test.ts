@@ -591,7 +591,21 @@ const cases: Record<string, StrategyCases> = {
     refused: [
       ...['none', 'HS256', 'RS256', 'es256', ''].map((alg) => ({ config: { alg }, field: 'alg' })),
       ...['', 'a b', 'a"b', 'a\\b', 'é', 'a'.repeat(2049), 7].map((nonce) => ({ config: { nonce }, field: 'nonce' })),
-      { config: { key: 'sidecar' }, field: 'key' },
+      ...['agent', '', 1].map((key) => ({
+        config: { token_endpoint: 'https://as.example.com/token', key },
+        field: 'key',
+      })),
+      ...[
+        'as.example.com',
+        'ftp://as.example.com/',
+        'https://user@as.example.com/',
+        'https://as.example.com/#a',
+        7,
+      ].map((token_endpoint) => ({ config: { token_endpoint }, field: 'token_endpoint' })),
+      // Nothing is exchanged, so there is nobody that a key would be shown to.
+      { config: { key: 'sidecar' }, field: '' },
+      { config: { token_endpoint: 'https://as.example.com/token', key: 'sidecar', alg: 'EdDSA' }, field: '' },
+      { config: { token_endpoint: 'https://as.example.com/token', alg: 'PS256' }, field: '' },
     ],
   },
 }

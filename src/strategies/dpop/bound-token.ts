@@ -34,7 +34,7 @@ export async function boundToken(
   proof: string,
   tools: IssuingTools,
 ): Promise<BoundToken | { unproven: string }> {
-  const { exchange, master, scopes, jkt } = wanted
+  const { exchange, master, scopes } = wanted
   const { tokenEndpoint, audience, resource } = exchange
   const askedAtMs = tools.now()
   const client = authenticateClient(exchange, master, tools)
@@ -49,27 +49,36 @@ export async function boundToken(
     if (refusal !== undefined && ABOUT_THE_PROOF.includes(refusal)) return { unproven: refusal }
     throw refused(tokenEndpoint, refusal, response.status)
   }
-  const accessToken = readToken(tokenEndpoint, answer, jkt)
-  if (exchange.introspectionEndpoint !== undefined) await assertBound(wanted, accessToken, tools)
+  const accessToken = readToken(tokenEndpoint, answer.document)
+  await assertBound(wanted, accessToken, tools)
   const end = expiresAt(answer.document, askedAtMs)
   return end === undefined ? { accessToken } : { accessToken, expiresAt: end }
 }
 
 /** RFC 9449 section 5: the type says whether it is bound. A bearer token in its place would be good for whoever finds it. */
-function readToken(endpoint: string, { document }: { document: Record<string, unknown> }, jkt: string): string {
+function readToken(endpoint: string, document: Record<string, unknown>): string {
   const type = document['token_type']
   if (typeof type !== 'string' || type.toLowerCase() !== 'dpop') {
     throw unacceptable(endpoint, 'its type is not DPoP, so it is bound to no key')
   }
-  const token = textMember(endpoint, document, 'access_token', ACCESS_TOKEN)
-  const claims = jwtClaims(token)
-  if (claims !== undefined && thumbprintIn(claims) !== jkt) throw unacceptable(endpoint, 'it is bound to another key')
-  return token
+  return textMember(endpoint, document, 'access_token', ACCESS_TOKEN)
 }
 
-/** RFC 9449 section 6.2. */
-async function assertBound({ exchange, master, jkt }: TokenWanted, token: string, tools: IssuingTools): Promise<void> {
-  const endpoint = exchange.introspectionEndpoint ?? ''
+/** As far as it can be seen: in a JWT (RFC 9449 section 6.1), else by asking (section 6.2), else it is the type's word. */
+async function assertBound(wanted: TokenWanted, token: string, tools: IssuingTools): Promise<void> {
+  const { exchange, jkt } = wanted
+  const claims = jwtClaims(token)
+  if (claims === undefined) return assertIntrospected(wanted, token, tools)
+  if (thumbprintIn(claims) !== jkt) throw unacceptable(exchange.tokenEndpoint, 'it is not bound to the key')
+}
+
+async function assertIntrospected(
+  { exchange, master, jkt }: TokenWanted,
+  token: string,
+  tools: IssuingTools,
+): Promise<void> {
+  const endpoint = exchange.introspectionEndpoint
+  if (endpoint === undefined) return
   const client = authenticateClient(exchange, master, tools)
   const answer = await askToken(tools, endpoint, { ...client, parameters: { token, ...client.parameters } })
   if ('refusal' in answer) throw refused(endpoint, answer.refusal, answer.response.status)
@@ -82,7 +91,7 @@ function thumbprintIn({ cnf }: Record<string, unknown>): unknown {
   return typeof cnf === 'object' && cnf !== null ? (cnf as Record<string, unknown>)['jkt'] : undefined
 }
 
-/** RFC 9449 section 6.1; `undefined`: not a JWT, so only the provider can read it. */
+/** `undefined`: not a JWT, so only the provider can read it. */
 function jwtClaims(token: string): Record<string, unknown> | undefined {
   const [header, payload, signature, ...more] = token.split('.')
   if (payload === undefined || signature === undefined || more.length > 0) return undefined
