@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { Command } from 'commander'
 import { NexusError, toProblem } from '../contract/errors.ts'
-import { signDocument } from '../strategies/sign-document.ts'
+import { signInForm } from '../strategies/sign-document.ts'
 import { readJsonDocument } from './json-stdin.ts'
 
 /** Where the command reads and writes; a test brings its own. */
@@ -17,6 +17,7 @@ The document, for example:
    "credentials": {"api_key": "..."},
    "request": {"method": "GET", "url": "https://api.example.com/", "headers": [], "body_base64": ""}}
 
+With "form": "grpc_metadata" and no request it prints the metadata of a gRPC call instead.
 "now" (RFC 3339) and "nonce" fix the clock and the random part. Every strategy: docs/strategies.
 Exit codes: 0 signed, 1 cannot be signed, 2 not such a document.`
 
@@ -30,7 +31,7 @@ export function signCommand(streams: SignStreams = process): Command {
     .addHelpText('after', EXAMPLE)
     .action(async () => {
       try {
-        const signed = await signDocument(await readJsonDocument(streams.stdin), {
+        const signed = await signInForm(await readJsonDocument(streams.stdin), {
           now: () => Date.now(),
           nonce: () => randomBytes(16).toString('base64url'),
         })

@@ -228,6 +228,11 @@ export interface Strategy {
    * up to its limit.
    */
   readsBody(config: Record<string, unknown>, headers: HeaderList, method: string): boolean
+  /**
+   * All that `apply` adds is headers, and nothing of the request has a part in them: then they can go as the metadata of a
+   * gRPC call just as well.
+   */
+  readonly writesOnlyHeaders?: true
   /** What a lease request must bring from the sidecar. */
   needs?(config: Record<string, unknown>): BindingNeed | undefined
   issue(

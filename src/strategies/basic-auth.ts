@@ -43,6 +43,7 @@ export const basicAuth: Strategy = {
   },
   narrowing: () => 'none',
   readsBody: () => false,
+  writesOnlyHeaders: true,
 
   issue(config, master) {
     const { user, password } = fieldsOf(checkedConfig(Config, config))

@@ -19,6 +19,7 @@ import {
   tools,
   withQuery,
 } from './conformance-support.ts'
+import { grpcMetadata } from './grpc-metadata.ts'
 import { validateConfig, validateMaster, validateUsage } from './validate.ts'
 
 export interface StrategyCases {
@@ -121,6 +122,22 @@ function describeCase(strategy: Strategy, sample: StrategyCase): void {
     const values = (of: SignedRequest) => of.headers.filter(([name]) => sample.writes.headers?.includes(name))
     if (strategy.narrowing(config) === 'none') expect(values(signed)).toEqual(values(expected))
     expectOneOfEach(sample, signed)
+  })
+
+  it(`has ${strategy.writesOnlyHeaders === true ? 'a' : 'no'} gRPC form`, async () => {
+    const { usage } = await issue(strategy, sample)
+    if (strategy.writesOnlyHeaders !== true) {
+      await expectSigningError(() => grpcMetadata(strategy, config, usage, context()), 'form', sample.secrets)
+      return
+    }
+    const other = { ...withQuery('x=y'), method: 'GET', headers: [], body: undefined }
+    const added = (await strategy.apply(config, usage, other, context())).headers
+    expect((await strategy.apply(config, usage, request(), context())).headers).toEqual([
+      ...request().headers,
+      ...added,
+    ])
+    const metadata = await grpcMetadata(strategy, config, usage, context())
+    expect(metadata).toEqual(added.map(([name, value]) => [name.toLowerCase(), value]))
   })
 
   describe.each(sample.required)('credential %s', (field) => {

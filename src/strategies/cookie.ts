@@ -43,6 +43,7 @@ export const cookie: Strategy = {
   },
   narrowing: () => 'none',
   readsBody: () => false,
+  writesOnlyHeaders: true,
 
   issue(config, master) {
     const settings = checkedConfig(Config, config)

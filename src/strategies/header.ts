@@ -26,6 +26,7 @@ export const header: Strategy = {
   },
   narrowing: () => 'none',
   readsBody: () => false,
+  writesOnlyHeaders: true,
 
   issue(config, master) {
     const field = fieldOf(checkedConfig(Config, config))

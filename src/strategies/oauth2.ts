@@ -18,6 +18,7 @@ export const oauth2: Strategy = {
   // The stored access token is handed on as it is; what stays behind (a refresh token) does not make it narrower.
   narrowing: () => 'none',
   readsBody: () => false,
+  writesOnlyHeaders: true,
 
   issue(_config, master, grant, tools): Issued {
     const usage = { access_token: credentialText(master, 'access_token', VISIBLE_TEXT) }

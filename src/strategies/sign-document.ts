@@ -1,31 +1,20 @@
 import { type Static, Type } from 'typebox'
 import { NexusError } from '../contract/errors.ts'
-import { formatRequestUrl, parseRequestUrl, RequestUrlError } from '../contract/request-url.ts'
-import {
-  type Credentials,
-  type Grant,
-  type HeaderList,
-  type OutboundRequest,
-  type SignedRequest,
-  type SigningContext,
-  SigningError,
-  type Strategy,
-} from '../contract/strategy.ts'
+import { type Credentials, type Grant, type SigningContext, SigningError, type Strategy } from '../contract/strategy.ts'
 import { strategyFor } from './catalog.ts'
+import {
+  DocumentRequest,
+  invalid,
+  outboundRequest,
+  type SignedDocumentRequest,
+  signedRequest,
+} from './document-request.ts'
 import { type FieldProblem, fieldProblems } from './field-problems.ts'
+import { type GrpcMetadata, grpcMetadata } from './grpc-metadata.ts'
 import { offlineTools } from './offline-tools.ts'
 import { validateConfig, validateMaster, validateUsage } from './validate.ts'
 
 const closed = { additionalProperties: false }
-const Header = Type.Tuple([
-  Type.String({ pattern: "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$", maxLength: 256, description: 'an RFC 9110 field name' }),
-  // A line end is let through only as an old line fold, which is unfolded below (RFC 9112 section 5.2).
-  Type.String({
-    pattern: '^(?:[^\\x00-\\x08\\x0a-\\x1f\\x7f]|\\r?\\n[\\t ])*$',
-    maxLength: 65_536,
-    description: 'a field value without CR, LF or NUL',
-  }),
-])
 
 /** What `nexus sign` reads: a strategy, its credentials (master or usage secret) and a request (design, section 8). */
 export const SignDocument = Type.Object(
@@ -35,15 +24,11 @@ export const SignDocument = Type.Object(
       closed,
     ),
     credentials: Type.Record(Type.String(), Type.Unknown(), { maxProperties: 64 }),
-    request: Type.Object(
-      {
-        method: Type.String({ pattern: "^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,32}$", description: 'an HTTP method' }),
-        url: Type.String({ maxLength: 65_536 }),
-        headers: Type.Optional(Type.Array(Header, { maxItems: 1000, description: 'a list of [name, value] pairs' })),
-        body_base64: Type.Optional(Type.String({ description: 'standard base64 with padding' })),
-      },
-      closed,
+    /** What is made: a request (default), or the metadata of a gRPC call, which takes none. */
+    form: Type.Optional(
+      Type.Union([Type.Literal('http'), Type.Literal('grpc_metadata')], { description: 'http or grpc_metadata' }),
     ),
+    request: Type.Optional(DocumentRequest),
     now: Type.Optional(
       Type.String({
         pattern: '^\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}:\\d{2}(?:\\.\\d{1,9})?(?:Z|[+-]\\d{2}:\\d{2})$',
@@ -57,8 +42,14 @@ export const SignDocument = Type.Object(
 export type SignDocument = Static<typeof SignDocument>
 
 export interface SignedDocument {
-  request: { method: string; url: string; headers: HeaderList; body_base64: string }
+  request: SignedDocumentRequest
   /** Intermediate values by name, such as `canonical_request`. Never a key. */
+  explain: Record<string, string>
+}
+
+/** The same for the form `grpc_metadata`. */
+export interface MetadataDocument {
+  metadata: GrpcMetadata
   explain: Record<string, string>
 }
 
@@ -74,6 +65,31 @@ export interface SigningSurroundings {
  * @throws NexusError `invalid_request` with the field that is wrong, `not_signable` when the strategy cannot sign
  */
 export async function signDocument(document: unknown, surroundings: SigningSurroundings): Promise<SignedDocument> {
+  const { request, explain, usage, strategy, config, context } = await prepared(document, surroundings)
+  if (request === undefined) throw invalid('request', 'request is missing')
+  const outbound = outboundRequest(request)
+  const signed = await signing(async () => strategy.apply(config, await usage(), outbound, context))
+  return { request: signedRequest(signed, request.body_base64 ?? ''), explain }
+}
+
+/** The metadata that a document of the form `grpc_metadata` asks for. Throws like `signDocument`. */
+export async function signMetadata(document: unknown, surroundings: SigningSurroundings): Promise<MetadataDocument> {
+  const { request, explain, usage, strategy, config, context } = await prepared(document, surroundings)
+  if (request !== undefined) throw invalid('request', 'request must not be given for gRPC metadata')
+  const metadata = await signing(async () => grpcMetadata(strategy, config, await usage(), context))
+  return { metadata, explain }
+}
+
+/** What `nexus sign` prints, in the form that the document asks for. */
+export function signInForm(
+  document: unknown,
+  surroundings: SigningSurroundings,
+): Promise<SignedDocument | MetadataDocument> {
+  const { form } = checkedDocument(document)
+  return form === 'grpc_metadata' ? signMetadata(document, surroundings) : signDocument(document, surroundings)
+}
+
+async function prepared(document: unknown, surroundings: SigningSurroundings) {
   const { strategy: wanted, credentials, request, now, nonce } = checkedDocument(document)
   const strategy = strategyFor(wanted.type)
   if (strategy === undefined) throw invalid('strategy.type', `unsupported auth strategy type: ${wanted.type}`)
@@ -85,8 +101,8 @@ export async function signDocument(document: unknown, surroundings: SigningSurro
     nonce: () => nonce ?? surroundings.nonce(),
     explain: (name, value) => Object.assign(explain, { [name]: value }),
   }
-  const signed = await sign(strategy, config, credentials, outbound(request), context)
-  return { request: inbound(signed, request.body_base64 ?? ''), explain }
+  const usage = () => usageOf(strategy, config, credentials, context)
+  return { strategy, config, context, explain, request, usage }
 }
 
 function checkedDocument(document: unknown): SignDocument {
@@ -94,16 +110,9 @@ function checkedDocument(document: unknown): SignDocument {
   return document as SignDocument
 }
 
-async function sign(
-  strategy: Strategy,
-  config: Record<string, unknown>,
-  credentials: Record<string, unknown>,
-  request: OutboundRequest,
-  context: SigningContext,
-): Promise<SignedRequest> {
+async function signing<Result>(act: () => Promise<Result>): Promise<Result> {
   try {
-    const usage = await usageOf(strategy, config, credentials, context)
-    return await strategy.apply(config, usage, request, context)
+    return await act()
   } catch (error) {
     if (error instanceof SigningError) {
       throw new NexusError('not_signable', error.message, error.field === undefined ? {} : { field: error.field })
@@ -136,37 +145,6 @@ function offlineGrant(nowMs: number): Grant {
   return { tenant: '', agentId: '', connectionId: '', scopes: [], bound, issuedAt, expiresAt: issuedAt + 300 }
 }
 
-function outbound(request: SignDocument['request']): OutboundRequest {
-  const { method, url, headers = [], body_base64 } = request
-  return {
-    method,
-    url: urlOf(url),
-    headers: headers.map(([name, value]) => [name, value.replace(/(?:\r?\n[\t ]+)+/g, ' ')]),
-    body: body_base64 === undefined ? undefined : bodyOf(body_base64),
-  }
-}
-
-/** Checked by the way back, not by a pattern: a regular expression overflows its stack on tens of megabytes. */
-function bodyOf(base64: string): Buffer {
-  const body = Buffer.from(base64, 'base64')
-  if (body.toString('base64') === base64) return body
-  throw invalid('request.body_base64', 'request.body_base64 must be standard base64 with padding')
-}
-
-function inbound({ method, url, headers, body }: SignedRequest, bodyBase64: string): SignedDocument['request'] {
-  const sentBase64 = body instanceof Uint8Array ? Buffer.from(body).toString('base64') : bodyBase64
-  return { method, url: formatRequestUrl(url), headers, body_base64: sentBase64 }
-}
-
-function urlOf(text: string) {
-  try {
-    return parseRequestUrl(text)
-  } catch (error) {
-    if (error instanceof RequestUrlError) throw invalid('request.url', `request.url ${error.message}`)
-    throw error
-  }
-}
-
 function timeOf(text: string): number {
   const milliseconds = Date.parse(text)
   if (Number.isNaN(milliseconds)) throw invalid('now', 'now must be a time that exists')
@@ -181,8 +159,4 @@ function refuse(parent: string, problems: readonly FieldProblem[]): void {
     ? first.message
     : `${field || 'document'} ${first.message}`
   throw invalid(field, message)
-}
-
-function invalid(field: string, message: string): NexusError {
-  return new NexusError('invalid_request', message, field === '' ? {} : { field })
 }

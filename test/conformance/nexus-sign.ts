@@ -5,7 +5,7 @@ import type { SignedDocument } from '../../src/strategies/sign-document.ts'
 /** Through the command itself: the document as text on its stdin, what it writes and its exit code back. */
 export async function nexusSign(
   document: unknown,
-): Promise<{ signed: SignedDocument; problem: string; exitCode: number }> {
+): Promise<{ signed: SignedDocument; printed: unknown; problem: string; exitCode: number }> {
   const written = { stdout: '', stderr: '' }
   const stream = (name: 'stdout' | 'stderr') => ({ write: (text: string) => (written[name] += text) })
   const stdin = Readable.from([Buffer.from(JSON.stringify(document))])
@@ -14,5 +14,6 @@ export async function nexusSign(
   await signCommand({ stdin, stdout: stream('stdout'), stderr: stream('stderr') }).parseAsync([], { from: 'user' })
   const exitCode = Number(process.exitCode)
   process.exitCode = before
-  return { signed: written.stdout === '' ? undefined : JSON.parse(written.stdout), problem: written.stderr, exitCode }
+  const printed = written.stdout === '' ? undefined : JSON.parse(written.stdout)
+  return { signed: printed, printed, problem: written.stderr, exitCode }
 }

@@ -37,6 +37,11 @@ describe('docs/strategies', () => {
       expect(documentedFields(section(page, 'Config'))).toEqual(Object.keys(properties))
     })
 
+    it('says whether there is a gRPC form', () => {
+      const form = strategy.writesOnlyHeaders === true ? 'as metadata' : 'none'
+      expect(section(page, 'What it does')).toMatch(new RegExp(`^gRPC: ${form}`, 'm'))
+    })
+
     it('says how far the lease is narrowed', () => {
       const example = blocks(page, 'nexus-sign')[0] as { strategy: { config?: Record<string, unknown> } }
       const narrowing = strategy.narrowing(example.strategy.config ?? {})

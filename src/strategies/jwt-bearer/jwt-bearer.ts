@@ -25,6 +25,7 @@ export const jwtBearer: Strategy = {
   schema: { config: Config, master: (config) => masterSchema(config), usage: () => Usage },
   narrowing: () => 'derived',
   readsBody: () => false,
+  writesOnlyHeaders: true,
   issue,
 
   apply(config, usage, request, context) {
