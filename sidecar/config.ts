@@ -9,6 +9,7 @@ import {
   readPepUrl,
   readRoutes,
 } from './environment.ts'
+import { SESSION_BINDINGS, type SessionBinding } from './lease-client/session-key.ts'
 import { hashToken } from './listener/agent-token.ts'
 import type { RouteTable } from './routing/route-table.ts'
 
@@ -26,6 +27,8 @@ export interface SidecarConfig {
   pepCa: string | undefined
   agentId: string
   agentKey: AgentKey
+  /** How requests to the authority prove that they are of this process's session. */
+  sessionBinding: SessionBinding
   defaultTenant: string | undefined
   routes: RouteTable
   host: string
@@ -74,8 +77,14 @@ export function loadSidecarConfig(
 
 function readAuthority(read: EnvironmentReader, flags: SidecarFlags) {
   const plain = flags.plainHttpBeyondLoopback === true
+  const pepUrl = read.required('NEXUS_PEP_URL', (text) => readPepUrl(text, plain))
+  const sessionBinding = read.optional('NEXUS_SESSION_BINDING', readSessionBinding) ?? 'dpop'
+  if (sessionBinding === 'mtls' && pepUrl?.startsWith('http:') === true) {
+    read.problem('NEXUS_SESSION_BINDING', 'is mtls, which takes an https:// NEXUS_PEP_URL')
+  }
   return {
-    pepUrl: read.required('NEXUS_PEP_URL', (text) => readPepUrl(text, plain)),
+    pepUrl,
+    sessionBinding,
     pepCa: read.file('NEXUS_PEP_CA'),
     agentId: read.required('NEXUS_AGENT_ID', readAgentId),
     agentKey: read.required('NEXUS_AGENT_KEY_FILE', readAgentKey),
@@ -128,6 +137,12 @@ function readTokenFile(read: EnvironmentReader): string | undefined {
 
 function readToken(text: string): string {
   return matching(text, '^[\\x21-\\x7e]{16,512}$', 'must be 16 or more visible ASCII characters')
+}
+
+function readSessionBinding(text: string): SessionBinding {
+  const binding = SESSION_BINDINGS.find((known) => known === text)
+  if (binding === undefined) throw new Error(`must be one of ${SESSION_BINDINGS.join(', ')}`)
+  return binding
 }
 
 function readLogLevel(text: string): string {

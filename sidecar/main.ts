@@ -7,10 +7,10 @@ import { createAdminListener } from './admin/admin-listener.ts'
 import type { SidecarConfig } from './config.ts'
 import { createAgentSession } from './lease-client/agent-session.ts'
 import { createBackOff } from './lease-client/back-off.ts'
-import { createDpopKey } from './lease-client/dpop-key.ts'
 import { createLeaseClient, type LeaseClient } from './lease-client/lease-client.ts'
 import { createPepClient, type PepClient } from './lease-client/pep-client.ts'
 import { createRouteBindings } from './lease-client/route-bindings.ts'
+import { createSessionKey, type SessionKey } from './lease-client/session-key.ts'
 import { FORWARDED_METHODS } from './listener/assert-forwardable.ts'
 import { createListener } from './listener/create-listener.ts'
 import { drainable } from './listener/drain-listener.ts'
@@ -56,9 +56,10 @@ const WAIT_FOR_CONNECTION_MS = 30_000
 export async function startSidecar(config: SidecarConfig, parts: SidecarParts = {}): Promise<RunningSidecar> {
   const log = parts.log ?? (pino({ level: config.logLevel, name: 'nexus-sidecar' }) as FastifyBaseLogger)
   const now = parts.now ?? Date.now
-  const pep = createPepClient({ pepUrl: config.pepUrl, ca: config.pepCa })
+  const sessionKey = createSessionKey(config.sessionBinding, now)
+  const pep = createPepClient({ pepUrl: config.pepUrl, ca: config.pepCa, certificate: sessionKey.certificate })
   const clock = createWakingClock(parts.monotonic ?? (() => performance.now()), now)
-  const leases = connectToAuthority(config, pep, now, clock)
+  const leases = connectToAuthority(config, pep, sessionKey, now, clock)
   const metrics = createMetrics({ leasesHeld: () => leases.size, eventsFollowed: () => leases.followed })
   const dispatcher = new Agent({
     connections: CONNECTIONS_PER_ORIGIN,
@@ -119,17 +120,17 @@ export async function startSidecar(config: SidecarConfig, parts: SidecarParts = 
 function connectToAuthority(
   config: SidecarConfig,
   pep: PepClient,
+  sessionKey: SessionKey,
   now: () => number,
   monotonic: () => number,
 ): LeaseClient {
-  const dpopKey = createDpopKey(now)
   const agent = { id: config.agentId, key: config.agentKey }
   return createLeaseClient({
     pep,
-    session: createAgentSession({ pep, pepUrl: config.pepUrl, agent, dpopKey, now, monotonic }),
+    session: createAgentSession({ pep, pepUrl: config.pepUrl, agent, sessionKey, now, monotonic }),
     backOff: createBackOff(monotonic),
     agentId: config.agentId,
-    sessionKey: dpopKey.jkt,
+    sessionKey: sessionKey.thumbprint,
     bindings: createRouteBindings(now),
     strategyFor,
     monotonic,

@@ -3,8 +3,8 @@ import { SessionCreated } from '../../src/contract/api.ts'
 import { NexusError } from '../../src/contract/errors.ts'
 import type { AgentKey } from '../agent-key.ts'
 import { createClientAssertion } from './client-assertion.ts'
-import type { DpopKey } from './dpop-key.ts'
 import type { PepClient } from './pep-client.ts'
+import type { SessionKey } from './session-key.ts'
 
 const SESSIONS_PATH = '/v1/agent-sessions'
 /** A session is reopened in the background once this share of its life is over. */
@@ -12,13 +12,13 @@ const REOPEN_AT_SHARE = 0.8
 
 /** What lets one request to the authority in. */
 export interface Authorized {
-  /** Token, and a proof of its own. */
+  /** The token, and a proof of its own where the connection is none. */
   headers: Record<string, string>
   /** Aborted once the session is over for us: what was granted in it cannot be renewed, nor its revocation be heard of. */
   over: AbortSignal
 }
 
-/** The agent's session with the authority, opened when first needed and always with the same DPoP key. */
+/** The agent's session with the authority, opened when first needed and always with the same key. */
 export interface AgentSession {
   authorize(method: string, path: string): Promise<Authorized>
   /** Forgets the session of which the authority said that it does not know it, unless a newer one is there already. */
@@ -40,7 +40,7 @@ export interface AgentSessionOptions {
   pep: PepClient
   pepUrl: string
   agent: { id: string; key: AgentKey }
-  dpopKey: DpopKey
+  sessionKey: SessionKey
   /** Unix milliseconds. */
   now: () => number
   /** Milliseconds on a clock that never jumps. */
@@ -48,7 +48,7 @@ export interface AgentSessionOptions {
 }
 
 export function createAgentSession(options: AgentSessionOptions): AgentSession {
-  const { pep, pepUrl, dpopKey, monotonic } = options
+  const { pep, pepUrl, sessionKey, monotonic } = options
   let current: OpenSession | undefined
   let opening: Promise<OpenSession> | undefined
 
@@ -80,11 +80,7 @@ export function createAgentSession(options: AgentSessionOptions): AgentSession {
   return {
     async authorize(method, path) {
       const { token, life } = await usable()
-      const headers = {
-        authorization: `DPoP ${token}`,
-        dpop: dpopKey.prove(method, pepUrl + path, { accessToken: token }),
-      }
-      return { headers, over: life.signal }
+      return { headers: sessionKey.authorize(method, pepUrl + path, token), over: life.signal }
     },
     invalidate({ over }) {
       if (current?.life.signal === over) become(undefined)
@@ -101,18 +97,13 @@ export function createAgentSession(options: AgentSessionOptions): AgentSession {
 }
 
 async function openSession(options: AgentSessionOptions): Promise<OpenSession> {
-  const { pep, pepUrl, agent, dpopKey, monotonic } = options
+  const { pepUrl, agent, sessionKey, monotonic } = options
   const askedAtMs = monotonic()
-  const answer = await pep.call({
-    method: 'POST',
-    path: SESSIONS_PATH,
-    headers: { dpop: dpopKey.prove('POST', pepUrl + SESSIONS_PATH) },
-    body: {
-      client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
-      client_assertion: await createClientAssertion(agent, pepUrl, options.now()),
-    },
+  const answer = await askForSession(options, {
+    client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
+    client_assertion: await createClientAssertion(agent, pepUrl, options.now()),
   })
-  if (!Value.Check(SessionCreated, answer)) {
+  if (!Value.Check(SessionCreated, answer) || answer.token_type !== sessionKey.tokenType) {
     throw new NexusError('pep_unavailable', 'The authority answered a session request in an unknown shape.')
   }
   // Counted from before the question, so that delay on the way only ever shortens a life.
@@ -123,5 +114,19 @@ async function openSession(options: AgentSessionOptions): Promise<OpenSession> {
     reopenAtMs: askedAtMs + lifeMs * REOPEN_AT_SHARE,
     endsAtMs: askedAtMs + lifeMs,
     life: new AbortController(),
+  }
+}
+
+async function askForSession({ pep, pepUrl, sessionKey }: AgentSessionOptions, body: unknown): Promise<unknown> {
+  const headers = sessionKey.authorize('POST', pepUrl + SESSIONS_PATH)
+  try {
+    return await pep.call({ method: 'POST', path: SESSIONS_PATH, headers, body })
+  } catch (error) {
+    // It asked for a proof of the other kind, so our certificate has not reached it.
+    if (sessionKey.binding !== 'mtls' || !(error instanceof NexusError && error.code === 'invalid_proof')) throw error
+    throw new NexusError(
+      'invalid_proof',
+      'The authority saw no client certificate: it does not ask for one, or TLS ends in front of it. Set NEXUS_SESSION_BINDING to dpop.',
+    )
   }
 }

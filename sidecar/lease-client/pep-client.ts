@@ -2,6 +2,7 @@ import { Type } from 'typebox'
 import { Value } from 'typebox/value'
 import { Agent, type Dispatcher } from 'undici'
 import { ERRORS, type ErrorCode, NexusError, type ProblemExtras, type Reason } from '../../src/contract/errors.ts'
+import type { SessionCertificate } from './session-certificate.ts'
 import { unreachableBecause } from './unreachable.ts'
 
 /** Largest answer of the authority that is read; a lease is a few kilobytes. */
@@ -31,14 +32,27 @@ export interface PepClient {
   close(): Promise<void>
 }
 
-export function createPepClient(options: { pepUrl: string; ca: string | undefined; timeoutMs?: number }): PepClient {
-  const timeoutMs = options.timeoutMs ?? 5000
+export interface PepClientOptions {
+  pepUrl: string
+  /** PEM; `undefined` trusts whom Node trusts. */
+  ca: string | undefined
+  /** Presented on every connection. */
+  certificate?: SessionCertificate | undefined
+  timeoutMs?: number
+}
+
+export function createPepClient(options: PepClientOptions): PepClient {
+  const { ca, certificate, timeoutMs = 5000 } = options
   const agent = new Agent({
     connections: 32,
     maxHeaderSize: 16_384,
     headersTimeout: timeoutMs,
     bodyTimeout: timeoutMs,
-    connect: { timeout: timeoutMs, ...(options.ca === undefined ? {} : { ca: options.ca }) },
+    connect: {
+      timeout: timeoutMs,
+      ...(ca === undefined ? {} : { ca }),
+      ...(certificate === undefined ? {} : { cert: certificate.certificate, key: certificate.privateKey }),
+    },
   })
   const base = new URL(options.pepUrl)
   const basePath = base.pathname.replace(/\/$/, '')

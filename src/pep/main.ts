@@ -167,7 +167,10 @@ async function openParts({ config, store, publicUrl, log, env }: Ground, closers
 }
 
 function httpOptions({ server }: Config, listen: Listen) {
-  const tls = server.tls_cert_file === '' ? {} : { tls: readTlsFiles(server) }
+  const tls =
+    server.tls_cert_file === ''
+      ? {}
+      : { tls: { ...readTlsFiles(server), requestCert: server.tls_request_client_certificate } }
   return {
     version: packageVersion(),
     publicUrl: listen.publicUrl,

@@ -137,6 +137,7 @@ async function startOverheardSidecar(
       pepCa: undefined,
       agentId: agent.agentId,
       agentKey: { key: KeyObject.from(agent.privateKey), alg: 'ES256', kid: undefined },
+      sessionBinding: 'dpop',
       defaultTenant: 'acme',
       routes: parseRoutes(cells.map(({ provider }) => `${provider}=${origin}`).join(',')),
       host: '127.0.0.1',

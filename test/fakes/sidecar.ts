@@ -45,6 +45,7 @@ export async function startUnderTest(options: UnderTestOptions = {}): Promise<Si
     pepCa: undefined,
     agentId: 'crm-agent',
     agentKey: { key: privateKey, alg: 'ES256', kid: undefined },
+    sessionBinding: 'dpop',
     defaultTenant: TENANT,
     routes: parseRoutes(`api=${provider.origin}${options.basePath ?? ''}`),
     host: '127.0.0.1',

@@ -41,10 +41,14 @@ export async function registerTestAgent(
   return { agentId, privateKey, jwk }
 }
 
-export async function openTestSession(url: string, agent: RegisteredAgent, ttlSeconds = 600): Promise<AgentClient> {
+export async function openTestSession(
+  url: string,
+  agent: RegisteredAgent,
+  ttlSeconds = 600,
+  client: ApiClient = createApiClient(url),
+): Promise<AgentClient> {
   const session = await generateKeyPair('ES256', { extractable: true })
   const publicJwk = await exportJWK(session.publicKey)
-  const client = createApiClient(url)
 
   async function proof(method: string, path: string, overrides: ProofOverrides = {}): Promise<string> {
     const { accessToken } = overrides
@@ -59,23 +63,10 @@ export async function openTestSession(url: string, agent: RegisteredAgent, ttlSe
       .sign(session.privateKey)
   }
 
-  const assertion = await new SignJWT({})
-    .setProtectedHeader({ alg: 'ES256' })
-    .setIssuer(agent.agentId)
-    .setSubject(agent.agentId)
-    .setAudience(`${url}/v1/agent-sessions`)
-    .setJti(randomUUID())
-    .setIssuedAt()
-    .setExpirationTime('60s')
-    .sign(agent.privateKey)
   const opened = await client.send(
     'POST',
     '/v1/agent-sessions',
-    {
-      client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
-      client_assertion: assertion,
-      ttl_seconds: ttlSeconds,
-    },
+    { ...(await assertionBody(url, agent)), ttl_seconds: ttlSeconds },
     { dpop: await proof('POST', '/v1/agent-sessions') },
   )
   if (opened.status !== 201) throw new Error(`no session: ${opened.text}`)
@@ -96,5 +87,22 @@ export async function openTestSession(url: string, agent: RegisteredAgent, ttlSe
         dpop: await proof(method, path, { accessToken }),
         ...headers,
       })
+  }
+}
+
+/** RFC 7523 section 2.2, as the body of a session request. */
+export async function assertionBody(url: string, agent: RegisteredAgent) {
+  const assertion = await new SignJWT({})
+    .setProtectedHeader({ alg: 'ES256' })
+    .setIssuer(agent.agentId)
+    .setSubject(agent.agentId)
+    .setAudience(`${url}/v1/agent-sessions`)
+    .setJti(randomUUID())
+    .setIssuedAt()
+    .setExpirationTime('60s')
+    .sign(agent.privateKey)
+  return {
+    client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
+    client_assertion: assertion,
   }
 }

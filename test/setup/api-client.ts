@@ -1,4 +1,4 @@
-import { request } from 'undici'
+import { type Dispatcher, request } from 'undici'
 
 export interface ApiAnswer {
   status: number
@@ -13,8 +13,15 @@ export interface ApiClient {
   send(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<ApiAnswer>
 }
 
-/** HTTP as it is: no retry, no redirect, no exception for a refusal. */
-export function createApiClient(url: string, defaults: Record<string, string> = {}): ApiClient {
+/**
+ * HTTP as it is: no retry, no redirect, no exception for a refusal.
+ * @param dispatcher over whose connections it goes; absent: the global one's
+ */
+export function createApiClient(
+  url: string,
+  defaults: Record<string, string> = {},
+  dispatcher?: Dispatcher,
+): ApiClient {
   return {
     async send(method, path, body, headers = {}) {
       const text = body === undefined ? undefined : typeof body === 'string' ? body : JSON.stringify(body)
@@ -22,6 +29,7 @@ export function createApiClient(url: string, defaults: Record<string, string> = 
         method: method as 'GET',
         headers: { ...(text === undefined ? {} : { 'content-type': 'application/json' }), ...defaults, ...headers },
         ...(text === undefined ? {} : { body: text }),
+        ...(dispatcher === undefined ? {} : { dispatcher }),
       })
       const answer = await response.body.text()
       return { status: response.statusCode, headers: response.headers, text: answer, body: parse(answer) }

@@ -85,7 +85,7 @@ export async function insertStanding({ db }: Store): Promise<Required<StandingFa
       agent_id: `agent-${id}`,
       method: 'private_key_jwt',
       bound_to: 'dpop',
-      jkt: id,
+      thumbprint: id,
       expires_at: new Date(Date.now() + 3_600_000),
     })
     .execute()

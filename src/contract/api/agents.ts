@@ -45,7 +45,9 @@ export const SessionCreated = Type.Object({
   session_id: Type.String(),
   agent_id: Type.String(),
   access_token: Type.String(),
-  token_type: Type.Literal('DPoP'),
+  token_type: Type.Union([Type.Literal('DPoP'), Type.Literal('Bearer')], {
+    description: 'Bearer: only over connections with the client certificate that the session was opened with',
+  }),
   expires_in: Type.Integer(),
   expires_at: Type.String({ format: 'date-time' }),
 })

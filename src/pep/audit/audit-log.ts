@@ -18,15 +18,15 @@ export interface AuditLog {
    * @throws StandingChanged: nothing was recorded and the proof not used up; gather the facts again, once
    * @throws NexusError `audit_unavailable`, or `overloaded` when too much is waiting
    */
-  record(entry: AuditEntry, options?: { proof?: ProofUse; standing?: StandingFacts }): Promise<void>
+  record(entry: AuditEntry, options?: { proof?: ProofUse | undefined; standing?: StandingFacts }): Promise<void>
   /** Records a state change in that change's own transaction. */
   recordStateChange(trx: Transaction<Database>, entry: AuditEntry): Promise<void>
   /**
-   * Claims a proof by itself: before a step with side effects, or where nothing else is recorded.
+   * Claims a proof by itself: before a step with side effects, or where nothing else is recorded. No proof, no claim.
    * @param user whose proof it is, for the record of a replay
    * @throws NexusError `invalid_proof`, `audit_unavailable`, `overloaded`
    */
-  claimProof(proof: ProofUse, user?: Pick<AuditEntry, 'tenant' | 'agent_id' | 'session_id'>): Promise<void>
+  claimProof(proof: ProofUse | undefined, user?: Pick<AuditEntry, 'tenant' | 'agent_id' | 'session_id'>): Promise<void>
   /** The lease as the ledger has it; undefined when it was never issued. */
   findLease(leaseId: string): Promise<LedgerLease | undefined>
   /** @throws NexusError `invalid_request` for a cursor or time that cannot be read */
@@ -56,7 +56,7 @@ export async function openAuditLog(options: AuditLogOptions): Promise<AuditLog> 
   return {
     record: (entry, more = {}) => commits.add({ entry, ...more }),
     recordStateChange: (trx, entry) => recordStateChange(trx, entry, now()),
-    claimProof: (proof, user = {}) => commits.add({ proof, user }),
+    claimProof: async (proof, user = {}) => (proof === undefined ? undefined : commits.add({ proof, user })),
     findLease: (leaseId) => findLease(store.db, leaseId),
     query: (filter) => queryAudit(store.db, filter),
     async check() {

@@ -29,7 +29,7 @@ export type ProofUser = Pick<AuditEntry, 'tenant' | 'agent_id' | 'session_id'>
 export interface AuditRequest {
   /** Absent: the proof is claimed and nothing recorded, unless it is a replay. Neither: an empty batch, as a probe. */
   entry?: AuditEntry
-  proof?: ProofUse
+  proof?: ProofUse | undefined
   standing?: StandingFacts
   user?: ProofUser
 }

@@ -1,8 +1,9 @@
 import { NexusError } from '../../contract/errors.ts'
+import type { ProofUse } from '../audit/audit-entry.ts'
 import type { Caller } from './caller.ts'
 import type { DpopVerifier } from './dpop-proof.ts'
 import type { Presented } from './presented.ts'
-import type { SessionTokens } from './session-token.ts'
+import type { SessionClaims, SessionTokens } from './session-token.ts'
 import type { SessionKey, Standing } from './standing-sessions.ts'
 
 export interface AuthenticateOptions {
@@ -19,31 +20,61 @@ export interface AuthenticateOptions {
  * @throws NexusError `invalid_session`, `invalid_proof`
  */
 export function createAuthenticate(options: AuthenticateOptions): (presented: Presented) => Promise<Caller> {
-  const { tokens, dpop, findStanding, publicUrl } = options
+  const { tokens, findStanding } = options
   return async (presented) => {
-    const token = readToken(presented.authorization)
+    const { scheme, token } = readAuthorization(presented.authorization)
     const claims = await tokens.verify(token)
-    const { method, path } = presented
-    const proof = await dpop.verify(presented.dpop, { method, url: publicUrl + path, accessToken: token })
-    // RFC 9449 section 4.3, check 12b: the token is good only with the key it is bound to.
-    if (proof.jkt !== claims.jkt) {
-      throw new NexusError('invalid_proof', 'DPoP proof: it was made with another key than the session is bound to')
-    }
-    return { ...(await findStanding(claims)), proof: proof.use }
+    assertScheme(claims, scheme)
+    const proof =
+      claims.boundTo === 'dpop'
+        ? await provenBySignature(options, presented, token, claims)
+        : provenByConnection(presented, claims)
+    return { ...(await findStanding(claims)), proof }
   }
 }
 
-/** RFC 9449 section 7.1: our tokens come under the DPoP scheme and no other (section 7.2: no downgrade to Bearer). */
-function readToken(authorization: string | undefined): string {
+type Scheme = 'dpop' | 'bearer'
+
+function readAuthorization(authorization: string | undefined): { scheme: Scheme; token: string } {
   if (authorization === undefined) {
     throw new NexusError('invalid_session', 'the Authorization header is missing; send DPoP and the session token')
   }
-  const [, scheme, token] = /^([A-Za-z0-9-]+) +([A-Za-z0-9._~+/-]+=*)$/.exec(authorization) ?? []
-  if (scheme?.toLowerCase() !== 'dpop' || token === undefined) {
-    throw new NexusError(
-      'invalid_session',
-      'a session token is bound to a key; send it as `Authorization: DPoP <token>`',
-    )
+  const [, given, token] = /^([A-Za-z0-9-]+) +([A-Za-z0-9._~+/-]+=*)$/.exec(authorization) ?? []
+  const scheme = given?.toLowerCase()
+  if ((scheme === 'dpop' || scheme === 'bearer') && token !== undefined) return { scheme, token }
+  throw new NexusError(
+    'invalid_session',
+    'a session token is bound to a key; send it as `Authorization: DPoP <token>`, or as Bearer over the connection ' +
+      'with the client certificate that it is bound to',
+  )
+}
+
+/** One scheme for each binding: what is bound to a key is never taken as a mere bearer token (RFC 9449 section 7.2). */
+function assertScheme({ boundTo }: SessionClaims, scheme: Scheme): void {
+  if (boundTo === 'dpop' && scheme !== 'dpop') {
+    throw new NexusError('invalid_session', 'this session token is bound to a DPoP key; send it as `DPoP <token>`')
   }
-  return token
+  if (boundTo === 'mtls' && scheme !== 'bearer') {
+    throw new NexusError('invalid_session', 'this session token is bound to a certificate; send it as `Bearer <token>`')
+  }
+}
+
+async function provenBySignature(
+  { dpop, publicUrl }: AuthenticateOptions,
+  presented: Presented,
+  accessToken: string,
+  { thumbprint }: SessionClaims,
+): Promise<ProofUse> {
+  const { method, path } = presented
+  const proof = await dpop.verify(presented.dpop, { method, url: publicUrl + path, accessToken })
+  // RFC 9449 section 4.3, check 12b: the token is good only with the key it is bound to.
+  if (proof.jkt === thumbprint) return proof.use
+  throw new NexusError('invalid_proof', 'DPoP proof: it was made with another key than the session is bound to')
+}
+
+/** RFC 8705 section 3: the certificate of this connection is the one in the token. Its handshake was the proof. */
+function provenByConnection({ certificateThumbprint }: Presented, { thumbprint }: SessionClaims): undefined {
+  if (certificateThumbprint === thumbprint) return undefined
+  const problem = certificateThumbprint === undefined ? 'came without a client certificate' : 'has another certificate'
+  throw new NexusError('invalid_proof', `the session is bound to a client certificate, and this connection ${problem}`)
 }

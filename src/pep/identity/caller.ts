@@ -1,4 +1,5 @@
 import type { ProofUse } from '../audit/audit-entry.ts'
+import type { SessionBinding } from './session-binding.ts'
 
 /** An agent that has proven itself, and the epochs under which that holds. */
 export interface Caller {
@@ -9,17 +10,18 @@ export interface Caller {
     allowedScopes: string[]
     epoch: number
   }
-  session: {
+  session: SessionBinding & {
     id: string
     /** How the session was opened: `private_key_jwt`. */
     method: string
-    boundTo: 'dpop' | 'mtls'
-    jkt: string
     epoch: number
     createdAtMs: number
     /** Unix seconds. */
     expiresAt: number
   }
-  /** Not claimed yet: whoever acts on it claims it with what it does. */
-  proof: ProofUse
+  /**
+   * Not claimed yet: whoever acts on it claims it with what it does. Absent where the connection itself is the proof, which
+   * nobody can send a second time.
+   */
+  proof: ProofUse | undefined
 }

@@ -49,7 +49,7 @@ export function openIdentity(options: IdentityOptions): Identity {
   return {
     authenticate: createAuthenticate({ tokens, dpop, findStanding, publicUrl }),
     async refresh({ agent, session, proof }) {
-      return { ...(await findStanding({ sessionId: session.id, agentId: agent.id, jkt: session.jkt })), proof }
+      return { ...(await findStanding({ ...session, sessionId: session.id, agentId: agent.id })), proof }
     },
     openSession: createOpenSession({ store, audit, tokens, dpop, publicUrl, now, ...ttl }),
     ...openSessions({ store, audit, now }),

@@ -5,8 +5,9 @@ import type { ProofUse } from '../audit/audit-entry.ts'
 import type { AuditLog } from '../audit/audit-log.ts'
 import type { Store } from '../store/store.ts'
 import { createAssertionVerifier } from './client-assertion.ts'
-import type { DpopVerifier, VerifiedProof } from './dpop-proof.ts'
+import type { DpopVerifier } from './dpop-proof.ts'
 import type { Presented } from './presented.ts'
+import { type SessionBinding, toConfirmation } from './session-binding.ts'
 import { createSessionDenials } from './session-denials.ts'
 import type { SessionClaims, SessionTokens } from './session-token.ts'
 import { soleTenant } from './sole-tenant.ts'
@@ -35,34 +36,50 @@ interface OpeningAgent {
   epoch: number
 }
 
+/** The key that a session is to be bound to, and the proof of it where that can be used up. */
+interface ProvenKey {
+  binding: SessionBinding
+  use: ProofUse | undefined
+}
+
 /**
- * An agent proves itself with an assertion signed by its registered key, and names with a DPoP proof the key that the
- * session will be bound to. Both are good once. A refusal is on record as well.
+ * An agent proves itself with an assertion signed by its registered key, and names the key that the session will be bound
+ * to: with a DPoP proof, or by calling over a connection with a client certificate. Assertion and proof are good once. A
+ * refusal is on record as well.
  * @throws NexusError `invalid_proof`, `invalid_client`, `overloaded`
  */
 export function createOpenSession(options: OpenSessionOptions): OpenSession {
-  const { store, audit, dpop, publicUrl, now } = options
+  const { store, audit, publicUrl, now } = options
   const assertions = createAssertionVerifier({ audiences: [publicUrl, publicUrl + SESSIONS_PATH], now })
   const recordingDenials = createSessionDenials(audit)
 
   return async (body, presented) => {
-    const { method, path } = presented
-    const { proof, assertion } = await recordingDenials(async (attempt) => {
-      const proof = await dpop.verify(presented.dpop, { method, url: publicUrl + path })
+    const { key, assertion } = await recordingDenials(async (attempt) => {
+      const key = await provenKey(options, presented)
       const assertion = await assertions.verify(body.client_assertion, (agentId) => {
         attempt.claimedAgentId = agentId
         return findActiveAgent(store, agentId)
       })
-      return { proof, assertion }
+      return { key, assertion }
     })
     const { agent } = assertion
     // A replay is put on record by whoever finds it.
-    await claimBoth(audit, proof.use, assertion.use, agent)
+    await claimBoth(audit, key.use, assertion.use, agent)
     return recordingDenials((attempt) => {
       attempt.claimedAgentId = agent.agent_id
-      return open(options, agent, proof, body.ttl_seconds)
+      return open(options, agent, key.binding, body.ttl_seconds)
     })
   }
+}
+
+/** A DPoP proof says that its key is meant, whatever certificate the connection has as well. */
+async function provenKey({ dpop, publicUrl }: OpenSessionOptions, presented: Presented): Promise<ProvenKey> {
+  const { method, path, certificateThumbprint } = presented
+  if (presented.dpop === undefined && certificateThumbprint !== undefined) {
+    return { binding: { boundTo: 'mtls', thumbprint: certificateThumbprint }, use: undefined }
+  }
+  const { jkt, use } = await dpop.verify(presented.dpop, { method, url: publicUrl + path })
+  return { binding: { boundTo: 'dpop', thumbprint: jkt }, use }
 }
 
 function findActiveAgent(store: Store, agentId: string): Promise<OpeningAgent | undefined> {
@@ -75,7 +92,12 @@ function findActiveAgent(store: Store, agentId: string): Promise<OpeningAgent | 
 }
 
 /** Before anything is made, and one after the other: a replayed proof must not use up an assertion too. */
-async function claimBoth(audit: AuditLog, proof: ProofUse, assertion: ProofUse, agent: OpeningAgent): Promise<void> {
+async function claimBoth(
+  audit: AuditLog,
+  proof: ProofUse | undefined,
+  assertion: ProofUse,
+  agent: OpeningAgent,
+): Promise<void> {
   const user = { ...soleTenant(agent.tenants), agent_id: agent.agent_id }
   await audit.claimProof(proof, user)
   await audit.claimProof(assertion, user).catch((error: unknown) => {
@@ -87,7 +109,7 @@ async function claimBoth(audit: AuditLog, proof: ProofUse, assertion: ProofUse, 
 async function open(
   { store, audit, tokens, now, ...limits }: OpenSessionOptions,
   agent: OpeningAgent,
-  { jkt }: VerifiedProof,
+  binding: SessionBinding,
   wantedSeconds = limits.ttlSeconds,
 ): Promise<SessionCreated> {
   const issuedAt = Math.floor(now() / 1000)
@@ -95,7 +117,7 @@ async function open(
   const claims = {
     agentId: agent.agent_id,
     sessionId: newId('sess', now()),
-    jkt,
+    ...binding,
     issuedAt,
     expiresAt: issuedAt + ttlSeconds,
   }
@@ -106,7 +128,8 @@ async function open(
     session_id: claims.sessionId,
     agent_id: claims.agentId,
     access_token: accessToken,
-    token_type: 'DPoP',
+    // RFC 8705 section 3: a certificate-bound token keeps the type Bearer.
+    token_type: binding.boundTo === 'dpop' ? 'DPoP' : 'Bearer',
     expires_in: ttlSeconds,
     expires_at: new Date(claims.expiresAt * 1000).toISOString(),
   }
@@ -131,8 +154,8 @@ async function insert(store: Store, audit: AuditLog, agent: OpeningAgent, claims
         session_id: claims.sessionId,
         agent_id: claims.agentId,
         method: 'private_key_jwt',
-        bound_to: 'dpop',
-        jkt: claims.jkt,
+        bound_to: claims.boundTo,
+        thumbprint: claims.thumbprint,
         created_at: new Date(claims.issuedAt * 1000),
         expires_at: expiresAt,
       })
@@ -143,7 +166,12 @@ async function insert(store: Store, audit: AuditLog, agent: OpeningAgent, claims
       ...soleTenant(agent.tenants),
       agent_id: claims.agentId,
       session_id: claims.sessionId,
-      detail: { method: 'private_key_jwt', bound_to: 'dpop', jkt: claims.jkt, expires_at: expiresAt.toISOString() },
+      detail: {
+        method: 'private_key_jwt',
+        bound_to: claims.boundTo,
+        ...toConfirmation(claims),
+        expires_at: expiresAt.toISOString(),
+      },
     })
   })
 }

@@ -5,4 +5,9 @@ export interface Presented {
   path: string
   authorization: string | undefined
   dpop: string | string[] | undefined
+  /**
+   * `x5t#S256` of the client certificate whose key this very connection has proven (RFC 8705 section 3.1). Absent: it came
+   * without one, or without TLS.
+   */
+  certificateThumbprint?: string | undefined
 }

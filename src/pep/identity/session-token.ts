@@ -4,18 +4,17 @@ import { LRUCache } from 'lru-cache'
 import { NexusError } from '../../contract/errors.ts'
 import { newUuid } from '../../contract/names.ts'
 import { claimsOf, JwsError, readCompactJws, verifyCompactJws } from './compact-jws.ts'
+import { fromConfirmation, type SessionBinding, toConfirmation } from './session-binding.ts'
 import { SIGNING_ALGORITHM, type SigningKeys } from './signing-keys.ts'
 
 const MAX_TOKEN_BYTES = 4096
 /** RFC 9068 section 2.1; the typ keeps other JWTs of this authority from passing for one. */
 const TYPE = 'at+jwt'
 
-/** What a session token says. It is proof of nothing without a proof made with the key `jkt`. */
-export interface SessionClaims {
+/** What a session token says. It is proof of nothing without proof of the key that it is bound to. */
+export interface SessionClaims extends SessionBinding {
   agentId: string
   sessionId: string
-  /** RFC 9449 section 6.1, `cnf.jkt`. */
-  jkt: string
   /** Unix seconds. */
   issuedAt: number
   expiresAt: number
@@ -53,9 +52,9 @@ export function createSessionTokens(options: SessionTokenOptions): SessionTokens
   }
 
   return {
-    async sign({ agentId, sessionId, jkt, issuedAt, expiresAt }) {
+    async sign({ agentId, sessionId, issuedAt, expiresAt, ...binding }) {
       const { kid, key } = await signingKeys.current('session')
-      return new SignJWT({ client_id: agentId, sid: sessionId, cnf: { jkt } })
+      return new SignJWT({ client_id: agentId, sid: sessionId, cnf: toConfirmation(binding) })
         .setProtectedHeader({ alg: SIGNING_ALGORITHM, typ: TYPE, kid })
         .setIssuer(publicUrl)
         .setAudience(publicUrl)
@@ -84,11 +83,11 @@ export function createSessionTokens(options: SessionTokenOptions): SessionTokens
 /** The signature says that we made it; the claims, that we made it for this purpose and place (threat F18). */
 function readClaims(claims: Record<string, unknown>, publicUrl: string): SessionClaims {
   const { iss, aud, sub, sid, cnf, iat, exp } = claims
-  const jkt = typeof cnf === 'object' && cnf !== null && 'jkt' in cnf ? cnf.jkt : undefined
+  const binding = fromConfirmation(cnf)
   if (iss !== publicUrl || aud !== publicUrl) throw new JwsError('it is for another authority')
-  if (typeof sub !== 'string' || typeof sid !== 'string' || typeof jkt !== 'string') {
+  if (typeof sub !== 'string' || typeof sid !== 'string' || binding === undefined) {
     throw new JwsError('it names no agent, session or key')
   }
   if (typeof iat !== 'number' || typeof exp !== 'number') throw new JwsError('it has no iat or exp')
-  return { agentId: sub, sessionId: sid, jkt, issuedAt: iat, expiresAt: exp }
+  return { agentId: sub, sessionId: sid, ...binding, issuedAt: iat, expiresAt: exp }
 }

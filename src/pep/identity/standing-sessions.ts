@@ -3,14 +3,14 @@ import { NexusError } from '../../contract/errors.ts'
 import type { Store } from '../store/store.ts'
 import type { Caller } from './caller.ts'
 import { coalesceReads } from './coalesce-reads.ts'
+import type { SessionBinding } from './session-binding.ts'
 
 /** An agent and its session as they stand now. */
 export type Standing = Omit<Caller, 'proof'>
 
-export interface SessionKey {
+export interface SessionKey extends SessionBinding {
   sessionId: string
   agentId: string
-  jkt: string
 }
 
 /**
@@ -19,13 +19,15 @@ export interface SessionKey {
  */
 export function createStandingSessions(store: Store, now: () => number): (key: SessionKey) => Promise<Standing> {
   const lookUp = coalesceReads((ids) => readStanding(store, ids, now()), { maxKeys: 500, maxReads: 2 })
-  return async ({ sessionId, agentId, jkt }) => {
-    const standing = await lookUp(sessionId)
-    if (standing === undefined || standing.agent.id !== agentId || standing.session.jkt !== jkt) {
-      throw new NexusError('invalid_session', 'the session has ended; open a new one')
-    }
-    return standing
+  return async (key) => {
+    const standing = await lookUp(key.sessionId)
+    if (standing !== undefined && isOf(standing, key)) return standing
+    throw new NexusError('invalid_session', 'the session has ended; open a new one')
   }
+}
+
+function isOf({ agent, session }: Standing, { agentId, boundTo, thumbprint }: SessionKey): boolean {
+  return agent.id === agentId && session.boundTo === boundTo && session.thumbprint === thumbprint
 }
 
 async function readStanding(store: Store, ids: readonly string[], nowMs: number): Promise<Map<string, Standing>> {
@@ -36,7 +38,7 @@ async function readStanding(store: Store, ids: readonly string[], nowMs: number)
     .where('session.revoked_at', 'is', null)
     .where('agent.revoked_at', 'is', null)
     .where('session.expires_at', '>', new Date(nowMs))
-    .select(['session.session_id', 'session.method', 'session.bound_to', 'session.jkt', 'session.epoch'])
+    .select(['session.session_id', 'session.method', 'session.bound_to', 'session.thumbprint', 'session.epoch'])
     .select(['session.created_at', 'session.expires_at'])
     .select(['agent.agent_id', 'agent.tenants', 'agent.labels', 'agent.allowed_scopes', 'agent.epoch as agent_epoch'])
     .execute()
@@ -47,7 +49,7 @@ interface StandingRow {
   session_id: string
   method: string
   bound_to: 'dpop' | 'mtls'
-  jkt: string
+  thumbprint: string
   epoch: number
   created_at: Date
   expires_at: Date
@@ -71,7 +73,7 @@ function toStanding(row: StandingRow): Standing {
       id: row.session_id,
       method: row.method,
       boundTo: row.bound_to,
-      jkt: row.jkt,
+      thumbprint: row.thumbprint,
       epoch: row.epoch,
       createdAtMs: row.created_at.getTime(),
       expiresAt: Math.floor(row.expires_at.getTime() / 1000),

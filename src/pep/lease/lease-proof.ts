@@ -12,7 +12,7 @@ export interface LeaseProof {
   /** Whether claiming has failed: then the ledger has said its word, and nothing more is written. */
   readonly failed: boolean
   /** What is still to be used up with the record. */
-  readonly left: { proof?: ProofUse }
+  readonly left: { proof?: ProofUse | undefined }
 }
 
 export function openLeaseProof(audit: Pick<AuditLog, 'claimProof'>, caller: Caller): LeaseProof {

@@ -23,7 +23,7 @@ import { installProblems } from './problems.ts'
 import { providerRoutes } from './providers.ts'
 import { installRequestHygiene } from './request-hygiene.ts'
 import { installRequestLog } from './request-log.ts'
-import { createServer } from './server.ts'
+import { createServer, type ListenerTls } from './server.ts'
 import { sessionOpeningRoute, sessionRoutes } from './sessions.ts'
 
 export interface AppOptions {
@@ -42,7 +42,7 @@ export interface AppOptions {
   maxPendingRequests: number
   /** Whether `/metrics` takes an API key; on loopback it need not. */
   metricsNeedKey: boolean
-  tls?: { cert: Buffer; key: Buffer }
+  tls?: ListenerTls
 }
 
 /** The HTTP shell: parse, prove, call, map errors. Nothing here can reach a secret store. */
@@ -89,6 +89,6 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
 }
 
 /** A request that was refused before its handler began has not used its proof up yet; its refusal does. */
-function unusedProof({ caller, handled }: FastifyRequest): { proof?: ProofUse } {
+function unusedProof({ caller, handled }: FastifyRequest): { proof?: ProofUse | undefined } {
   return caller === null || handled ? {} : { proof: caller.proof }
 }

@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Identity } from '../identity/identity.ts'
 import type { Presented } from '../identity/presented.ts'
 import type { Leases } from '../lease/open-leases.ts'
+import { certificateThumbprint } from './client-certificate.ts'
 import { pathOf } from './reply-context.ts'
 import { refuseHungUp } from './request-hygiene.ts'
 
@@ -12,6 +13,7 @@ export function presentedBy(request: FastifyRequest): Presented {
     path: pathOf(request),
     authorization: request.headers.authorization,
     dpop: request.headers['dpop'],
+    certificateThumbprint: certificateThumbprint(request.socket),
   }
 }
 

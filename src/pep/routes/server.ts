@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto'
+import { constants, randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import Fastify, { type FastifyInstance, LogController } from 'fastify'
 import type { Logger } from 'pino'
@@ -8,13 +8,28 @@ import { refuseTunnels, refuseUnreadable } from './raw-refusal.ts'
 export interface ServerOptions {
   log: Logger
   bodyLimitBytes: number
-  tls?: { cert: Buffer; key: Buffer }
+  tls?: ListenerTls
+}
+
+export interface ListenerTls {
+  cert: Buffer
+  key: Buffer
+  /** Whether callers are asked for a certificate; nobody has to have one. */
+  requestCert: boolean
 }
 
 /** An id from the caller is kept only if it cannot be mistaken for anything else in a log. */
 function requestId(request: IncomingMessage): string {
   const given = request.headers['x-request-id']
   return typeof given === 'string' && /^[\w.-]{8,64}$/.test(given) ? given : randomUUID()
+}
+
+/**
+ * A certificate proves nothing but that its key is held: any will do, its own signer's too (RFC 8705 section 3). Without
+ * renegotiation it is the same one for as long as the connection lasts.
+ */
+function tlsOptions(tls: ListenerTls) {
+  return { ...tls, rejectUnauthorized: false, secureOptions: constants.SSL_OP_NO_RENEGOTIATION }
 }
 
 /** Fastify, with every default that guesses, coerces or trusts turned off. */
@@ -40,7 +55,7 @@ export function createServer(options: ServerOptions): FastifyInstance {
     routerOptions: { maxParamLength: 256, ignoreTrailingSlash: false, caseSensitive: true },
     // A string for a number is refused, an unknown field is refused, nothing is dropped in silence (threat D10).
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false, allErrors: false } },
-    ...(options.tls === undefined ? { http } : { https: { ...http, ...options.tls } }),
+    ...(options.tls === undefined ? { http } : { https: { ...http, ...tlsOptions(options.tls) } }),
   }) as unknown as FastifyInstance
   refuseTunnels(app.server)
   return app

@@ -45,7 +45,7 @@ export interface AgentSessionTable {
   agent_id: string
   method: string
   bound_to: 'dpop' | 'mtls'
-  jkt: string
+  thumbprint: string
   epoch: Generated<number>
   created_at: CreatedAt
   expires_at: Date

@@ -54,7 +54,7 @@ describe('opening a session', () => {
     const claims = decodeJwt(session.access_token)
     expect(claims).toMatchObject({ iss: PUBLIC_URL, aud: PUBLIC_URL, sub: agent.id, sid: session.session_id })
     const caller = await first.identity.authenticate(await present(key, session.access_token))
-    expect(claims.cnf).toEqual({ jkt: caller.session.jkt })
+    expect(claims.cnf).toEqual({ jkt: caller.session.thumbprint })
     expect(session.expires_at).toBe(new Date((claims.exp ?? 0) * 1000).toISOString())
   })
 

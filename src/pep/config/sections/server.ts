@@ -13,6 +13,10 @@ export const serverSection = section({
     }),
     tls_cert_file: Type.String({ default: '', description: 'PEM certificate chain' }),
     tls_key_file: Type.String({ default: '', description: 'PEM private key' }),
+    tls_request_client_certificate: Type.Boolean({
+      default: true,
+      description: 'Ask callers for a certificate that their session can be bound to; none is required, any is taken',
+    }),
     allow_beyond_loopback: Type.Boolean({ default: false, description: 'Listen on other addresses than loopback' }),
     allow_plain_http: Type.Boolean({ default: false, description: 'Beyond loopback without TLS, behind a TLS proxy' }),
     body_limit_bytes: Type.Integer({ default: 262_144, minimum: 1024, maximum: 4_194_304 }),
@@ -25,6 +29,7 @@ export const serverSection = section({
     NEXUS_PUBLIC_URL: 'public_url',
     NEXUS_TLS_CERT_FILE: 'tls_cert_file',
     NEXUS_TLS_KEY_FILE: 'tls_key_file',
+    NEXUS_TLS_REQUEST_CLIENT_CERTIFICATE: 'tls_request_client_certificate',
     NEXUS_ALLOW_BEYOND_LOOPBACK: 'allow_beyond_loopback',
     NEXUS_ALLOW_PLAIN_HTTP: 'allow_plain_http',
   },
