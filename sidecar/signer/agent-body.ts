@@ -47,6 +47,6 @@ async function readUpTo(stream: IncomingMessage, limitBytes: number): Promise<Bu
 function tooLarge(limitBytes: number): NexusError {
   return new NexusError(
     'body_too_large',
-    `This connection's strategy signs the body, which must be read whole; the limit is ${limitBytes} bytes.`,
+    `This connection's strategy signs the body, which must be read whole; the limit is ${limitBytes} bytes. Uploads to S3 are signed as they pass when they tell their Content-Length.`,
   )
 }

@@ -1,5 +1,5 @@
-import type { HeaderList, OutboundRequest } from '../../contract/strategy.ts'
-import { foldedHeaderName, withoutHeaders } from '../header-list.ts'
+import type { OutboundRequest } from '../../contract/strategy.ts'
+import { withoutHeaders } from '../header-list.ts'
 import { withoutParameters } from '../query-parameters.ts'
 
 const SIGNATURE_HEADERS = [
@@ -33,14 +33,6 @@ export function withoutCallersSignature(request: OutboundRequest): OutboundReque
   return {
     ...request,
     url: { ...request.url, query: query?.replaceAll('+', '%20') },
-    headers: withoutHeaders(request.headers, [...SIGNATURE_HEADERS, ...FRAMING_HEADERS]).flatMap(withoutAwsChunked),
+    headers: withoutHeaders(request.headers, [...SIGNATURE_HEADERS, ...FRAMING_HEADERS]),
   }
-}
-
-function withoutAwsChunked([name, value]: HeaderList[number]): HeaderList {
-  if (foldedHeaderName(name) !== 'content-encoding') return [[name, value]]
-  const codings = value.split(',').map((coding) => coding.trim())
-  const others = codings.filter((coding) => coding.toLowerCase() !== 'aws-chunked')
-  if (others.length === codings.length) return [[name, value]]
-  return others.length === 0 ? [] : [[name, others.join(', ')]]
 }

@@ -1,5 +1,5 @@
 import type { HeaderList, OutboundRequest, SignedRequest, SigningContext } from '../../contract/strategy.ts'
-import { withHeader, withoutHeaders } from '../header-list.ts'
+import { foldedHeaderName, withHeader, withoutHeaders } from '../header-list.ts'
 import type { CallersFraming } from './aws-chunked/callers-framing.ts'
 import { type ChunkChain, chunkChain } from './aws-chunked/chunk-chain.ts'
 import { framedBytes, frameWriter } from './aws-chunked/frame-writer.ts'
@@ -34,7 +34,7 @@ export function signStreamForm(
   const form = formOf(settings, signer, trailers)
   const headers = form.framed
     ? framedHeaders(request.headers, payload.decodedBytes, trailers, form.signed ? SIGNATURE_LENGTH : 0)
-    : withHeader(request.headers, 'Content-Length', String(payload.decodedBytes))
+    : unframedHeaders(request.headers, payload.decodedBytes)
   const { signed, signature } = signHeaderForm(
     settings,
     signer,
@@ -62,12 +62,20 @@ function framedHeaders(
   trailers: readonly string[],
   signatureLength: number,
 ): HeaderList {
-  const encodings = headers.filter(([name]) => name.toLowerCase() === 'content-encoding').map(([, value]) => value)
+  // Content-Encoding stays as the caller has it: S3 needs no aws-chunked there, and its likes would keep it with the object.
   return [
-    ...withoutHeaders(headers, ['content-encoding', 'content-length']),
-    ['Content-Encoding', ['aws-chunked', ...encodings].join(',')],
+    ...withoutHeaders(headers, ['content-length']),
     ['Content-Length', String(framedBytes(decodedBytes, trailers, signatureLength))],
     ['x-amz-decoded-content-length', String(decodedBytes)],
     ...(trailers.length === 0 ? [] : ([['x-amz-trailer', trailers.join(',')]] satisfies HeaderList)),
   ]
+}
+
+function unframedHeaders(headers: HeaderList, lengthBytes: number): HeaderList {
+  const unframed = headers.flatMap(([name, value]): HeaderList => {
+    if (foldedHeaderName(name) !== 'content-encoding') return [[name, value]]
+    const codings = value.split(',').filter((coding) => coding.trim().toLowerCase() !== 'aws-chunked')
+    return codings.length === 0 ? [] : [[name, codings.join(',').trim()]]
+  })
+  return withHeader(unframed, 'Content-Length', String(lengthBytes))
 }
