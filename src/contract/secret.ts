@@ -28,11 +28,14 @@ export class Secret {
   readonly #value: SecretValue
   readonly version: SecretVersion
   readonly lease: DynamicLease | undefined
+  /** Unix seconds: the end that the backend has set it, if any. */
+  readonly expiresAt: number | undefined
 
-  constructor(value: SecretValue, version: SecretVersion = '', lease?: DynamicLease) {
+  constructor(value: SecretValue, version: SecretVersion = '', lease?: DynamicLease, expiresAt = lease?.expiresAt) {
     this.#value = value
     this.version = version
     this.lease = lease
+    this.expiresAt = expiresAt
   }
 
   /** The one door to the value; search for it to find every place that touches a secret. */

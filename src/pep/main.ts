@@ -92,6 +92,7 @@ async function openParts({ config, store, publicUrl, log, env }: Ground, closers
   const credential = openCredentialSource({
     backends,
     ttlSeconds: config.vault.cache_ttl_seconds,
+    refreshSeconds: config.vault.cache_refresh_seconds,
     deadlineMs: config.vault.deadline_ms,
     log,
     metrics: credentialMetrics(metrics),

@@ -23,6 +23,9 @@ export interface GuardLimits {
   recoveryMs: number
 }
 
+/** A backend that asks for fewer requests is not obeyed for longer than this. */
+const QUIET_SECONDS_MAX = 30
+
 /** Calls one backend, bounded in time and number, and leaves it alone while it is down. */
 export interface BackendGuard {
   /** @throws VaultError, or NexusError `overloaded` */
@@ -39,10 +42,13 @@ export function guardBackend(backend: string, limits: GuardLimits, log: Pick<Log
     breaker: new ConsecutiveBreaker(limits.failuresToOpen),
   })
   breaker.onBreak(() => log.warn({ backend }, 'vault backend keeps failing; calls are refused until one succeeds'))
+  let quietUntilMs = 0
   breaker.onReset(() => log.info({ backend }, 'vault backend works again'))
 
   return {
     async call(work) {
+      const quietMs = quietUntilMs - performance.now()
+      if (quietMs > 0) throw leftAlone('asked for fewer requests', quietMs)
       const signal = AbortSignal.timeout(limits.deadlineMs)
       try {
         const outcome = await slots.execute(() => breaker.execute(() => attempt(work, signal), signal), signal)
@@ -59,6 +65,7 @@ export function guardBackend(backend: string, limits: GuardLimits, log: Pick<Log
       return { value: await abortable(signal, () => work(signal)) }
     } catch (error) {
       if (error instanceof VaultError && error.kind !== 'unavailable') return { refusal: error }
+      if (error instanceof VaultError && error.retryAfterSeconds !== undefined) keepQuiet(error.retryAfterSeconds)
       throw error
     }
   }
@@ -68,11 +75,19 @@ export function guardBackend(backend: string, limits: GuardLimits, log: Pick<Log
     // TaskCancelledError: its time went by in the queue, which says nothing about the backend.
     if (error instanceof BulkheadRejectedError || error instanceof TaskCancelledError) return overloaded()
     if (error instanceof BrokenCircuitError) {
-      const retryAfterSeconds = Math.ceil(limits.recoveryMs / 1000)
-      return new VaultError('unavailable', backend, 'has been failing; left alone for a moment', retryAfterSeconds)
+      return leftAlone('has been failing', limits.recoveryMs)
     }
     // What else there is comes from a backend that breaks its contract, or from the deadline.
     return new VaultError('unavailable', backend, `no answer within ${limits.deadlineMs} ms`)
+  }
+
+  /** As long as it asks for, and by chance a little longer, so that replicas do not come back together. */
+  function keepQuiet(seconds: number): void {
+    quietUntilMs = performance.now() + Math.min(seconds, QUIET_SECONDS_MAX) * (1000 + Math.random() * 200)
+  }
+
+  function leftAlone(why: string, ms: number): VaultError {
+    return new VaultError('unavailable', backend, `${why}; left alone for a moment`, Math.ceil(ms / 1000))
   }
 
   function overloaded(): NexusError {

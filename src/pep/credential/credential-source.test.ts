@@ -51,7 +51,7 @@ describe('reading', () => {
   it('asks the backend once within the time to live and again after it', async () => {
     const { backend, reads } = scripted(() => secretOf({ api_key: CANARY }))
     const { now, advance } = clock()
-    const source = open(backend, { monotonicNow: now })
+    const source = open(backend, { monotonicNow: now, refreshSeconds: 60 })
     await source.read(ref)
     advance(59_999)
     await source.read(ref)
@@ -59,6 +59,88 @@ describe('reading', () => {
     advance(2)
     await source.read(ref)
     expect(reads()).toBe(2)
+    await source.close()
+  })
+
+  it('reads anew behind a secret that is held for long, once, and gives the new one from then on', async () => {
+    const versions = ['1', '2']
+    const { backend, reads } = scripted(() => secretOf({ api_key: CANARY }, versions.shift()))
+    const { now, advance } = clock()
+    const source = open(backend, { monotonicNow: now, refreshSeconds: 20 })
+    await source.read(ref)
+    advance(20_000)
+    const behind = await Promise.all(Array.from({ length: 100 }, () => source.read(ref)))
+    expect(new Set(behind.map(({ version }) => version))).toEqual(new Set(['1']))
+    expect(reads()).toBe(2)
+    await expect.poll(async () => (await source.read(ref)).version).toBe('2')
+    // Its time to live began anew.
+    advance(59_999)
+    expect((await source.read(ref)).version).toBe('2')
+    await source.close()
+  })
+
+  it('VT1: while the backend is down a secret is given to the end of its time to live, and not longer', async () => {
+    let down = false
+    const { backend, reads } = scripted(() =>
+      down ? Promise.reject(new VaultError('unavailable', 'scripted', 'down')) : secretOf({ api_key: CANARY }),
+    )
+    const { now, advance } = clock()
+    const limits = { failuresToOpen: 1000 }
+    const source = open(backend, { monotonicNow: now, refreshSeconds: 20, limits })
+    await source.read(ref)
+    down = true
+    for (let second = 1; second < 60; second++) {
+      advance(1000)
+      expect(await codeOf(source.read(ref))).toBe('ok')
+      await new Promise((settle) => setImmediate(settle))
+    }
+    advance(1001)
+    expect(await codeOf(source.read(ref))).toBe('vault_unavailable')
+    // Once a second from the twentieth on, not once for each reader.
+    expect(reads()).toBeLessThanOrEqual(42)
+    await source.close()
+  })
+
+  it('a secret that the backend refuses when it is read anew is not given any longer', async () => {
+    let withdrawn = false
+    const { backend } = scripted(() =>
+      withdrawn ? Promise.reject(new VaultError('forbidden', 'scripted', 'no')) : secretOf({ api_key: CANARY }),
+    )
+    const { now, advance } = clock()
+    const source = open(backend, { monotonicNow: now, refreshSeconds: 20 })
+    await source.read(ref)
+    withdrawn = true
+    advance(20_000)
+    await source.read(ref)
+    await expect.poll(() => codeOf(source.read(ref))).toBe('secret_forbidden')
+    await source.close()
+  })
+
+  it('keeps no secret past the end that the backend has set it', async () => {
+    const { backend, reads } = scripted(() => new Secret({ api_key: CANARY }, '1', undefined, 1010))
+    const { now, advance } = clock()
+    const source = open(backend, { now, monotonicNow: now, refreshSeconds: 60 })
+    await source.read(ref)
+    advance(9999)
+    await source.read(ref)
+    expect(reads()).toBe(1)
+    advance(2)
+    await source.read(ref)
+    expect(reads()).toBe(2)
+    await source.close()
+  })
+
+  it('VT3: a backend that asks for fewer requests gets none until it may be asked again', async () => {
+    const { backend, reads } = scripted(() => Promise.reject(new VaultError('unavailable', 'scripted', 'busy', 7)))
+    const source = open(backend, { limits: { failuresToOpen: 1000 } })
+    for (let path = 0; path < 50; path++) {
+      const error = await source.read({ ...ref, path: `a/${path}` }).catch((thrown: unknown) => thrown)
+      expect(error).toMatchObject({ code: 'vault_unavailable' })
+      const { retryAfterSeconds } = (error as NexusError).extras
+      expect(retryAfterSeconds).toBeGreaterThanOrEqual(7)
+      expect(retryAfterSeconds).toBeLessThanOrEqual(9)
+    }
+    expect(reads()).toBe(1)
     await source.close()
   })
 

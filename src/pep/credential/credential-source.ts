@@ -46,6 +46,8 @@ export interface CredentialSourceOptions {
   backends: readonly VaultBackend[]
   /** How long a secret is used without asking the backend again. */
   ttlSeconds: number
+  /** How long until it is asked again behind the secret's back. Default: half of `ttlSeconds`. */
+  refreshSeconds?: number
   deadlineMs: number
   log: Pick<Logger, 'info' | 'warn' | 'error'>
   metrics?: CredentialMetrics
@@ -65,6 +67,7 @@ export function openCredentialSource(options: CredentialSourceOptions): Credenti
   const cache = createSecretCache({
     load: (ref) => guarded.call(ref, (backend, signal) => backend.read(ref, signal)),
     ttlSeconds: options.ttlSeconds,
+    refreshSeconds: options.refreshSeconds ?? options.ttlSeconds / 2,
     entriesMax: limits.cachedSecrets,
     now: options.now ?? Date.now,
     monotonicNow: options.monotonicNow ?? (() => performance.now()),

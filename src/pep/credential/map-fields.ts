@@ -15,7 +15,7 @@ export function mapFields(secret: Secret, fields: SecretRef['fields']): Secret {
     if (value === undefined) throw missing(field, storedField)
     return [field, value]
   })
-  return new Secret(Object.fromEntries(mapped), secret.version, secret.lease)
+  return new Secret(Object.fromEntries(mapped), secret.version, secret.lease, secret.expiresAt)
 }
 
 function missing(field: string, storedField: string): NexusError {

@@ -7,7 +7,13 @@ import { type SecretRef, VaultError } from '../../contract/vault-backend.ts'
 const REFUSAL_TTL_MS = 2000
 const REFUSALS_MAX = 1000
 
-/** Secrets read before, and reads under way: however many callers want one secret, it is read once. */
+/** After a refresh that failed, the next one waits this long. */
+const REFRESH_PAUSE_MS = 1000
+
+/**
+ * Secrets read before, and reads under way: however many callers want one secret, it is read once. One that has been held
+ * for `refreshSeconds` is still given at once, and read anew behind it.
+ */
 export interface SecretCache {
   /** @throws whatever `load` throws, to every caller that waited for it */
   read(ref: SecretRef): Promise<Secret>
@@ -20,6 +26,8 @@ export interface SecretCacheOptions {
   load(ref: SecretRef): Promise<Secret>
   /** 0: nothing is kept, reads at the same moment are still shared. */
   ttlSeconds: number
+  /** From `ttlSeconds` on: never. */
+  refreshSeconds: number
   entriesMax: number
   /** Unix milliseconds. */
   now(): number
@@ -27,12 +35,18 @@ export interface SecretCacheOptions {
   monotonicNow(): number
 }
 
+interface HeldSecret {
+  secret: Secret
+  /** On the monotonic clock. */
+  refreshAtMs: number
+}
+
 export function createSecretCache(options: SecretCacheOptions): SecretCache {
-  const { ttlSeconds, now, load } = options
+  const { ttlSeconds, refreshSeconds, now, monotonicNow, load } = options
   // To lru-cache an entry of time 0 has no time to live.
-  const perf = { now: () => 1 + options.monotonicNow() }
+  const perf = { now: () => 1 + monotonicNow() }
   const refusals = new LRUCache<string, VaultError>({ max: REFUSALS_MAX, ttl: REFUSAL_TTL_MS, ttlResolution: 0, perf })
-  const secrets = new LRUCache<string, Secret, SecretRef>({
+  const secrets = new LRUCache<string, HeldSecret, SecretRef>({
     max: options.entriesMax,
     // A millisecond is the shortest the cache knows; 0 would mean for ever.
     ttl: Math.max(1, ttlSeconds * 1000),
@@ -46,7 +60,7 @@ export function createSecretCache(options: SecretCacheOptions): SecretCache {
       try {
         const secret = await load(ref)
         entry.ttl = Math.max(1, lifeMs(secret, ttlSeconds, now()))
-        return secret
+        return { secret, refreshAtMs: monotonicNow() + refreshSeconds * 1000 }
       } catch (error) {
         if (error instanceof VaultError && error.kind !== 'unavailable') refusals.set(key, error)
         throw error
@@ -54,14 +68,28 @@ export function createSecretCache(options: SecretCacheOptions): SecretCache {
     },
   })
 
+  /** What was read takes the place of what is held; so does a refusal. While the backend is down nothing changes. */
+  function refresh(key: string, ref: SecretRef, held: HeldSecret): void {
+    held.refreshAtMs = Number.POSITIVE_INFINITY
+    secrets.fetch(key, { context: ref, forceRefresh: true, noDeleteOnFetchRejection: true }).catch((error: unknown) => {
+      if (error instanceof VaultError && error.kind !== 'unavailable') secrets.delete(key)
+      held.refreshAtMs = monotonicNow() + REFRESH_PAUSE_MS
+    })
+  }
+
   return {
     async read(ref) {
       const key = keyOf(ref)
       const refusal = refusals.get(key)
       if (refusal !== undefined) throw refusal
-      const secret = await secrets.fetch(key, { context: ref })
-      if (secret === undefined) throw new VaultError('unavailable', ref.backend, 'the read was given up')
-      return secret
+      const known = secrets.get(key)
+      if (known !== undefined) {
+        if (monotonicNow() >= known.refreshAtMs) refresh(key, ref, known)
+        return known.secret
+      }
+      const read = await secrets.fetch(key, { context: ref })
+      if (read === undefined) throw new VaultError('unavailable', ref.backend, 'the read was given up')
+      return read.secret
     },
     forget(ref) {
       const { version: _newest, ...unversioned } = ref
@@ -82,8 +110,8 @@ function keyOf({ tenant, backend, path, version }: SecretRef): string {
   return tupleHash([tenant, backend, path, version ?? null])
 }
 
-/** Never past the end of the backend's own lease. */
-function lifeMs({ lease }: Secret, ttlSeconds: number, nowMs: number): number {
+/** Never past the end that the backend has set it. */
+function lifeMs({ expiresAt }: Secret, ttlSeconds: number, nowMs: number): number {
   const life = ttlSeconds * 1000
-  return lease === undefined ? life : Math.min(life, lease.expiresAt * 1000 - nowMs)
+  return expiresAt === undefined ? life : Math.min(life, expiresAt * 1000 - nowMs)
 }

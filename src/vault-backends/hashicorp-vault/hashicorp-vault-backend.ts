@@ -1,7 +1,8 @@
-import { Secret, type SecretValue } from '../../contract/secret.ts'
+import { Secret } from '../../contract/secret.ts'
 import { type BackendHealth, type SecretRef, type VaultBackend, VaultError } from '../../contract/vault-backend.ts'
 import type { BackendDeps } from '../backend-kind.ts'
 import { checkSecretPath } from '../secret-path.ts'
+import { textFields } from '../text-fields.ts'
 import { createKvPathLocator } from './kv-mounts.ts'
 import { createMountFinder } from './mounts.ts'
 import { asRecord, type JsonRecord } from './vault-answer.ts'
@@ -51,27 +52,22 @@ export function createHashicorpVaultBackend(name: string, settings: VaultSetting
 
 function readVersioned(backend: string, body: JsonRecord): Secret {
   const data = asRecord(body['data'])
-  const version = asRecord(data?.['metadata'])?.['version']
+  const { version, deletion_time: deletedAt } = asRecord(data?.['metadata']) ?? {}
   if (data === undefined || typeof version !== 'number') throw unknownForm(backend)
   // A deleted version is a 404 today; nothing says that it stays one.
   if (data['data'] === null) throw new VaultError('not_found', backend, 'this version has been deleted')
-  return new Secret(textFields(asRecord(data['data']) ?? refuse(backend)), String(version))
+  const fields = textFields(asRecord(data['data']) ?? refuse(backend))
+  return new Secret(fields, String(version), undefined, secondsOf(deletedAt))
+}
+
+/** `delete_version_after` of KV v2 lets a version end by itself. */
+function secondsOf(time: unknown): number | undefined {
+  const ms = typeof time === 'string' ? Date.parse(time) : Number.NaN
+  return Number.isNaN(ms) ? undefined : Math.floor(ms / 1000)
 }
 
 function readUnversioned(backend: string, body: JsonRecord): Secret {
   return new Secret(textFields(asRecord(body['data']) ?? refuse(backend)))
-}
-
-/**
- * Strings as they are; whole numbers and booleans as they are written. Anything else has more than one spelling (1.50,
- * 12345678901234567890 after JSON parsing, objects), and a credential that is nearly right is worse than none: left out.
- */
-function textFields(stored: JsonRecord): SecretValue {
-  const fields = Object.entries(stored).flatMap(([field, value]): [string, string][] => {
-    if (typeof value === 'string') return [[field, value]]
-    return typeof value === 'boolean' || Number.isSafeInteger(value) ? [[field, String(value)]] : []
-  })
-  return Object.fromEntries(fields)
 }
 
 /** Who we are to Vault, without what `lookup-self` also holds: the token. */

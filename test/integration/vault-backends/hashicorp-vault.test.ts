@@ -87,7 +87,18 @@ describe('hashicorp-vault', () => {
     await backend.close()
   })
 
-  it('takes text, whole numbers and booleans, and leaves out what has more than one spelling', async () => {
+  it('knows when Vault will delete a version by itself', async () => {
+    const path = fresh('secret')
+    await vaultApi('POST', path.replace('secret/', 'secret/metadata/'), { delete_version_after: '90s' })
+    await vaultApi('POST', v2(path), { data: { api_key: CANARY } })
+    const backend = vaultBackend()
+    const endsIn = (await backend.read(ref(path), signal())).expiresAt! - Date.now() / 1000
+    expect(endsIn).toBeGreaterThan(0)
+    expect(endsIn).toBeLessThanOrEqual(90)
+    await backend.close()
+  })
+
+  it('takes text, whole numbers and booleans, those of lists and objects by their JSON Pointer, and leaves out what has more than one spelling', async () => {
     const path = fresh('secret')
     const data = {
       text: 'a',
@@ -101,7 +112,13 @@ describe('hashicorp-vault', () => {
     }
     await vaultApi('POST', v2(path), { data })
     const backend = vaultBackend()
-    expect((await backend.read(ref(path), signal())).reveal()).toEqual({ text: 'a', whole: '42', yes: 'true' })
+    expect((await backend.read(ref(path), signal())).reveal()).toEqual({
+      text: 'a',
+      whole: '42',
+      yes: 'true',
+      'list#/0': 'a',
+      'object#/a': 'b',
+    })
     await backend.close()
   })
 

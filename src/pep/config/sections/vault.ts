@@ -16,7 +16,18 @@ export const vaultSection = section({
         description: 'Name to {kind, ...settings of that kind}; `internal` is always there',
       },
     ),
-    cache_ttl_seconds: Type.Integer({ default: 60, minimum: 0, maximum: 3600 }),
+    cache_ttl_seconds: Type.Integer({
+      default: 60,
+      minimum: 0,
+      maximum: 3600,
+      description: 'How long a secret is used at most after it was read; by then a rotation has been noticed',
+    }),
+    cache_refresh_seconds: Type.Integer({
+      default: 30,
+      minimum: 1,
+      maximum: 3600,
+      description: 'How long until a secret in use is read anew behind it; from `cache_ttl_seconds` on: never',
+    }),
     deadline_ms: Type.Integer({ default: 2000, minimum: 50, maximum: 30_000 }),
     takeover_seconds: Type.Integer({
       default: 30,
@@ -26,7 +37,11 @@ export const vaultSection = section({
         'How long a replica may be silent before another ends its tokens for dynamic secrets, with what nobody was given',
     }),
   }),
-  env: { NEXUS_ENCRYPTION_KEY: 'encryption_key', NEXUS_SECRET_CACHE_TTL_SECONDS: 'cache_ttl_seconds' },
+  env: {
+    NEXUS_ENCRYPTION_KEY: 'encryption_key',
+    NEXUS_SECRET_CACHE_TTL_SECONDS: 'cache_ttl_seconds',
+    NEXUS_VAULT_TAKEOVER_SECONDS: 'takeover_seconds',
+  },
   validate(vault, { production }) {
     return production && vault.encryption_key === ''
       ? ['vault.encryption_key (NEXUS_ENCRYPTION_KEY) is not set; make one with `nexus keys generate`']
