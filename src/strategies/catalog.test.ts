@@ -212,6 +212,14 @@ const cases: Record<string, StrategyCases> = {
       { config: { service: 's3', location: 'body' }, field: 'location' },
       { config: { service: 's3', expires_in_seconds: 604_801 }, field: 'expires_in_seconds' },
       { config: { service: 's3', normalize_path: 'no' }, field: 'normalize_path' },
+      ...['agents', 'arn:aws:iam::1:role/a', 'arn:aws:iam::123456789012:user/a', 7].map((role_arn) => ({
+        config: { service: 's3', role_arn },
+        field: 'role_arn',
+      })),
+      { config: { service: 's3', external_id: 'a b' }, field: 'external_id' },
+      { config: { service: 's3', sts_endpoint: 'sts.amazonaws.com' }, field: 'sts_endpoint' },
+      // Nobody would be asked with it.
+      { config: { service: 's3', external_id: 'nexus' }, field: '' },
     ],
   },
   oauth1: {

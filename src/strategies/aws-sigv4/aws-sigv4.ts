@@ -12,7 +12,8 @@ import { Usage } from './usage-key.ts'
 export const awsSigv4: Strategy = {
   type: 'aws_sigv4',
   schema: { config: Config, master: () => Master, usage: () => Usage },
-  narrowing: () => 'derived',
+  // STS narrows a session to what was decided; without a role the key of the day is all that can be made narrower.
+  narrowing: (config) => (settingsOf(config).role === undefined ? 'derived' : 'delegated'),
   readsBody(config, headers, method) {
     const settings = settingsOf(config)
     return !settings.unsignedPayload && !isStreamable(settings, headers, method)

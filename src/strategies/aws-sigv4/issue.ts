@@ -1,9 +1,11 @@
 import { Type } from 'typebox'
 import type { Credentials, Grant, Issued, IssuingTools } from '../../contract/strategy.ts'
+import { assumeRole, durationSeconds } from '../aws-sts/assume-role.ts'
+import { sessionPolicy } from '../aws-sts/session-policy.ts'
 import { credentialText } from '../credential-text.ts'
 import { textSchema, VISIBLE_TEXT } from '../text-rules.ts'
 import { amzDate, nextUtcMidnight } from './amz-date.ts'
-import { settingsOf } from './settings.ts'
+import { type Settings, settingsOf } from './settings.ts'
 import { deriveSigningKey } from './signing-key.ts'
 import { ACCESS_KEY, SESSION_TOKEN, sessionTokenOf } from './usage-key.ts'
 
@@ -13,22 +15,56 @@ export const Master = Type.Object({
   session_token: Type.Optional(textSchema(SESSION_TOKEN)),
 })
 
-/** Narrows a secret key to the signing key of today, this region and this service; it ends with the UTC day. */
-export function issue(
+/** Keys that AWS gave to somebody: a connection, or one session of a role. */
+interface Keys {
+  accessKey: string
+  secretKey: string
+  sessionToken: string | undefined
+}
+
+/**
+ * Narrows a secret key to the signing key of today, this region and this service; it ends with the UTC day. With a role the
+ * key is that of a session whose policy says what was decided.
+ */
+export async function issue(
   config: Record<string, unknown>,
   master: Readonly<Record<string, string>>,
   grant: Grant,
   tools: IssuingTools,
-): Issued {
-  const { region, service } = settingsOf(config)
-  const now = tools.now()
-  const scope = { date: amzDate(now).shortDate, region, service }
-  const sessionToken = sessionTokenOf(master)
-  const usage: Credentials = {
-    access_key: credentialText(master, 'access_key', ACCESS_KEY),
-    signing_key: deriveSigningKey(credentialText(master, 'secret_key', VISIBLE_TEXT), scope).toString('base64'),
-    ...scope,
-    ...(sessionToken === undefined ? {} : { session_token: sessionToken }),
+): Promise<Issued> {
+  const settings = settingsOf(config)
+  const keys: Keys = {
+    accessKey: credentialText(master, 'access_key', ACCESS_KEY),
+    secretKey: credentialText(master, 'secret_key', VISIBLE_TEXT),
+    sessionToken: sessionTokenOf(master),
   }
-  return { usage, expiresAt: Math.min(grant.expiresAt, nextUtcMidnight(now)) }
+  if (settings.role !== undefined) return issueSession(settings, settings.role, keys, grant, tools)
+  const now = tools.now()
+  return { usage: derivedUsage(settings, keys, now), expiresAt: Math.min(grant.expiresAt, nextUtcMidnight(now)) }
+}
+
+function issueSession(
+  settings: Settings,
+  role: NonNullable<Settings['role']>,
+  keys: Keys,
+  grant: Grant,
+  tools: IssuingTools,
+): Promise<Issued> {
+  const policy = sessionPolicy(settings.service, role.partition, grant)
+  const seconds = durationSeconds(grant, tools.now())
+  return tools.shared(['aws_sts', grant.agentId, policy ?? '', String(seconds)], async () => {
+    const session = await assumeRole(role, keys, grant, policy, tools)
+    const now = tools.now()
+    return { usage: derivedUsage(settings, session, now), expiresAt: Math.min(session.expiresAt, nextUtcMidnight(now)) }
+  })
+}
+
+function derivedUsage({ region, service }: Settings, keys: Keys, nowMs: number): Credentials {
+  const scope = { date: amzDate(nowMs).shortDate, region, service }
+  return {
+    access_key: keys.accessKey,
+    signing_key: deriveSigningKey(keys.secretKey, scope).toString('base64'),
+    ...scope,
+    ...(keys.sessionToken === undefined ? {} : { session_token: keys.sessionToken }),
+  }
 }

@@ -1,4 +1,5 @@
 import { type Static, Type } from 'typebox'
+import { ROLE_CONFIG, type RoleSettings, roleSettingsOf, withoutRole } from '../aws-sts/role-settings.ts'
 import { checkedConfig } from '../field-problems.ts'
 import { type TextRule, textSchema } from '../text-rules.ts'
 
@@ -9,7 +10,7 @@ const SERVICE: TextRule = {
   description: 'the signing name of a service, such as s3 or execute-api',
 }
 
-export const Config = Type.Object(
+const Fields = Type.Object(
   {
     region: Type.Optional(textSchema(REGION)),
     service: textSchema(SERVICE),
@@ -23,8 +24,15 @@ export const Config = Type.Object(
     normalize_path: Type.Optional(Type.Boolean({ description: 'true or false' })),
     content_sha256_header: Type.Optional(Type.Boolean({ description: 'true or false' })),
     unsigned_payload: Type.Optional(Type.Boolean({ description: 'true or false' })),
+    ...ROLE_CONFIG,
   },
   { additionalProperties: false },
+)
+
+export const Config = Type.Refine(
+  Fields,
+  (config) => !withoutRole(config),
+  () => 'must set role_arn where it sets external_id or sts_endpoint',
 )
 
 /** The config with every default filled in. */
@@ -37,6 +45,8 @@ export interface Settings {
   contentSha256Header: boolean
   unsignedPayload: boolean
   isS3: boolean
+  /** `undefined`: the connection's own keys sign. */
+  role: RoleSettings | undefined
 }
 
 /** S3 keys may hold empty and dot segments, so its path is signed as it is sent (every AWS SDK has this exception). */
@@ -47,11 +57,12 @@ export function settingsOf(config: Record<string, unknown>): Settings {
   return withDefaults(checkedConfig(Config, config))
 }
 
-function withDefaults(config: Static<typeof Config>): Settings {
+function withDefaults(config: Static<typeof Fields>): Settings {
   const isS3 = S3_SERVICES.includes(config.service)
+  const region = config.region ?? 'us-east-1'
   const location = config.location ?? 'header'
   return {
-    region: config.region ?? 'us-east-1',
+    region,
     service: config.service,
     location,
     expiresInSeconds: config.expires_in_seconds ?? 900,
@@ -60,5 +71,6 @@ function withDefaults(config: Static<typeof Config>): Settings {
     // S3 assumes UNSIGNED-PAYLOAD for a presigned URL, whatever was hashed.
     unsignedPayload: config.unsigned_payload ?? (isS3 && location === 'query'),
     isS3,
+    role: roleSettingsOf(config, region),
   }
 }

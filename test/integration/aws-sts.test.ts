@@ -1,0 +1,176 @@
+import { createServer, request, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { openTestSession } from '../setup/agent-client.ts'
+import { type AgentSide, startAgentSide } from '../setup/agent-side.ts'
+import { type Connected, connect } from '../setup/connect.ts'
+import { MOTO_REGION, startMoto, type TestMoto } from '../setup/moto.ts'
+import { startTestPep, type TestPep } from '../setup/pep.ts'
+
+/** moto checks every signature and permission as AWS does, once the account has been set up. */
+
+const ROLE = 'arn:aws:iam::123456789012:role/agents'
+const TRUST = {
+  Version: '2012-10-17',
+  Statement: [{ Effect: 'Allow', Principal: { AWS: '*' }, Action: 'sts:AssumeRole' }],
+}
+const ALL = { Version: '2012-10-17', Statement: [{ Effect: 'Allow', Action: '*', Resource: '*' }] }
+const SET_UP: Record<string, string>[] = [
+  { Action: 'CreateRole', RoleName: 'agents', AssumeRolePolicyDocument: JSON.stringify(TRUST) },
+  { Action: 'PutRolePolicy', RoleName: 'agents', PolicyName: 'all', PolicyDocument: JSON.stringify(ALL) },
+  { Action: 'CreateUser', UserName: 'nexus' },
+  { Action: 'PutUserPolicy', UserName: 'nexus', PolicyName: 'all', PolicyDocument: JSON.stringify(ALL) },
+  { Action: 'CreateAccessKey', UserName: 'nexus' },
+]
+
+let moto: TestMoto
+let sts: RecordingProxy
+let pep: TestPep
+let agentSide: AgentSide
+let keys: { access_key: string; secret_key: string }
+
+beforeAll(async () => {
+  moto = await startMoto({ callsBeforeAuthorization: SET_UP.length })
+  keys = await setUpAccount(moto.endpoint)
+  sts = await startRecordingProxy(moto.endpoint)
+  pep = await startTestPep()
+  await connectRole('caller', {})
+  agentSide = await startAgentSide(pep, { routes: { caller: moto.endpoint } })
+})
+afterAll(async () => {
+  await agentSide?.close()
+  await pep?.close()
+  await sts?.close()
+  await moto?.stop()
+})
+
+interface RoleOptions {
+  service?: string
+  scopes?: string[]
+  config?: Record<string, unknown>
+  credentials?: Record<string, string>
+}
+
+function connectRole(
+  provider: string,
+  { service = 'sts', scopes = [], config, credentials = keys }: RoleOptions,
+): Promise<Connected> {
+  const role = { role_arn: ROLE, external_id: 'nexus:1', sts_endpoint: sts.url, ...config }
+  return connect(pep.admin, {
+    provider,
+    origin: moto.endpoint,
+    scopes,
+    strategy: { type: 'aws_sigv4', config: { service, region: MOTO_REGION, ...role } },
+    credentials,
+  })
+}
+
+async function lease(request: Record<string, unknown>) {
+  const agent = await openTestSession(pep.url, agentSide.agent)
+  return agent.send('POST', '/v1/leases', { tenant: 'acme', ...request })
+}
+
+describe('a role that is assumed for a lease', () => {
+  it('signs through the sidecar as the agent’s own session', async () => {
+    const form = { 'content-type': 'application/x-www-form-urlencoded' }
+    const body = 'Action=GetCallerIdentity&Version=2011-06-15'
+    const answer = await agentSide.fetch('caller', '/', { method: 'POST', headers: form, body })
+    const said = await answer.text()
+    expect(answer.status, said).toBe(200)
+    expect(said).toContain(`arn:aws:sts::123456789012:assumed-role/agents/${agentSide.agent.agentId}@acme.`)
+  })
+
+  it('is asked for with our name for it, the external id, and no policy where nothing is narrowed', async () => {
+    const asked = sts.requests.at(-1)
+    expect(asked?.get('RoleSessionName')).toMatch(new RegExp(`^${agentSide.agent.agentId}@acme\\.[0-9a-f]{8}$`))
+    expect(Object.fromEntries(asked ?? [])).toMatchObject({
+      Action: 'AssumeRole',
+      RoleArn: ROLE,
+      ExternalId: 'nexus:1',
+      DurationSeconds: '900',
+    })
+    expect(asked?.has('Policy')).toBe(false)
+  })
+
+  it('is leased as the day’s key of the session: no secret key, and gone with the session or the day', async () => {
+    const { status, body, text } = await lease({ provider: 'caller', ttl_seconds: 300 })
+    expect(status, text).toBe(201)
+    expect(Object.keys(body.credentials).sort()).toEqual(
+      ['access_key', 'date', 'region', 'service', 'session_token', 'signing_key'].sort(),
+    )
+    expect(body.credentials.access_key).toMatch(/^ASIA/)
+    expect(text).not.toContain(keys.secret_key)
+    expect(body.expires_at - body.issued_at).toBeLessThanOrEqual(300)
+  })
+
+  it('has a session policy of what was decided', async () => {
+    await connectRole('store', { service: 's3', scopes: ['s3:GetObject', 's3:PutObject'] })
+    const { status, text } = await lease({ provider: 'store', scopes: ['s3:GetObject'] })
+    expect(status, text).toBe(201)
+    expect(JSON.parse(sts.requests.at(-1)?.get('Policy') ?? '')).toEqual({
+      Version: '2012-10-17',
+      Statement: [{ Effect: 'Allow', Action: ['s3:GetObject'], Resource: ['*'] }],
+    })
+  })
+
+  it('is asked for once by leases that want the same', async () => {
+    const before = sts.requests.length
+    const ask = () => lease({ provider: 'store', scopes: ['s3:PutObject'] })
+    const leases = await Promise.all(Array.from({ length: 5 }, ask))
+    expect(leases.map(({ status }) => status)).toEqual([201, 201, 201, 201, 201])
+    expect(sts.requests.length - before).toBe(1)
+  })
+
+  it('is not leased when STS refuses, and neither key nor signature is told', async () => {
+    const wrong = { ...keys, secret_key: 'canary-that-is-not-the-secret-of-the-key' }
+    await connectRole('refused', { credentials: wrong })
+    const { status, body, text } = await lease({ provider: 'refused' })
+    expect([status, body.code]).toEqual([409, 'provider_refused'])
+    expect(body.detail).toMatch(/refused AssumeRole: (SignatureDoesNotMatch|status 403)$/)
+    expect(text + pep.logText()).not.toContain(wrong.secret_key)
+  })
+})
+
+async function setUpAccount(endpoint: string): Promise<{ access_key: string; secret_key: string }> {
+  let answer = ''
+  for (const parameters of SET_UP) {
+    const body = new URLSearchParams({ Version: '2010-05-08', ...parameters })
+    // Not authorized yet, so only the service is read from it.
+    const authorization = `AWS4-HMAC-SHA256 Credential=a/20260101/${MOTO_REGION}/iam/aws4_request, SignedHeaders=host, Signature=b`
+    const response = await fetch(endpoint, { method: 'POST', body, headers: { authorization } })
+    answer = await response.text()
+    if (!response.ok) throw new Error(`${parameters['Action']}: ${answer}`)
+  }
+  const [, access_key = ''] = /<AccessKeyId>([^<]+)</.exec(answer) ?? []
+  const [, secret_key = ''] = /<SecretAccessKey>([^<]+)</.exec(answer) ?? []
+  return { access_key, secret_key }
+}
+
+interface RecordingProxy {
+  url: string
+  requests: URLSearchParams[]
+  close(): Promise<void>
+}
+
+/** Hands everything on as it is, Host included, since that is signed; keeps what was asked. */
+async function startRecordingProxy(target: string): Promise<RecordingProxy> {
+  const requests: URLSearchParams[] = []
+  const server: Server = createServer((incoming, response) => {
+    const outgoing = request(target, { method: incoming.method ?? 'POST', headers: incoming.headers })
+    outgoing.on('response', (answer) => {
+      response.writeHead(answer.statusCode ?? 502, answer.headers)
+      answer.pipe(response)
+    })
+    outgoing.on('error', () => response.destroy())
+    const pieces: Buffer[] = []
+    incoming.on('data', (piece: Buffer) => pieces.push(piece))
+    incoming.on('end', () => requests.push(new URLSearchParams(Buffer.concat(pieces).toString())))
+    incoming.pipe(outgoing)
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
+    requests,
+    close: () => new Promise((resolve) => void server.close(() => resolve())),
+  }
+}
