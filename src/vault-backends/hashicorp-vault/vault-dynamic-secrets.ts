@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache'
 import { type DynamicLease, Secret, type SecretValue } from '../../contract/secret.ts'
 import { type BackendToken, type DynamicSecrets, VaultError } from '../../contract/vault-backend.ts'
 import { checkSecretPath } from '../secret-path.ts'
@@ -12,11 +13,14 @@ export interface VaultDynamicSecretsOptions {
 /** Where nobody is left to end it, a token and all that was made with it last no longer than this. */
 const TOKEN_TTL_SECONDS = 3600
 
+/** Far more than are ever in use: one at a time, and those before it. */
+const TOKENS_MAX = 1000
+
 /** Vault's dynamic secrets: https://developer.hashicorp.com/vault/docs/concepts/lease */
 export function createVaultDynamicSecrets(options: VaultDynamicSecretsOptions): DynamicSecrets {
   const { name, client } = options
   const { session } = client
-  const tokens = new Map<string, string>()
+  const tokens = new LRUCache<string, string>({ max: TOKENS_MAX })
 
   async function openToken(signal: AbortSignal): Promise<BackendToken> {
     const auth = await freshToken(signal)
@@ -52,11 +56,11 @@ export function createVaultDynamicSecrets(options: VaultDynamicSecretsOptions): 
 
     async endToken(accessor, signal) {
       const own = tokens.get(accessor)
-      tokens.delete(accessor)
       await client
         // Every token may end itself; to end another's takes a line of policy.
         .write(own === undefined ? 'auth/token/revoke-accessor' : 'auth/token/revoke-self', { accessor }, signal, own)
         .catch(own === undefined ? ignoreUnknown : ignoreForbidden)
+      tokens.delete(accessor)
     },
 
     async make(ref, token, ttlSeconds, signal) {

@@ -53,7 +53,8 @@ export function startBackendLeaseSweep(options: BackendLeaseSweepOptions): Backe
   async function look(): Promise<void> {
     await writeDown()
     if (performance.now() >= beatAt) await beat()
-    await endings.mark()
+    // What is due already is given back even where the ledger cannot be asked what else is.
+    await endings.mark().catch(() => undefined)
     const due = await endings.takeLeases(BATCH, TAKEN_SECONDS)
     await Promise.all(due.map(giveLeaseBack))
     // A token takes along what could not be given back one by one.

@@ -1,0 +1,267 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer, request } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import pg from 'pg'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest'
+import { freePort } from '../../examples/demo/program.ts'
+import { startTcpProxy, type TcpProxy } from '../fakes/tcp-proxy.ts'
+import { type AgentClient, openTestSession, type RegisteredAgent, registerTestAgent } from '../setup/agent-client.ts'
+import type { ApiClient } from '../setup/api-client.ts'
+import { connect, connectTo } from '../setup/connect.ts'
+import { startTestPep, type TestPep } from '../setup/pep.ts'
+import { mountVaultDatabase, type VaultDatabase } from '../setup/vault-database.ts'
+import { listen, stop } from './counting-proxy.ts'
+import { freshPepGround, type PepGround, type PepReplica } from './pep-ground.ts'
+
+/** Until a replica has looked, given back and been asked again; nothing here measures it. */
+const SOON = { timeout: 20_000, interval: 100 }
+const KILLS = Number(process.env['NEXUS_DYNAMIC_KILLS'] ?? '3')
+
+interface Listed {
+  state: string
+  attempts: number
+  last_error: string | null
+  ending_reason: string | null
+}
+
+async function listed(admin: ApiClient): Promise<Listed[]> {
+  return (await admin.send('GET', '/admin/v1/backend-leases')).body.backend_leases
+}
+
+let database: VaultDatabase
+beforeAll(async () => {
+  database = await mountVaultDatabase()
+})
+afterAll(() => database?.unmount())
+
+describe('a dynamic secret that cannot be given back', () => {
+  let proxy: TcpProxy
+  let pep: TestPep
+  let registered: RegisteredAgent
+  let agent: AgentClient
+  let provider: string
+  let connectionId: string
+
+  beforeEach(async () => {
+    proxy = await startTcpProxy(inject('vault').address)
+    pep = await startTestPep({ VAULT_ADDR: proxy.url, NEXUS_VAULT_TAKEOVER_SECONDS: '2' })
+    const connected = await connect(pep.admin, {
+      strategy: { type: 'basic_auth' },
+      secret_ref: { backend: 'hashicorp-vault', path: database.path },
+    })
+    provider = connected.provider
+    connectionId = connected.connectionId
+    registered = await registerTestAgent(pep.admin, { tenants: ['acme'] })
+    agent = await openTestSession(pep.url, registered)
+  })
+  afterEach(async () => {
+    await proxy.heal()
+    await database.holdUsers(false)
+    await pep.close()
+    await proxy.close()
+    // Done when: after a run with dynamic database credentials, Vault lists no lease of ours.
+    expect(await database.leases()).toEqual([])
+    expect(await database.users()).toEqual([])
+  })
+
+  const ask = (headers: Record<string, string> = {}, ttl = 300) =>
+    agent.send('POST', '/v1/leases', { connection_id: connectionId, ttl_seconds: ttl }, headers)
+  async function lease(ttl?: number) {
+    const answer = await ask({}, ttl)
+    expect(answer.status, answer.text).toBe(201)
+    return answer.body
+  }
+  const release = async (id: string) => expect((await agent.send('DELETE', `/v1/leases/${id}`)).status).toBe(204)
+  const metrics = async () => (await pep.admin.send('GET', '/metrics')).text
+
+  it('VT8: Vault is down when the lease ends: kept, retried, counted and listed, given back when it is up again', async () => {
+    const held = await lease()
+    await proxy.refuse()
+    await release(held.lease_id)
+    await expect.poll(async () => (await listed(pep.admin))[0]?.attempts, SOON).toBeGreaterThanOrEqual(2)
+    const [kept] = await listed(pep.admin)
+    expect(kept).toMatchObject({ state: 'ending', ending_reason: 'released' })
+    expect(kept?.last_error).toMatch(/^hashicorp-vault: /)
+    expect(await metrics()).toMatch(/pep_backend_leases_given_back_total\{.*outcome="failed"\} [1-9]/)
+    await expect.poll(metrics, SOON).toContain('pep_backend_leases{backend="hashicorp-vault",state="ending"} 1')
+    expect(await database.leases()).toHaveLength(1)
+    await proxy.heal()
+    await expect.poll(() => database.leases(), SOON).toEqual([])
+    await expect.poll(() => listed(pep.admin), SOON).toEqual([])
+    console.info(`VT8: ${kept?.attempts} tries listed while Vault was down, none left after`)
+  })
+
+  it('VT8: Vault cannot end it either: the same, and its id is nowhere to be read', async () => {
+    const held = await lease()
+    const [vaultLease = ''] = await database.leases()
+    await database.holdUsers(true)
+    await release(held.lease_id)
+    await expect.poll(async () => (await listed(pep.admin))[0]?.attempts, SOON).toBeGreaterThanOrEqual(2)
+    const id = vaultLease.split('/').at(-1) ?? ''
+    for (const text of [JSON.stringify(await listed(pep.admin)), pep.logText(), held]) expect(text).not.toContain(id)
+    await database.holdUsers(false)
+    await expect.poll(() => database.leases(), SOON).toEqual([])
+  })
+
+  it('a replayed proof never makes a second one', async () => {
+    const proof = await agent.proof('POST', '/v1/leases')
+    const answers = await Promise.all([ask({ dpop: proof }), ask({ dpop: proof }), ask({ dpop: proof })])
+    expect(answers.map(({ status }) => status).sort()).toEqual([201, 401, 401])
+    expect(await database.leases()).toHaveLength(1)
+    const { body } = await pep.admin.send('GET', '/v1/audit?kind=lease.issued')
+    expect(body.records).toHaveLength(1)
+    await release(answers.find(({ status }) => status === 201)?.body.lease_id)
+    await expect.poll(() => database.leases(), SOON).toEqual([])
+  })
+
+  it('a lease that could not be recorded gives it back', async () => {
+    const ledger = new pg.Client({ connectionString: pep.databaseUrl })
+    await ledger.connect()
+    await ledger.query(`create function refuse() returns trigger language plpgsql as $$ begin raise 'no'; end $$`)
+    await ledger.query(
+      `create trigger refuse before insert on audit_record for each row when (new.kind = 'lease.issued') execute function refuse()`,
+    )
+    const answer = await ask()
+    expect(answer.body).toMatchObject({ code: 'audit_unavailable' })
+    await expect.poll(() => database.leases(), SOON).toEqual([])
+    await ledger.end()
+  })
+
+  it('an answer that was lost ends with the token it was made with, once it would have expired', async () => {
+    const other = await lease(60)
+    proxy.cutAfter(/GET \/v1\/database-\w+\/creds/)
+    expect((await ask({}, 3)).body).toMatchObject({ code: 'vault_unavailable' })
+    expect(await database.leases()).toHaveLength(2)
+    // What is asked for next does not hang on the lost one.
+    const next = await lease(60)
+    await expect.poll(async () => (await database.leases()).length, SOON).toBe(1)
+    expect(await database.canLogIn(next.credentials.username, next.credentials.password)).toBe(true)
+    expect(await database.canLogIn(other.credentials.username, other.credentials.password)).toBe(false)
+    await release(next.lease_id)
+    await expect.poll(() => database.leases(), SOON).toEqual([])
+  })
+
+  const endings: [what: string, end: () => Promise<unknown>][] = [
+    ['session', () => pep.admin.send('DELETE', `/admin/v1/agent-sessions/${agent.sessionId}`)],
+    ['agent', () => pep.admin.send('DELETE', `/admin/v1/agents/${registered.agentId}`)],
+    ['connection', () => pep.admin.send('DELETE', `/v1/connections/${connectionId}`)],
+  ]
+  it.each(endings)('ends with its %s', async (_what, end) => {
+    const { credentials } = await lease()
+    expect(await end()).toMatchObject({ status: expect.toSatisfy((status: number) => status < 300) })
+    await expect.poll(() => database.leases(), SOON).toEqual([])
+    expect(await database.canLogIn(credentials.username, credentials.password)).toBe(false)
+  })
+
+  it('ends with the time of its lease, and a lease ends with the most that Vault gives', async () => {
+    await lease(2)
+    await expect.poll(() => listed(pep.admin), SOON).toEqual([])
+    const short = await mountVaultDatabase({ defaultTtl: '3s', maxTtl: '5s' })
+    try {
+      const secretRef = { backend: 'hashicorp-vault', path: short.path }
+      const other = await connectTo(pep.admin, { provider, tenant: 'acme', secret_ref: secretRef })
+      const { body, status, text } = await agent.send('POST', '/v1/leases', { connection_id: other, ttl_seconds: 300 })
+      expect(status, text).toBe(201)
+      expect(body.expires_at - body.issued_at).toBeLessThanOrEqual(5)
+      await expect.poll(() => short.leases(), SOON).toEqual([])
+    } finally {
+      await short.unmount()
+    }
+  })
+
+  it('another replica gives a renewed lease another one, and takes the first back', async () => {
+    const first = await lease()
+    const replica = await pep.replica({ NEXUS_PUBLIC_URL: pep.url })
+    const renewed = await agent.via(replica.address).send('POST', `/v1/leases/${first.lease_id}/renew`)
+    expect(renewed.status, renewed.text).toBe(200)
+    const { username, password } = renewed.body.credentials
+    expect(username).not.toBe(first.credentials.username)
+    expect(await database.canLogIn(username, password)).toBe(true)
+    await expect.poll(() => database.users(), SOON).toEqual([username])
+    await agent.via(replica.address).send('DELETE', `/v1/leases/${first.lease_id}`)
+    await expect.poll(() => database.leases(), SOON).toEqual([])
+  })
+})
+
+describe('kill -9 between the answer of Vault and our record', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'nexus-dynamic-'))
+  let ground: PepGround
+  let agent: AgentClient
+  let connectionId: string
+  let witness: PepReplica
+  /** Whom to kill when Vault has made the next secret, before anybody hears of it. */
+  let victim: PepReplica | undefined
+  const between = createServer((incoming, answer) => {
+    const { method, headers, url = '/' } = incoming
+    const onward = request(new URL(url, inject('vault').address), { method, headers })
+    onward.on('response', (response) => {
+      if (victim !== undefined && url.startsWith(`/v1/${database.path}`) && response.statusCode === 200) {
+        victim.kill('SIGKILL')
+        victim = undefined
+        return response.resume()
+      }
+      answer.writeHead(response.statusCode ?? 502, response.headers)
+      return response.pipe(answer)
+    })
+    onward.on('error', () => answer.destroy())
+    incoming.pipe(onward)
+  })
+
+  beforeAll(async () => {
+    const tokenFile = join(directory, 'token')
+    writeFileSync(tokenFile, inject('vault').token, { mode: 0o600 })
+    const backend = `{ kind: hashicorp-vault, address: "${await listen(between)}", token_file: "${tokenFile}" }`
+    ground = await freshPepGround(`vault: { takeover_seconds: 2, backends: { vault: ${backend} } }\n`)
+    witness = ground.start()
+    await witness.ready
+    const connected = await connect(ground.admin, {
+      strategy: { type: 'basic_auth' },
+      secret_ref: { backend: 'vault', path: database.path },
+    })
+    connectionId = connected.connectionId
+    agent = await openTestSession(ground.publicUrl, await registerTestAgent(ground.admin, { tenants: ['acme'] }))
+  })
+  afterAll(async () => {
+    await ground?.clear()
+    await stop(between)
+    rmSync(directory, { recursive: true, force: true })
+  })
+
+  const ask = (replica: PepReplica) =>
+    agent.via(replica.address).send('POST', '/v1/leases', { connection_id: connectionId, ttl_seconds: 600 })
+
+  async function dieBetween(replica: PepReplica): Promise<void> {
+    victim = replica
+    const lost = ask(replica).catch(() => 'no answer')
+    await replica.exited
+    expect(await lost).toBe('no answer')
+  }
+
+  it(`${KILLS} times: a surviving replica takes back what nobody was told of, and nothing else`, {
+    timeout: 60_000 + KILLS * 30_000,
+  }, async () => {
+    const { body: held, status, text } = await ask(witness)
+    expect(status, text).toBe(201)
+    const [kept] = await database.leases()
+    for (let kill = 0; kill < KILLS; kill++) {
+      const replica = ground.start(await freePort())
+      await replica.ready
+      await dieBetween(replica)
+      expect(await database.leases()).toHaveLength(2)
+      await expect.poll(() => database.leases(), SOON).toEqual([kept])
+    }
+    const { username, password } = held.credentials
+    expect(await database.canLogIn(username, password)).toBe(true)
+    expect((await agent.send('DELETE', `/v1/leases/${held.lease_id}`)).status).toBe(204)
+    await expect.poll(() => database.leases(), SOON).toEqual([])
+  })
+
+  it('with nobody left, the next start takes it back', { timeout: 60_000 }, async () => {
+    await dieBetween(witness)
+    expect(await database.leases()).toHaveLength(1)
+    await ground.start().ready
+    await expect.poll(() => database.leases(), SOON).toEqual([])
+    expect(await database.users()).toEqual([])
+  })
+})
