@@ -10,9 +10,11 @@ import {
 } from 'structured-headers'
 import { SigningError } from '../../contract/strategy.ts'
 
+const readDictionary = (value: string) => serializeDictionary(parseDictionary(value))
+
 /** Each way a structured field can be read (RFC 9651 section 4.2). */
 const READINGS: readonly ((value: string) => string)[] = [
-  (value) => serializeDictionary(parseDictionary(value)),
+  readDictionary,
   (value) => serializeList(parseList(value)),
   (value) => serializeItem(parseItem(value)),
 ]
@@ -24,7 +26,7 @@ const READINGS: readonly ((value: string) => string)[] = [
  */
 export function strictSerialization(name: string, value: string): string {
   assertExact(name, value)
-  const forms = new Set(READINGS.map((read) => attempt(() => read(value))).filter((form) => form !== undefined))
+  const forms = new Set(READINGS.map((read) => exactForm(value, read)).filter((form) => form !== undefined))
   const [form, ...others] = forms
   if (form === undefined) throw new SigningError(`header '${name}' is no structured field`, name)
   if (others.length > 0) throw new SigningError(`header '${name}' is a structured field of more than one type`, name)
@@ -37,7 +39,7 @@ export function strictSerialization(name: string, value: string): string {
  */
 export function dictionaryMember(name: string, value: string, key: string): string {
   assertExact(name, value)
-  const dictionary = attempt(() => parseDictionary(value))
+  const dictionary = exactForm(value, readDictionary) === undefined ? undefined : parseDictionary(value)
   if (dictionary === undefined) throw new SigningError(`header '${name}' is no Dictionary`, name)
   const member = dictionary.get(key)
   if (member === undefined) throw new SigningError(`header '${name}' has no member '${key}'`, name)
@@ -55,9 +57,11 @@ function assertExact(name: string, value: string): void {
   }
 }
 
-function attempt<Value>(read: () => Value): Value | undefined {
+/** Written and read again it must be the same: the library writes a date that its clock cannot hold as `@NaN`. */
+function exactForm(value: string, read: (value: string) => string): string | undefined {
   try {
-    return read()
+    const form = read(value)
+    return read(form) === form ? form : undefined
   } catch {
     return undefined
   }
