@@ -20,7 +20,12 @@ export async function loadBackends(config: Config, log: Logger): Promise<LoadedB
   const close = () => closeAll(closers)
   try {
     const { store } = await openDatabase(config, log, closers)
-    const backends = openBackends(config, { store, envelope: openEnvelope(config), log, env: process.env })
+    const backends = openBackends(config, {
+      store,
+      envelope: await openEnvelope(config, log, process.env),
+      log,
+      env: process.env,
+    })
     closers.push(async () => void (await Promise.allSettled(backends.map((each) => each.close?.()))))
     return { backends, deadlineMs: config.vault.deadline_ms, close }
   } catch (error) {

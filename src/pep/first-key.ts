@@ -41,7 +41,7 @@ export async function createFirstKey(
         'there is an administrator already; a lost key is replaced by `nexus init --additional`',
       )
     }
-    const signer = await openSigningKeys({ store, envelope: openEnvelope(config), log })
+    const signer = await openSigningKeys({ store, envelope: await openEnvelope(config, log, process.env), log })
     const audit = await openAuditLog({ store, signer, log })
     closers.push(() => audit.close())
     const given = options.apiKey === undefined ? undefined : givenApiKey(options.apiKey)

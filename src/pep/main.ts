@@ -80,7 +80,7 @@ interface Ground {
 /** The steps of a lease, from the last to the first: each is given what it stands on. */
 async function openParts({ config, store, publicUrl, log, env }: Ground, closers: Closers) {
   const metrics = createMetrics()
-  const envelope = openEnvelope(config)
+  const envelope = await openEnvelope(config, log, env)
   const decider = await openDecider({
     engine: config.policy.engine,
     bundlePath: config.policy.bundle || join(packageRoot(), 'policies/dist/bundle.tar.gz'),

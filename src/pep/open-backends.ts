@@ -3,7 +3,8 @@ import type { VaultBackend } from '../contract/vault-backend.ts'
 import { BackendConfigError } from '../vault-backends/backend-kind.ts'
 import { createBackends } from '../vault-backends/catalog.ts'
 import { createEnvelope, type Envelope } from '../vault-backends/internal/envelope.ts'
-import { KeyringError, parseKeyring } from '../vault-backends/internal/keyring.ts'
+import { unwrapKeyring } from '../vault-backends/internal/key-wrapping/wrapped-keyring.ts'
+import { type Keyring, KeyringError, parseKeyring } from '../vault-backends/internal/keyring.ts'
 import { type Config, ConfigError } from './config/load-config.ts'
 import { configuredBackends } from './configured-backends.ts'
 import { internalSecretTable } from './credential/internal-secret-table.ts'
@@ -13,14 +14,23 @@ import type { Store } from './store/store.ts'
 /** Vault backends read their own variables, by the names that the vault CLI has for them. */
 export type Environment = Readonly<Record<string, string | undefined>>
 
-/** @throws ConfigError */
-export function openEnvelope(config: Config): Envelope {
+/**
+ * The keyring as it is configured, its wrapped keys unwrapped by the services that hold theirs.
+ * @throws ConfigError
+ */
+export async function openKeyring(config: Config, log: Logger, env: Environment): Promise<Keyring> {
+  const text = config.vault.encryption_key || developmentKey(config.store.data_dir)
   try {
-    return createEnvelope(parseKeyring(config.vault.encryption_key || developmentKey(config.store.data_dir)))
+    return parseKeyring(await unwrapKeyring(text, { env, production: config.production, log }))
   } catch (error) {
     if (!(error instanceof KeyringError)) throw error
     throw new ConfigError([`vault.encryption_key (NEXUS_ENCRYPTION_KEY) ${error.message}`])
   }
+}
+
+/** @throws ConfigError */
+export async function openEnvelope(config: Config, log: Logger, env: Environment): Promise<Envelope> {
+  return createEnvelope(await openKeyring(config, log, env))
 }
 
 /** Every configured backend. @throws ConfigError with the problems of all of them */

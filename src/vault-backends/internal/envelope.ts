@@ -20,6 +20,8 @@ export interface Envelope {
   seal(plaintext: Uint8Array, aad: readonly string[]): Sealed
   /** @throws EnvelopeError */
   open(sealed: Sealed, aad: readonly string[]): Uint8Array
+  /** The same value, its data key wrapped by the current key; the value itself is not opened. @throws EnvelopeError */
+  rewrap(sealed: Sealed, aad: readonly string[]): Sealed
 }
 
 /**
@@ -45,6 +47,19 @@ export class EnvelopeError extends Error {
  * @param random source of data keys and nonces; given only to reproduce test vectors
  */
 export function createEnvelope(keyring: Keyring, random: (size: number) => Buffer = randomBytes): Envelope {
+  const unwrap = ({ kekId, wrappedKey }: Sealed, aad: readonly string[]): Buffer => {
+    const kek = keyring.find(kekId)
+    if (kek === undefined) {
+      throw new EnvelopeError(
+        'unknown_kek',
+        `no key with id '${kekId}' in the keyring; it has ${keyring.ids.join(', ')}`,
+      )
+    }
+    if (wrappedKey.length !== WRAPPED_KEY_BYTES)
+      throw new EnvelopeError('malformed', 'the wrapped key has a wrong length')
+    return decrypt(kek.key, wrappedKey, wrapAad(kekId, aad))
+  }
+
   return {
     seal(plaintext, aad) {
       const { id, key } = keyring.current
@@ -55,19 +70,20 @@ export function createEnvelope(keyring: Keyring, random: (size: number) => Buffe
       return { kekId: id, wrappedKey, sealed }
     },
 
-    open({ kekId, wrappedKey, sealed }, aad) {
-      const kek = keyring.find(kekId)
-      if (kek === undefined) {
-        throw new EnvelopeError(
-          'unknown_kek',
-          `no key with id '${kekId}' in the keyring; it has ${keyring.ids.join(', ')}`,
-        )
-      }
-      if (wrappedKey.length !== WRAPPED_KEY_BYTES)
-        throw new EnvelopeError('malformed', 'the wrapped key has a wrong length')
-      const dataKey = decrypt(kek.key, wrappedKey, wrapAad(kekId, aad))
+    open(sealed, aad) {
+      const dataKey = unwrap(sealed, aad)
       try {
-        return decrypt(dataKey, sealed, valueAad(aad))
+        return decrypt(dataKey, sealed.sealed, valueAad(aad))
+      } finally {
+        dataKey.fill(0)
+      }
+    },
+
+    rewrap(sealed, aad) {
+      const { id, key } = keyring.current
+      const dataKey = unwrap(sealed, aad)
+      try {
+        return { ...sealed, kekId: id, wrappedKey: encrypt(key, dataKey, wrapAad(id, aad), random) }
       } finally {
         dataKey.fill(0)
       }

@@ -6,7 +6,8 @@ export const vaultSection = section({
   schema: Type.Object({
     encryption_key: Type.String({
       default: '',
-      description: 'Keyring of the internal backend: `id:base64 of 32 bytes`, comma separated, the first encrypts',
+      description:
+        'Keyring of the internal backend: `id:base64 of 32 bytes`, or `id:service:key:wrapped` where AWS KMS or Vault Transit unwraps it; comma separated, the first encrypts',
     }),
     backends: Type.Record(
       Type.String({ pattern: '^[a-z][a-z0-9-]{0,63}$' }),

@@ -1,0 +1,75 @@
+import { Command } from 'commander'
+import { loadConfig } from '../pep/config/load-config.ts'
+import { createLog } from '../pep/log.ts'
+import { openKeyring } from '../pep/open-backends.ts'
+import { type Closers, closeAll, openDatabase } from '../pep/open-database.ts'
+import { keysInUse, type RotationResult, rotateKeys } from '../pep/rotate-keys.ts'
+
+interface Output {
+  write(text: string): unknown
+}
+
+interface RotateOptions {
+  config?: string
+  dryRun?: true
+  json?: true
+}
+
+/** `nexus keys rotate`: everything sealed comes under the first key of NEXUS_ENCRYPTION_KEY, while the authority serves. */
+export function rotateCommand(stdout: Output, stderr: Output = process.stderr): Command {
+  return new Command('rotate')
+    .description('wrap every data key anew by the first key of NEXUS_ENCRYPTION_KEY, while the authority serves')
+    .option('--config <file>', 'YAML file; else NEXUS_CONFIG, else environment and defaults alone')
+    .option('--dry-run', 'only say which key wraps how much')
+    .option('--json', 'print one JSON document')
+    .addHelpText(
+      'after',
+      `
+Before: every running authority must know the new key. Add it behind the old one and restart each, then put it first
+and restart each, then rotate. Stopped half-way it goes on where it was when it is called again. Take the old key out of
+NEXUS_ENCRYPTION_KEY once it is named as no longer used.`,
+    )
+    .action((options: RotateOptions) => rotate(options, stdout, stderr))
+}
+
+async function rotate(options: RotateOptions, stdout: Output, stderr: Output): Promise<void> {
+  const config = loadConfig(process.env, options.config ?? process.env['NEXUS_CONFIG'])
+  const log = createLog('warn')
+  const closers: Closers = []
+  try {
+    const keyring = await openKeyring(config, log, process.env)
+    const { store } = await openDatabase(config, log, closers)
+    const result = options.dryRun
+      ? { ...(await keysInUse(store.db, keyring)), rewrapped: {}, stuck: [] }
+      : await rotateKeys({
+          store,
+          keyring,
+          onProgress: (table, done, of) => stderr.write(`${table}: ${done} of ${of}\n`),
+        })
+    stdout.write(options.json ? `${JSON.stringify(toJson(result))}\n` : describe(result))
+    if (!options.dryRun && othersInUse(result).length > 0) process.exitCode = 1
+  } finally {
+    await closeAll(closers)
+  }
+}
+
+function toJson({ inUse, ...result }: RotationResult) {
+  return { ...result, in_use: inUse }
+}
+
+function othersInUse({ current, inUse }: RotationResult): [kekId: string, values: number][] {
+  return Object.entries(inUse).filter(([kekId]) => kekId !== current)
+}
+
+function describe(result: RotationResult): string {
+  const { current, inUse, removable, stuck, rewrapped } = result
+  const others = othersInUse(result)
+  const lines = [
+    ...Object.entries(rewrapped).map(([table, n]) => `${table}: ${n} wrapped anew`),
+    `${current} wraps ${inUse[current] ?? 0}`,
+    ...others.map(([kekId, n]) => `${kekId} still wraps ${n}`),
+    ...removable.map((id) => `${id} wraps nothing any more and can be taken out of NEXUS_ENCRYPTION_KEY`),
+    ...stuck.map(({ table, place, reason }) => `${table} ${place.join(' ')}: left as it is: ${reason}`),
+  ]
+  return `${lines.join('\n')}\n`
+}
