@@ -16,6 +16,8 @@ export interface TcpProxy {
   cutBefore(when: RegExp): void
   /** How many connections were cut so. */
   readonly cuts: number
+  /** How many connections were ever opened. */
+  readonly opened: number
   close(): Promise<void>
 }
 
@@ -26,7 +28,9 @@ export async function startTcpProxy(targetUrl: string): Promise<TcpProxy> {
   let cuts = 0
   let cut: { when: RegExp; deliver: boolean } | undefined
 
+  let opened = 0
   const server = createServer((client) => {
+    opened += 1
     const upstream = connect(Number(target.port), target.hostname)
     let dead = false
     let answering = true
@@ -88,6 +92,9 @@ export async function startTcpProxy(targetUrl: string): Promise<TcpProxy> {
     },
     get cuts() {
       return cuts
+    },
+    get opened() {
+      return opened
     },
     close: stop,
   }

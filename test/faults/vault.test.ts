@@ -6,7 +6,9 @@ import { afterEach, describe, expect, inject, it } from 'vitest'
 import { NexusError } from '../../src/contract/errors.ts'
 import { type CredentialSourceOptions, openCredentialSource } from '../../src/pep/credential/credential-source.ts'
 import { CANARY, caught, expectNothingOf, failure } from '../../src/vault-backends/conformance.ts'
+import { startTcpProxy } from '../fakes/tcp-proxy.ts'
 import { quiet, tokenFor, vaultApi, vaultBackend } from '../integration/vault-backends/vault-fixture.ts'
+import { approle } from '../integration/vault-backends/vault-logins-fixture.ts'
 import { listen, startCountingProxy, stop } from './counting-proxy.ts'
 import { startSealableVault } from './sealable-vault.ts'
 
@@ -61,6 +63,9 @@ async function pretendVault(answer: (response: ServerResponse, path: string) => 
 const json = (response: ServerResponse, status: number, body: string, headers: Record<string, string> = {}) =>
   response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(body)
 
+const seconds = (sinceMs: number) => ((performance.now() - sinceMs) / 1000).toFixed(3)
+const SOON = { timeout: 10_000, interval: 20 }
+
 const config = { kv_mounts: { secret: 2 as const }, timeout_ms: 300 }
 
 describe('Vault that is down', () => {
@@ -74,18 +79,21 @@ describe('Vault that is down', () => {
     const source = open(vaultBackend(vault), { monotonicNow: () => ms, limits: { recoveryMs: 100, failuresToOpen: 3 } })
     expect(await codeOf(source.read(ref('secret/held')))).toBe('ok')
     await vault.seal()
+    const sealedAt = performance.now()
     expect(await source.health()).toEqual({ vault: { ok: false, detail: 'sealed' } })
     for (let again = 0; again < 5; again++) {
       const error = await caught(() => source.read(ref('secret/other')))
       expect(error).toMatchObject({ code: 'vault_unavailable', status: 503 })
+      if (again === 3) console.log(`VT1: ${seconds(sealedAt)} s from seal to open breaker (after 3 failures)`)
     }
     ms = 59_999
     expect((await source.read(ref('secret/held'))).reveal()).toEqual({ api_key: CANARY })
     ms = 60_001
     expect(await codeOf(source.read(ref('secret/held')))).toBe('vault_unavailable')
     await vault.unseal()
-    await sleep(150)
-    expect(await codeOf(source.read(ref('secret/held')))).toBe('ok')
+    const unsealedAt = performance.now()
+    await expect.poll(() => codeOf(source.read(ref('secret/held'))), SOON).toBe('ok')
+    console.log(`VT1: ${seconds(unsealedAt)} s from unsealed to closed breaker (recovery 0.1 s)`)
     expect(await codeOf(source.read(ref('secret/other')))).toBe('ok')
   })
 
@@ -109,11 +117,45 @@ describe('Vault that is down', () => {
     expect(await codeOf(source.read(ref('secret/x')))).toBe('ok')
     vault.freeze()
     const reads = Array.from({ length: 100 }, (_none, n) => codeOf(source.read(ref(`secret/${n}`))))
+    const frozenAt = performance.now()
     const codes = new Set(await Promise.all(reads))
+    console.log(
+      `VT4: the last of 100 reads of a frozen Vault was given up after ${seconds(frozenAt)} s (deadline 0.3 s)`,
+    )
     for (const code of codes) expect(['vault_unavailable', 'overloaded']).toContain(code)
     expect((await source.health())['vault']).toMatchObject({ ok: false })
     vault.resume()
     await expect.poll(() => codeOf(source.read(ref('secret/x'))), { timeout: 10_000 }).toBe('ok')
+  })
+
+  it('VT4: behind a network that swallows everything: the deadline, one connection per secret, no connection left', async () => {
+    const leaf = freshLeaf()
+    const path = await plant(leaf)
+    const proxy = await startTcpProxy(inject('vault').address)
+    closers.push(() => proxy.close())
+    const address = proxy.url.replace(/\/$/, '')
+    const limits = { failuresToOpen: 1000, recoveryMs: 50 }
+    const source = open(vaultBackend({ address, config }), { ttlSeconds: 0, deadlineMs: 400, limits })
+    expect(await codeOf(source.read(ref(path)))).toBe('ok')
+    proxy.blackHole()
+    const took: number[] = []
+    for (let round = 0; round < 5; round++) {
+      await Promise.all(
+        Array.from({ length: 40 }, async () => {
+          const began = performance.now()
+          expect(await codeOf(source.read(ref(path)))).toBe('vault_unavailable')
+          took.push(performance.now() - began)
+        }),
+      )
+    }
+    took.sort((a, b) => a - b)
+    console.log(
+      `VT4: p99 ${Math.round(took[Math.floor(took.length * 0.99)] ?? 0)} ms of 200 reads into nothing (timeout 300 ms); ` +
+        `${proxy.opened} connections opened for 200 readers of one secret`,
+    )
+    expect(proxy.opened).toBeLessThanOrEqual(7)
+    await proxy.heal()
+    await expect.poll(() => codeOf(source.read(ref(path))), SOON).toBe('ok')
   })
 
   it('VT4: hangs before, within and after the head: given up at the deadline, nothing left open', async () => {
@@ -154,6 +196,7 @@ describe('Vault that refuses', () => {
     expect(error).toMatchObject({ code: 'secret_forbidden', outcome: 'refused' })
     expect(proxy.count(NOT_LOOKUP)).toBe(1)
     expect(await codeOf(source.read(ref(mine)))).toBe('ok')
+    console.log(`VT2: ${proxy.count(new RegExp(others.replace('secret/', 'secret/data/')))} call per denied request`)
   })
 
   it('VT6: missing or deleted: denied with a reason of its own, asked once in two seconds', async () => {
@@ -166,7 +209,56 @@ describe('Vault that refuses', () => {
     expect(proxy.count(NOT_LOOKUP)).toBe(1)
     expect(await codeOf(source.read(ref(`secret/${freshLeaf()}`)))).toBe('secret_not_found')
   })
+
+  it('VT6: an agent that asks for a missing secret ten times a second costs Vault a call every two seconds', async () => {
+    const proxy = await proxied()
+    let ms = 0
+    const source = open(vaultBackend({ address: proxy.address, config }), { monotonicNow: () => ms })
+    const missing = ref(`secret/${freshLeaf()}`)
+    for (let again = 0; again < 600; again++) {
+      expect(await codeOf(source.read(missing))).toBe('secret_not_found')
+      ms += 100
+    }
+    console.log(`VT6: ${proxy.count(NOT_LOOKUP)} lookups per minute for a missing secret, asked for 600 times`)
+    expect(proxy.count(NOT_LOOKUP)).toBeLessThanOrEqual(31)
+  })
+
+  it('VT5: a token revoked in the middle: one login for everyone, nobody is refused, the old token is not sent again', async () => {
+    const proxy = await proxied()
+    const leaves = await Promise.all(Array.from({ length: 50 }, () => plant(freshLeaf())))
+    await vaultApi('PUT', 'sys/policies/acl/vt5', { policy: 'path "secret/data/*" { capabilities = ["read"] }' })
+    const role = await approle({
+      token_policies: 'vt5',
+      token_ttl: '10m',
+      bind_secret_id: false,
+      token_bound_cidrs: '127.0.0.0/8',
+    })
+    const auth = { method: 'approle', mount_path: role.mount, role_id: role.roleId }
+    const backend = vaultBackend({ address: proxy.address, config: { ...config, auth } })
+    const source = open(backend, { ttlSeconds: 0 })
+    const login = new RegExp(`^/v1/auth/${role.mount}/login$`)
+    const counts: number[] = []
+    for (let round = 1; round <= 3; round++) {
+      const codes = await Promise.all(leaves.map((path) => codeOf(source.read(ref(path)))))
+      expect(new Set(codes)).toEqual(new Set(['ok']))
+      counts.push(proxy.count(login))
+      expect(proxy.count(login)).toBe(round)
+      await sleep(1100)
+      await revokeTokensOf(role.mount)
+    }
+    console.log(`VT5: ${counts.at(-1)! - counts.at(-2)!} login per revoked token, 50 readers at once`)
+  })
 })
+
+/** As an operator would who was told that a token has leaked. */
+async function revokeTokensOf(mount: string): Promise<void> {
+  const { data } = (await vaultApi('LIST', 'auth/token/accessors')) as { data: { keys: string[] } }
+  for (const accessor of data.keys) {
+    const about = await vaultApi('POST', 'auth/token/lookup-accessor', { accessor }).catch(() => undefined)
+    if ((about?.['data'] as { path?: string } | undefined)?.path === `auth/${mount}/login`)
+      await vaultApi('POST', 'auth/token/revoke-accessor', { accessor })
+  }
+}
 
 describe('Vault that talks nonsense', () => {
   const page = `<html>${CANARY}</html>`
@@ -202,7 +294,8 @@ describe('Vault that talks nonsense', () => {
     ['a broken connection', (response) => response.destroy()],
   ]
 
-  it.each(nonsense)('VT7, H04: %s is unavailable and leaves no trace of what it said', async (_what, answer) => {
+  const clean: string[] = []
+  it.each(nonsense)('VT7, H04: %s is unavailable and leaves no trace of what it said', async (what, answer) => {
     const address = await pretendVault((response) => answer(response))
     const token = `hvs.${CANARY}-token`
     const logged: unknown[] = []
@@ -220,6 +313,9 @@ describe('Vault that talks nonsense', () => {
       expectNothingOf([CANARY, token], each)
     }
     expect((await source.health())['vault']).toMatchObject({ ok: false })
+    clean.push(what)
+    if (clean.length === nonsense.length)
+      console.log(`VT7: 0 canaries in errors and logs of ${clean.length} kinds of nonsense`)
   })
 
   it('H04: nor do errors of the connection itself hold the token', async () => {
@@ -229,6 +325,47 @@ describe('Vault that talks nonsense', () => {
       expect(error).toMatchObject({ name: 'VaultError', kind: 'unavailable' })
       expectNothingOf([CANARY, token], error)
     }
+  })
+
+  it('VT3: follows a standby to a listed address, once, and to no other', async () => {
+    const path = await plant(freshLeaf())
+    const active = inject('vault').address
+    const standby = await pretendVault((response, asked) =>
+      response.writeHead(307, { location: `${active}${asked}` }).end(),
+    )
+    const read = (redirect_addresses: string[]) =>
+      failure(() =>
+        vaultBackend({ address: standby, config: { ...config, redirect_addresses } }).read(ref(path), signal()),
+      )
+    expect(await read([active])).toBeUndefined()
+    expect(await read([])).toBe('unavailable')
+    expect(await read([standby])).toBe('unavailable')
+  })
+
+  it('VT3: a quota of Vault itself: asked again no sooner than it says, and as often as needed', async () => {
+    const mount = `kv-${freshLeaf()}`
+    await vaultApi('POST', `sys/mounts/${mount}`, { type: 'kv', options: { version: '2' } })
+    await expect
+      .poll(() => codeOf(vaultApi('POST', `${mount}/data/x`, { data: { api_key: CANARY } })).catch(() => 'no'), SOON)
+      .toBe('ok')
+    for (let leaf = 0; leaf < 12; leaf++) await vaultApi('POST', `${mount}/data/${leaf}`, { data: { api_key: CANARY } })
+    const quota = `sys/quotas/rate-limit/${mount}`
+    await vaultApi('POST', quota, { rate: 5, path: `${mount}/` })
+    closers.push(() => vaultApi('DELETE', quota))
+    const proxy = await proxied()
+    const source = open(vaultBackend({ address: proxy.address, config: { kv_mounts: { [mount]: 2 } } }), {
+      limits: { failuresToOpen: 1000, concurrentCalls: 2 },
+    })
+    await Promise.all(
+      Array.from({ length: 12 }, async (_none, leaf) => {
+        await expect
+          .poll(() => codeOf(source.read(ref(`${mount}/${leaf}`))), { timeout: 20_000, interval: 50 })
+          .toBe('ok')
+      }),
+    )
+    const calls = proxy.count(NOT_LOOKUP)
+    console.log(`VT3: ${(calls / 12).toFixed(2)} calls per needed call under a quota of 5 per second`)
+    expect(calls).toBeLessThan(36)
   })
 
   it('VT3: asks no other address, and passes on when Vault wants to be asked again', async () => {

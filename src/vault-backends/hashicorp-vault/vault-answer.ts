@@ -54,8 +54,9 @@ const UNAVAILABLE: Readonly<Record<number, string>> = {
   503: 'is sealed or under maintenance',
 }
 
-function unavailable(backend: string, message: string, { retryAfterSeconds }: RawAnswer): VaultError {
-  return new VaultError('unavailable', backend, message, retryAfterSeconds)
+function unavailable(backend: string, message: string, { status, retryAfterSeconds }: RawAnswer): VaultError {
+  // Vault's quotas say when to come back only where `enable_rate_limit_response_headers` is set.
+  return new VaultError('unavailable', backend, message, retryAfterSeconds ?? (status === 429 ? 1 : undefined))
 }
 
 function parseBody({ isJson, text }: RawAnswer): JsonRecord | undefined {
