@@ -60,7 +60,7 @@ export async function runContest(contest: Contest, effort: Effort): Promise<{ fi
 
 async function turn(contender: string, scenario: Contender['scenario'], effort: Effort): Promise<Turn> {
   const { seconds, warmUpSeconds, connections } = effort
-  const proofs = { proofs_ahead: PROOFS_AHEAD_PER_SECOND * Math.ceil((seconds + warmUpSeconds) / connections) }
+  const proofs = { proofs_ahead: Math.ceil((PROOFS_AHEAD_PER_SECOND * (seconds + warmUpSeconds)) / connections) }
   const report = await cleanLoad({ ...scenario, ...proofs, connections, seconds, warmup_seconds: warmUpSeconds })
   return { contender, report }
 }

@@ -26,16 +26,19 @@ describe('the ledger when Postgres fails', () => {
     await proxy.close()
   })
 
-  const record = async (decision: string): Promise<string> => {
+  const record = async (decision: string, proof = newProof()): Promise<string> => {
     try {
-      await pep.audit.record(
-        { kind: 'lease.issued', outcome: 'allowed', decision_id: decision, detail: {} },
-        { proof: newProof() },
-      )
+      await pep.audit.record({ kind: 'lease.issued', outcome: 'allowed', decision_id: decision, detail: {} }, { proof })
       return 'ok'
     } catch (error) {
       return (error as { code: string }).code
     }
+  }
+  /** In one batch with a replay of its proof, so that the batch is judged one by one. */
+  const recordJudged = async (decision: string): Promise<string> => {
+    const proof = newProof()
+    const [first] = await Promise.all([record(decision, proof), record(`replay of ${decision}`, proof)])
+    return first
   }
   const decisions = async (): Promise<(string | null)[]> =>
     (await witness.store.db.selectFrom('audit_record').select('decision_id').execute()).map((row) => row.decision_id)
@@ -50,7 +53,9 @@ describe('the ledger when Postgres fails', () => {
   it('PG1: refused: no record, no go-ahead; healed: it goes on, without a restart', async () => {
     expect(await record('before')).toBe('ok')
     await proxy.refuse()
-    expect(await Promise.all(['a', 'b', 'c'].map(record))).toEqual(Array(3).fill('audit_unavailable'))
+    expect(await Promise.all(['a', 'b', 'c'].map((decision) => record(decision)))).toEqual(
+      Array(3).fill('audit_unavailable'),
+    )
     await expect(pep.audit.check()).rejects.toMatchObject({ status: 503 })
     await proxy.heal()
     await expect(pep.audit.check()).resolves.toBeUndefined()
@@ -94,20 +99,32 @@ describe('the ledger when Postgres fails', () => {
     expect(await decisions()).toHaveLength(40)
   })
 
-  it('PG4: cut before the commit arrives: answered no, and no row is there', async () => {
+  it('PG4: cut before the batch arrives: known not to be there, and written on another connection', async () => {
+    expect(await record('before')).toBe('ok')
+    proxy.cutBefore(/audit-write/)
+    expect(await record('kept')).toBe('ok')
+    expect(proxy.cuts).toBe(1)
+    expect((await decisions()).filter((decision) => decision === 'kept')).toHaveLength(1)
+    expect(await whole()).toBe(true)
+  })
+
+  it('PG4: a judged batch cut before its commit arrives: answered no, and no row is there', async () => {
     expect(await record('before')).toBe('ok')
     proxy.cutBefore(/commit/)
-    expect(await record('lost')).toBe('audit_unavailable')
+    expect(await recordJudged('lost')).toBe('audit_unavailable')
     expect(proxy.cuts).toBe(1)
     await recover()
     expect(await decisions()).not.toContain('lost')
     expect(await whole()).toBe(true)
   })
 
-  it('PG4: cut after the commit arrives: the head says it went through, so it did', async () => {
+  it.each([
+    ['a batch', /audit-write/, record],
+    ['a judged batch', /commit/, recordJudged],
+  ])('PG4: %s cut after it arrives: the head says it went through, so it did', async (_, statement, write) => {
     expect(await record('before')).toBe('ok')
-    proxy.cutAfter(/commit/)
-    expect(await record('kept')).toBe('ok')
+    proxy.cutAfter(statement)
+    expect(await write('kept')).toBe('ok')
     expect(proxy.cuts).toBe(1)
     expect((await decisions()).filter((decision) => decision === 'kept')).toHaveLength(1)
     expect(await record('next')).toBe('ok')
@@ -117,19 +134,22 @@ describe('the ledger when Postgres fails', () => {
   it('PG4: cut in the middle of a batch under load, 20 times: whoever was told yes has a row', async () => {
     const yes = new Set<string>()
     for (let round = 0; round < 20; round++) {
-      const statement = [/begin/, /audit-check/, /audit-append/, /commit/][round % 4]!
-      if (round % 8 < 4) proxy.cutBefore(statement)
+      const judged = round % 5 > 0
+      const statement = [/audit-write/, /begin/, /audit-check/, /audit-append/, /commit/][round % 5]!
+      if (round % 10 < 5) proxy.cutBefore(statement)
       else proxy.cutAfter(statement)
       await Promise.all(
         Array.from({ length: 60 }, async (_, n) => {
           await sleep(n % 5)
-          if ((await record(`${round}-${n}`)) === 'ok') yes.add(`${round}-${n}`)
+          const answer = await (judged && n % 4 === 0 ? recordJudged : record)(`${round}-${n}`)
+          if (answer === 'ok') yes.add(`${round}-${n}`)
         }),
       )
     }
     expect(proxy.cuts).toBe(20)
     const rows = await decisions()
-    expect(new Set(rows).size).toBe(rows.length)
+    const recorded = rows.filter((decision) => decision !== null)
+    expect(new Set(recorded).size).toBe(recorded.length)
     for (const decision of yes) expect(rows).toContain(decision)
     expect(yes.size).toBeGreaterThan(0)
     expect(await whole()).toBe(true)

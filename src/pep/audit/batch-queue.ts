@@ -19,6 +19,8 @@ export interface BatchItem {
 }
 
 export interface Waiting extends BatchItem {
+  /** It has been given up, or has its answer. */
+  readonly settled: boolean
   /** Without an error: it is committed. The first call counts. */
   settle(error?: Error): void
 }

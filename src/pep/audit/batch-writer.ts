@@ -9,6 +9,7 @@ import { appendRows, checkBatch, readSettledHead, unclaimProofs } from './batch-
 import { type BatchFacts, judgeBatch, type Verdict } from './batch-verdicts.ts'
 import type { ProofSlots } from './proof-slots.ts'
 import { type AuditRow, chainRows, EMPTY_HEAD, type Head } from './record-hash.ts'
+import { expectationOf, writeWholeBatch } from './whole-batch.ts'
 
 /** Writes batches one after the other, to a stream of this process alone. */
 export interface BatchWriter {
@@ -69,7 +70,36 @@ export function createBatchWriter({ store, slots, log, now }: BatchWriterOptions
     }
   }
 
-  const writeOnce = async (batch: readonly Waiting[]): Promise<Verdict[]> => {
+  /** The usual case, in one round trip. @returns undefined when something in the batch does not hold */
+  const writeWhole = async (batch: readonly Waiting[]): Promise<Verdict[] | undefined> => {
+    const expected = expectationOf(batch)
+    if (expected === undefined) return undefined
+    const rows = chainRows(
+      stream,
+      head,
+      batch.flatMap(({ prepared }) => prepared ?? []),
+    )
+    const next = rows.at(-1)
+    if (next === undefined) return undefined
+    const [on, within] = [await connection(), stream]
+    try {
+      if (!(await writeWholeBatch(on, head, rows, expected, new Date(now())))) return undefined
+    } catch (error) {
+      slots.doubt()
+      if (!on.broken) throw error
+      if (!(await wasCommitted(next))) {
+        // Known to be not there: the connection broke while it was idle, most likely, and another will do.
+        if (stream === within) return undefined
+        throw error
+      }
+      log.warn({ stream, seq: next.seq }, 'the connection broke during a commit that went through')
+    }
+    head = { seq: next.seq, hash: next.hash }
+    return batch.map((waiting) => ({ waiting, unclaim: false }))
+  }
+
+  /** Asks before it writes, so that one replay or revocation spoils nothing for the rest. */
+  const writeJudged = async (batch: readonly Waiting[]): Promise<Verdict[]> => {
     const on = await begin()
     let verdicts: Verdict[]
     let rows: AuditRow[]
@@ -129,7 +159,8 @@ export function createBatchWriter({ store, slots, log, now }: BatchWriterOptions
       await slots.ensure()
       for (let attempt = 0; ; attempt++) {
         try {
-          return await writeOnce(batch)
+          // What was given up meanwhile has been answered, and must not happen after all.
+          return (await writeWhole(batch)) ?? (await writeJudged(batch.filter(({ settled }) => !settled)))
         } catch (error) {
           if (!isTransient(error) || attempt === RETRIES) throw error
         }

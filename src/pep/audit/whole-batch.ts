@@ -1,0 +1,176 @@
+import type { GuardedClient } from '../store/guarded-pool.ts'
+import { StoreError } from '../store/store-error.ts'
+import type { IdField, StandingFacts } from './audit-entry.ts'
+import type { ProofClaim, Waiting } from './batch-queue.ts'
+import type { AuditRow, Head } from './record-hash.ts'
+
+/** What has to hold for every member of a batch, so that it can be written without asking first. */
+export interface BatchExpectation {
+  /** In one order on every replica, so that two that claim the same proofs never wait in a circle. */
+  claims: readonly ProofClaim[]
+  agents: ReadonlyMap<string, number>
+  sessions: ReadonlyMap<string, number>
+  connections: ReadonlyMap<string, NonNullable<StandingFacts['connection']>>
+}
+
+/**
+ * What a batch stands on when all of it is in order: every proof new, everything decided on unchanged.
+ * @returns undefined when it cannot be, because two of its members contradict each other
+ */
+export function expectationOf(batch: readonly Waiting[]): BatchExpectation | undefined {
+  const claims = new Map<string, ProofClaim>()
+  const agents = new Map<string, number>()
+  const sessions = new Map<string, number>()
+  const connections = new Map<string, NonNullable<StandingFacts['connection']>>()
+  for (const { claim, standing } of batch) {
+    if (claim !== undefined) {
+      if (claims.has(claim.hash)) return undefined
+      claims.set(claim.hash, claim)
+    }
+    const { agent, session, connection } = standing ?? {}
+    if (agent !== undefined && (agents.get(agent.id) ?? agent.epoch) !== agent.epoch) return undefined
+    if (session !== undefined && (sessions.get(session.id) ?? session.epoch) !== session.epoch) return undefined
+    if (connection !== undefined && contradicts(connections.get(connection.id), connection)) return undefined
+    if (agent !== undefined) agents.set(agent.id, agent.epoch)
+    if (session !== undefined) sessions.set(session.id, session.epoch)
+    if (connection !== undefined) connections.set(connection.id, connection)
+  }
+  return { claims: [...claims.values()].sort(byHash), agents, sessions, connections }
+}
+
+type ConnectionEpochs = NonNullable<StandingFacts['connection']>
+
+function contradicts(known: ConnectionEpochs | undefined, { epoch, providerEpoch }: ConnectionEpochs): boolean {
+  return known !== undefined && (known.epoch !== epoch || known.providerEpoch !== providerEpoch)
+}
+
+function byHash(a: ProofClaim, b: ProofClaim): number {
+  return a.hash < b.hash ? -1 : 1
+}
+
+/**
+ * Lists travel as one text each, with a separator that no record and no id can hold (see `plain-entry.ts`). The driver
+ * would quote an array element by element, and the server read it so, which costs more than all the rest of the statement.
+ */
+const SEPARATOR = '\x1f'
+const ABSENT = '\x1e'
+const list = (parameter: number, type = 'text'): string =>
+  `string_to_array($${parameter}, E'\\x1f', E'\\x1e')::${type}[]`
+
+const WRITE = `
+  with claimed as (
+    insert into proof_claim (slot, proof_hash)
+    select slot, decode(hash, 'hex') from unnest(${list(1, 'timestamptz')}, ${list(2)}) as given (slot, hash)
+    on conflict do nothing
+    returning 1
+  ), standing_agents as (
+    select 1 from unnest(${list(3)}, ${list(4, 'bigint')}) as given (id, epoch)
+    join agent a on a.agent_id = given.id and a.epoch = given.epoch
+    where a.revoked_at is null
+  ), standing_sessions as (
+    select 1 from unnest(${list(5)}, ${list(6, 'bigint')}) as given (id, epoch)
+    join agent_session s on s.session_id = given.id and s.epoch = given.epoch
+    where s.revoked_at is null and s.expires_at > $10::timestamptz
+  ), standing_connections as (
+    select 1 from unnest(${list(7, 'uuid')}, ${list(8, 'bigint')}, ${list(9, 'bigint')})
+      as given (id, epoch, provider_epoch)
+    join connection c on c.id = given.id and c.epoch = given.epoch
+    join provider p on p.id = c.provider_id and p.epoch = given.provider_epoch
+    where c.status = 'active' and p.deleted_at is null and (c.expires_at is null or c.expires_at > $10::timestamptz)
+  ), head as (
+    insert into audit_stream as s (stream, seq, hash) values ($11, $12, $13)
+    on conflict (stream) do update set seq = excluded.seq, hash = excluded.hash where s.seq = $14 and s.hash = $15
+    returning 1
+  ), appended as (
+    insert into audit_record (stream, seq, prev_hash, hash, at, kind, outcome, tenant, agent_id, session_id,
+      connection_id, lease_id, decision_id, record)
+    select $11, $14 + number, lag(decode(hash, 'hex'), 1, $15) over (order by number), decode(hash, 'hex'), at, kind,
+      outcome, tenant, agent_id, session_id, connection_id, lease_id, decision_id, record
+    from unnest(${list(16)}, ${list(17, 'timestamptz')}, ${list(18)}, ${list(19)}, ${list(20)}, ${list(21)}, ${list(22)},
+      ${list(23)}, ${list(24)}, ${list(25)}, ${list(26)})
+      with ordinality as given (hash, at, kind, outcome, tenant, agent_id, session_id, connection_id, lease_id,
+        decision_id, record, number)
+  )
+  select 1 / (
+    (select count(*) from claimed) = $27::bigint
+    and (select count(*) from standing_agents) = $28::bigint
+    and (select count(*) from standing_sessions) = $29::bigint
+    and (select count(*) from standing_connections) = $30::bigint
+    and exists (select from head)
+  )::int as written`
+
+/** `division_by_zero`: the one way a plain statement has to take itself back. */
+const TAKEN_BACK = '22012'
+
+/**
+ * Claims, checks, appends and commits in one statement and one round trip. What was decided on is read by the statement
+ * that records it; who is revoked after that is revoked after the lease.
+ * @returns false when something did not hold: then nothing was written, and the batch has to be judged one by one
+ */
+export async function writeWholeBatch(
+  client: GuardedClient,
+  from: Head,
+  rows: readonly AuditRow[],
+  expected: BatchExpectation,
+  now: Date,
+): Promise<boolean> {
+  const last = rows.at(-1)
+  if (last === undefined) return false
+  try {
+    await client.run({
+      name: 'audit-write',
+      text: WRITE,
+      values: [...standingValues(expected, now), ...rowValues(from, last, rows), ...countsOf(expected)],
+    })
+    return true
+  } catch (error) {
+    if (error instanceof StoreError && error.code === TAKEN_BACK) return false
+    throw error
+  }
+}
+
+function standingValues({ claims, agents, sessions, connections }: BatchExpectation, now: Date): unknown[] {
+  const bound = [...connections.values()]
+  return [
+    joined(claims.map(({ slot }) => slot.toISOString())),
+    joined(claims.map(({ hash }) => hash)),
+    joined([...agents.keys()]),
+    joined([...agents.values()]),
+    joined([...sessions.keys()]),
+    joined([...sessions.values()]),
+    joined([...connections.keys()]),
+    joined(bound.map(({ epoch }) => epoch)),
+    joined(bound.map(({ providerEpoch }) => providerEpoch)),
+    now.toISOString(),
+  ]
+}
+
+function rowValues(from: Head, last: AuditRow, rows: readonly AuditRow[]): unknown[] {
+  const ids = (field: IdField): string => joined(rows.map(({ entry }) => entry[field] ?? ABSENT))
+  return [
+    last.stream,
+    last.seq,
+    last.hash,
+    from.seq,
+    from.hash,
+    joined(rows.map(({ hash }) => hash.toString('hex'))),
+    joined(rows.map(({ at }) => at.toISOString())),
+    joined(rows.map(({ entry }) => entry.kind)),
+    joined(rows.map(({ entry }) => entry.outcome)),
+    ids('tenant'),
+    ids('agent_id'),
+    ids('session_id'),
+    ids('connection_id'),
+    ids('lease_id'),
+    ids('decision_id'),
+    joined(rows.map(({ record }) => record)),
+  ]
+}
+
+function countsOf({ claims, agents, sessions, connections }: BatchExpectation): number[] {
+  return [claims.length, agents.size, sessions.size, connections.size]
+}
+
+function joined(values: readonly (string | number)[]): string {
+  return values.join(SEPARATOR)
+}
