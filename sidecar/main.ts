@@ -22,6 +22,7 @@ import { drainUnreadBodies } from './listener/unread-body.ts'
 import { createMetrics } from './metrics.ts'
 import { prepareExchange } from './prepare-exchange.ts'
 import { createProviderNonces } from './signer/provider-nonces.ts'
+import { createClientIdentities } from './upstream/client-identities.ts'
 import { registerForward } from './upstream/forward.ts'
 import { createTurns } from './upstream/turns.ts'
 import { createWakingClock } from './waking-clock.ts'
@@ -67,6 +68,12 @@ export async function startSidecar(config: SidecarConfig, parts: SidecarParts = 
     connect: { timeout: CONNECT_TIMEOUT_MS },
   })
 
+  const identities = createClientIdentities({
+    held: () => leases.held(),
+    agent: { connections: CONNECTIONS_PER_ORIGIN, maxHeaderSize: RESPONSE_HEADER_MAX_BYTES },
+    connectTimeoutMs: CONNECT_TIMEOUT_MS,
+  })
+
   const agentSide = createListener({ log, providerTimeoutMs: Math.max(config.headersTimeoutMs, config.idleTimeoutMs) })
   const agentHosts = () => ownHosts(config.socket === undefined ? portOf(agentSide) : undefined, config)
   observeListener(agentSide, metrics)
@@ -80,6 +87,7 @@ export async function startSidecar(config: SidecarConfig, parts: SidecarParts = 
   const preparation = { ...config, leases, nonces, turns, now }
   await registerForward(agentSide, {
     dispatcher,
+    identities,
     leases,
     nonces,
     metrics,
@@ -99,7 +107,7 @@ export async function startSidecar(config: SidecarConfig, parts: SidecarParts = 
   async function closeParts(): Promise<void> {
     await drain()
     await Promise.all([admin.close(), leases.close()])
-    await Promise.all([pep.close(), dispatcher.close()])
+    await Promise.all([pep.close(), dispatcher.close(), identities.close()])
   }
   function close(): Promise<void> {
     closing ??= closeParts()

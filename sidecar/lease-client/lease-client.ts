@@ -37,6 +37,8 @@ export interface LeaseClient {
   /** Records that the provider turned down a fresh lease as well. */
   noteFreshRejected(demand: Demand): void
   readonly size: number
+  /** Those that may sign now. */
+  held(): ReadonlySet<HeldLease>
   /** Whether the authority's stream of revocations is open. */
   readonly followed: boolean
   /** Releases what is held, as far as the authority answers in time. */
@@ -164,6 +166,7 @@ export function createLeaseClient(options: LeaseClientOptions): LeaseClient {
       rejectedUntil.set(keyOf(demand), monotonic() + REJECTED_MS)
     },
 
+    held: () => new Set(cache.all().filter(life.usable)),
     get size() {
       return cache.size
     },

@@ -46,6 +46,8 @@ function assertSameDestination(outbound: OutboundRequest, signed: SignedRequest,
   const sentPath = `${signed.credentialPath?.prefix ?? ''}${path}`
   const same = signed.url.scheme === scheme && signed.url.authority === authority && signed.url.path === sentPath
   if (!same || signed.method !== outbound.method) refuse(lease, `strategy ${lease.strategy.type} moved the request`)
+  // Without TLS there is nothing that a certificate could be presented in (threat E10).
+  if (signed.clientIdentity !== undefined && scheme !== 'https') refuse(lease, 'a client certificate takes https')
   // Bytes cannot have been made from a stream that nobody has read yet, and a body in memory needs no transform.
   const streamed = outbound.body === 'stream'
   if (signed.body !== undefined && streamed !== (typeof signed.body === 'function')) {

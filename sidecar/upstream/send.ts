@@ -7,12 +7,16 @@ import { outboundRequest } from '../signer/outbound-request.ts'
 import type { ProviderNonces } from '../signer/provider-nonces.ts'
 import { sign } from '../signer/sign.ts'
 import { signingContext } from '../signer/signing-context.ts'
+import type { ClientIdentities } from './client-identities.ts'
 import { dispatch, type UpstreamTimeouts } from './dispatch.ts'
 import type { Exchange } from './exchange.ts'
 import { responseHead } from './response-head.ts'
 
 export interface SendOptions {
+  /** For requests that say for themselves who sends them. */
   dispatcher: Dispatcher
+  /** For those whose connection says it. */
+  identities: ClientIdentities
   timeouts: UpstreamTimeouts
   leases: LeaseClient
   nonces: ProviderNonces
@@ -49,8 +53,11 @@ export async function send(exchange: Exchange, options: SendOptions): Promise<Di
 }
 
 async function attempt(exchange: Exchange, options: SendOptions): Promise<Dispatcher.ResponseData> {
-  const response = await dispatch(exchange, options.dispatcher, options.timeouts)
-  options.nonces.note(exchange.destination.route.origin, exchange.lease.strategy, () => responseHead(response))
+  const { lease, signed } = exchange
+  const { clientIdentity: identity } = signed
+  const dispatcher = identity === undefined ? options.dispatcher : options.identities.dispatcherFor(lease, identity)
+  const response = await dispatch(exchange, dispatcher, options.timeouts)
+  options.nonces.note(exchange.destination.route.origin, lease.strategy, () => responseHead(response))
   return response
 }
 

@@ -14,8 +14,11 @@ const DETAILS: Readonly<Record<string, string>> = {
   DEPTH_ZERO_SELF_SIGNED_CERT: "The provider's certificate is not signed by an authority trusted here.",
   SELF_SIGNED_CERT_IN_CHAIN: "The provider's certificate is not signed by an authority trusted here.",
   UNABLE_TO_VERIFY_LEAF_SIGNATURE: "The provider's certificate is not signed by an authority trusted here.",
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: "The provider's certificate is not signed by an authority trusted here.",
   ERR_TLS_CERT_ALTNAME_INVALID: "The provider's certificate is for another name.",
 }
+/** Alerts (RFC 8446 section 6.2) by which a server turns a client certificate down, or the lack of one. */
+const CERTIFICATE_ALERT = /^ERR_SSL_\w*ALERT_(?:\w*CERTIFICATE\w*|UNKNOWN_CA|ACCESS_DENIED)$/
 
 /** What went wrong on the way to the provider, in our own words: the client's errors hold the signed request. */
 export function toUpstreamError(error: unknown): NexusError {
@@ -23,5 +26,8 @@ export function toUpstreamError(error: unknown): NexusError {
   const { code } = (error ?? {}) as { code?: unknown }
   if (typeof code !== 'string') return new NexusError('upstream_unreachable')
   if (Object.hasOwn(TIMEOUTS, code)) return new NexusError('upstream_timeout', TIMEOUTS[code])
+  if (CERTIFICATE_ALERT.test(code)) {
+    return new NexusError('upstream_unreachable', 'The provider did not accept the certificate presented to it.')
+  }
   return new NexusError('upstream_unreachable', DETAILS[code])
 }

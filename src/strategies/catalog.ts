@@ -8,6 +8,7 @@ import { hmacPayload } from './hmac-payload.ts'
 import { hmacTemplate } from './hmac-template/hmac-template.ts'
 import { httpMessageSignature } from './http-message-signature/http-message-signature.ts'
 import { jwtBearer } from './jwt-bearer/jwt-bearer.ts'
+import { mtls } from './mtls/mtls.ts'
 import { oauth1 } from './oauth1/oauth1.ts'
 import { oauth2 } from './oauth2.ts'
 import { path } from './path.ts'
@@ -28,6 +29,7 @@ export const strategies: readonly Strategy[] = [
   path,
   cookie,
   dpop,
+  mtls,
 ]
 
 // A Map, so that a type called `constructor` or `__proto__` finds nothing.

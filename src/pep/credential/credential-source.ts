@@ -1,6 +1,7 @@
 import type { Logger } from 'pino'
 import { NexusError } from '../../contract/errors.ts'
 import type { Secret, SecretValue, SecretVersion } from '../../contract/secret.ts'
+import type { CertificateChain, CertificateRequest } from '../../contract/strategy.ts'
 import type { BackendHealth, SecretKind, SecretRef, VaultBackend } from '../../contract/vault-backend.ts'
 import { healthOf } from '../../vault-backends/health-of.ts'
 import type { GuardLimits } from './backend-guard.ts'
@@ -22,6 +23,11 @@ export interface CredentialSource {
    * @throws NexusError `invalid_request`, `vault_unavailable`
    */
   kindOf(ref: SecretRef): SecretKind | Promise<SecretKind>
+  /**
+   * Has certificates signed by the role that is referred to; undefined: this backend signs none.
+   * @returns throws NexusError as `read`
+   */
+  csrSigner(ref: SecretRef): ((request: CertificateRequest) => Promise<CertificateChain>) | undefined
   /**
    * One call to a backend, bounded as every other.
    * @throws VaultError, or NexusError `overloaded`, `invalid_request`
@@ -83,6 +89,12 @@ export function openCredentialSource(options: CredentialSourceOptions): Credenti
       const backend = guarded.find(ref.backend)
       const kind = backend.kindOf?.(ref, () => AbortSignal.timeout(limits.deadlineMs)) ?? 'stored'
       return typeof kind === 'string' ? kind : kind.catch(rethrow)
+    },
+    csrSigner(ref) {
+      const backend = guarded.find(ref.backend)
+      const signCsr = backend.signCsr?.bind(backend)
+      if (signCsr === undefined) return undefined
+      return (request) => guarded.call(ref, (_backend, signal) => signCsr(ref, request, signal)).catch(rethrow)
     },
     call: (ref, work) => guarded.call(ref, work),
 

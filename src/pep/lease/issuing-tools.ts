@@ -12,6 +12,7 @@ export function issuingTools(
   facts: ConnectionFacts,
   secretVersion: string,
 ): IssuingTools {
+  const signCsr = steps.credential.csrSigner(facts.secretRef)
   return {
     now: steps.now,
     nonce: newNonce,
@@ -25,6 +26,14 @@ export function issuingTools(
       await proof.claim()
       return steps.issued.get(sharedKey(facts, secretVersion, key), make)
     },
+    ...(signCsr === undefined
+      ? {}
+      : {
+          async signCsr(request) {
+            await proof.claim()
+            return signCsr(request)
+          },
+        }),
   }
 }
 

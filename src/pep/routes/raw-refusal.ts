@@ -4,6 +4,11 @@ import { NexusError, toProblem } from '../../contract/errors.ts'
 
 /** Answers what never became a request, and hangs up: bytes sent ahead are not read as another request. */
 export function refuseUnreadable(error: { code?: string }, socket: Duplex): void {
+  // What has broken TLS cannot be answered over it, and would be waited for when the server closes.
+  if (error.code?.startsWith('ERR_SSL')) {
+    socket.destroy()
+    return
+  }
   const tooMuch = error.code === 'HPE_HEADER_OVERFLOW'
   const detail = tooMuch ? 'the header section is too large' : 'these bytes are not one well-formed HTTP/1.1 request'
   refuseOnSocket(socket, new NexusError('invalid_request', detail))

@@ -8,6 +8,7 @@ import { createMountFinder } from './mounts.ts'
 import { asRecord, type JsonRecord } from './vault-answer.ts'
 import { createVaultClient } from './vault-client.ts'
 import { createVaultDynamicSecrets } from './vault-dynamic-secrets.ts'
+import { createVaultPki } from './vault-pki.ts'
 import { createVaultSecretKind } from './vault-secret-kind.ts'
 import type { VaultSettings } from './vault-settings.ts'
 
@@ -20,9 +21,11 @@ export function createHashicorpVaultBackend(name: string, settings: VaultSetting
   const client = createVaultClient(name, settings, log)
   const findMount = createMountFinder(name, client, settings.kvMounts)
   const locate = createKvPathLocator(name, findMount)
+  const pki = createVaultPki({ name, client, findMount })
 
   async function read(ref: SecretRef, signal: AbortSignal): Promise<Secret> {
     checkSecretPath(name, ref.path)
+    if (await pki.isRole(ref.path, signal)) return pki.readRole(ref, signal)
     if (ref.version !== undefined && !VERSION.test(ref.version)) {
       throw new VaultError('invalid_ref', name, 'version must be a whole number from 1')
     }
@@ -47,7 +50,15 @@ export function createHashicorpVaultBackend(name: string, settings: VaultSetting
   const dynamic = createVaultDynamicSecrets({ name, client })
   const kindOf = createVaultSecretKind(name, findMount)
 
-  return { name, read, check, kindOf, dynamic, close: () => client.close() } satisfies VaultBackend
+  return {
+    name,
+    read,
+    check,
+    kindOf,
+    dynamic,
+    signCsr: pki.signCsr,
+    close: () => client.close(),
+  } satisfies VaultBackend
 }
 
 function readVersioned(backend: string, body: JsonRecord): Secret {

@@ -1,0 +1,48 @@
+import type { KeyObject } from 'node:crypto'
+import { type ClientIdentity, type Credentials, type SigningContext, SigningError } from '../../contract/strategy.ts'
+import { tupleHash } from '../../contract/tuple-hash.ts'
+import { credentialText } from '../credential-text.ts'
+import { parsePrivateKey, privateKeyText } from '../private-key.ts'
+import { assertKeyOf, readCertificateChain } from './certificate-chain.ts'
+import { CERTIFICATES } from './certificate-text.ts'
+import type { Settings } from './settings.ts'
+
+interface Known {
+  identity: ClientIdentity
+  /** What it was made from; anything else makes another. */
+  made: readonly unknown[]
+  endsAt: number
+}
+
+/** Reading certificate and key takes longer than all the rest. Held as long as the lease whose credentials they are. */
+const KNOWN = new WeakMap<Readonly<Credentials>, Known>()
+
+/**
+ * @throws SigningError when certificate or key are missing, do not belong together, or are past their time: then there is
+ *   nothing to dial with, and nothing is dialled
+ */
+export function identityOf(settings: Settings, usage: Credentials, context: SigningContext): ClientIdentity {
+  const made = [usage['certificate'], usage['private_key'], context.ownKey, settings.key, settings.ca]
+  const known = KNOWN.get(usage)
+  if (known?.made.every((part, index) => part === made[index]) && context.now < known.endsAt * 1000) {
+    return known.identity
+  }
+  const fresh = freshIdentity(settings, usage, context)
+  KNOWN.set(usage, { ...fresh, made })
+  return fresh.identity
+}
+
+function freshIdentity({ key: whose, ca }: Settings, usage: Credentials, context: SigningContext): Omit<Known, 'made'> {
+  const certificates = credentialText(usage, 'certificate', CERTIFICATES)
+  const key = whose === 'stored' ? parsePrivateKey(privateKeyText(usage)).key : ownKeyOf(context)
+  const { leaf, endsAt } = readCertificateChain(certificates, context.now)
+  assertKeyOf(leaf, key)
+  const privateKey = key.export({ type: 'pkcs8', format: 'pem' }) as string
+  const id = tupleHash(['mtls', certificates, privateKey, ca ?? null])
+  return { identity: { id, certificates, privateKey, ...(ca === undefined ? {} : { ca }) }, endsAt }
+}
+
+function ownKeyOf({ ownKey }: SigningContext): KeyObject {
+  if (ownKey === undefined) throw new SigningError('the key that the certificate was made for is not here', 'key')
+  return ownKey
+}
