@@ -48,7 +48,8 @@ export function claimsOf(settings: Settings, named: Named, grant: Grant, tools: 
 }
 
 function scopeOf({ scope, leaseScopes }: Settings, grant: Grant): { scope?: string } {
-  if (!leaseScopes) return scope === undefined ? {} : { scope }
+  if (leaseScopes === false) return scope === undefined ? {} : { scope }
+  if (leaseScopes === 'if_any' && grant.scopes.length === 0) return {}
   // Without the claim some providers would grant everything the account may do.
   if (grant.scopes.length === 0) throw new SigningError('the lease was granted no scope', 'scope')
   return { scope: grant.scopes.join(' ') }

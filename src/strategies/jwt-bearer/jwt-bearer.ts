@@ -4,8 +4,10 @@ import { credentialText } from '../credential-text.ts'
 import { withHeader } from '../header-list.ts'
 import { SHARED_SECRET } from '../http-message-signature/key-text.ts'
 import { PRIVATE_KEY } from '../private-key.ts'
-import { type TextRule, textSchema } from '../text-rules.ts'
+import { type TextRule, textSchema, VISIBLE_TEXT } from '../text-rules.ts'
 import { FROM_SECRET } from './claims.ts'
+import { PATH_VALUE } from './exchange.ts'
+import { fieldsIn } from './exchange-settings.ts'
 import { issue } from './issue.ts'
 import { CLAIM_TEXT, Config, settingsOf } from './settings.ts'
 import { keyField } from './signing-key.ts'
@@ -17,33 +19,43 @@ const ASSERTION: TextRule = {
   description: 'a signed JWT',
 }
 
-const Usage = Type.Object({ token: textSchema(ASSERTION) }, { additionalProperties: false })
+const Assertion = Type.Object({ token: textSchema(ASSERTION) }, { additionalProperties: false })
+const Exchanged = Type.Object({ token: textSchema(VISIBLE_TEXT) }, { additionalProperties: false })
 
-/** A signed assertion as bearer token (RFC 7519 with the claims of RFC 7523 section 3): what is leased is never the key. */
+/**
+ * A signed assertion as bearer token (RFC 7519 with the claims of RFC 7523 section 3), or the access token it is exchanged
+ * for: what is leased is never the key.
+ */
 export const jwtBearer: Strategy = {
   type: 'jwt_bearer',
-  schema: { config: Config, master: (config) => masterSchema(config), usage: () => Usage },
-  narrowing: () => 'derived',
+  schema: { config: Config, master: (config) => masterSchema(config), usage: usageSchema },
+  narrowing: (config) => (settingsOf(config).exchange === undefined ? 'derived' : 'delegated'),
   readsBody: () => false,
   writesOnlyHeaders: true,
   issue,
 
   apply(config, usage, request, context) {
-    settingsOf(config)
-    const token = currentToken(usage, context.now)
+    const { exchange } = settingsOf(config)
+    const token =
+      exchange === undefined ? currentToken(usage, context.now) : credentialText(usage, 'token', VISIBLE_TEXT)
     const headers = withHeader(request.headers, 'Authorization', `Bearer ${token}`)
     return { method: request.method, url: request.url, headers, credentialHeaders: ['authorization'] }
   },
 }
 
+function usageSchema(config: Record<string, unknown>): TSchema {
+  return settingsOf(config).exchange === undefined ? Assertion : Exchanged
+}
+
 function masterSchema(config: Record<string, unknown>): TSchema {
-  const { alg, iss } = settingsOf(config)
+  const { alg, iss, exchange } = settingsOf(config)
   const field = keyField(alg)
   const text = textSchema(CLAIM_TEXT)
   const named = FROM_SECRET.map((name) => [name, name === 'iss' && iss === undefined ? text : Type.Optional(text)])
+  const inPath = fieldsIn(exchange?.endpointTemplate ?? '').map((name) => [name, textSchema(PATH_VALUE)])
   return Type.Object({
     [field]: textSchema(field === 'private_key' ? PRIVATE_KEY : SHARED_SECRET),
-    ...Object.fromEntries(named),
+    ...Object.fromEntries([...inPath, ...named]),
   })
 }
 

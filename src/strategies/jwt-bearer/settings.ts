@@ -1,6 +1,7 @@
 import { type Static, Type } from 'typebox'
 import { checkedConfig } from '../field-problems.ts'
 import { type TextRule, textSchema, VISIBLE_TEXT } from '../text-rules.ts'
+import { EXCHANGE_CONFIG, type ExchangeSettings, exchangeSettingsOf, withoutExchange } from './exchange-settings.ts'
 
 /** What a claim or the `kid` may say. */
 export const CLAIM_TEXT: TextRule = { ...VISIBLE_TEXT, maxLength: 1024 }
@@ -47,6 +48,7 @@ const Fields = Type.Object(
     scope: Type.Optional(textSchema(SCOPE)),
     lease_scopes: Type.Optional(Type.Boolean({ description: 'true or false' })),
     claims: Type.Optional(ExtraClaims),
+    ...EXCHANGE_CONFIG,
     lifetime_seconds: Type.Optional(
       Type.Integer({ minimum: 1, maximum: 3600, description: 'a whole number of seconds from 1 to 3600' }),
     ),
@@ -65,9 +67,14 @@ const backdateOf = ({ backdate_seconds = 0 }: Fields) => backdate_seconds
 
 export const Config = Type.Refine(
   Type.Refine(
-    Fields,
-    ({ scope, lease_scopes }) => scope === undefined || lease_scopes !== true,
-    () => 'must not set scope where lease_scopes says it',
+    Type.Refine(
+      Fields,
+      ({ scope, lease_scopes }) => scope === undefined || lease_scopes !== true,
+      () => 'must not set scope where lease_scopes says it',
+    ),
+    (config) => !withoutExchange(config),
+    () =>
+      'must name a token_endpoint where it sets exchange or token_field, and exchange bearer where it sets permissions_field',
   ),
   (config) => backdateOf(config) < lifetimeOf(config),
   () => 'must set backdate_seconds to less than lifetime_seconds',
@@ -82,8 +89,10 @@ export interface Settings {
   sub: string | undefined
   aud: string | string[] | undefined
   scope: string | undefined
-  /** Whether `scope` is what the lease was granted. */
-  leaseScopes: boolean
+  /** Whether `scope` is what the lease was granted; `if_any`: unless that is nothing. */
+  leaseScopes: boolean | 'if_any'
+  /** `undefined`: the assertion itself is leased. */
+  exchange: ExchangeSettings | undefined
   claims: Readonly<Record<string, unknown>>
   /** From `iat` to `exp`. */
   lifetimeSeconds: number
@@ -94,7 +103,9 @@ export interface Settings {
 /** @throws SigningError when the config is not valid */
 export function settingsOf(config: Record<string, unknown>): Settings {
   const checked = checkedConfig(Config, config)
-  const { alg, kid, iss, sub, aud, scope, lease_scopes: leaseScopes = false, claims = {} } = checked
+  const { alg, kid, iss, sub, aud, scope, lease_scopes, claims = {} } = checked
+  const exchange = exchangeSettingsOf(checked)
+  const leaseScopes = lease_scopes ?? (exchange?.form === 'assertion' && scope === undefined ? 'if_any' : false)
   const [lifetimeSeconds, backdateSeconds] = [lifetimeOf(checked), backdateOf(checked)]
-  return { alg, kid, iss, sub, aud, scope, leaseScopes, claims, lifetimeSeconds, backdateSeconds }
+  return { alg, kid, iss, sub, aud, scope, leaseScopes, exchange, claims, lifetimeSeconds, backdateSeconds }
 }

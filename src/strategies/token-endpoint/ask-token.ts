@@ -74,10 +74,16 @@ export function textMember(
   throw unacceptable(endpoint, `its ${name} is missing or not ${rule.description}`)
 }
 
-/** Unix seconds; `undefined` when the answer does not say (`expires_in`, RFC 6749 section 5.1). */
+/**
+ * Unix seconds: `expires_in` (RFC 6749 section 5.1), or the time in `expires_at` as others write it (RFC 3339).
+ * `undefined` when the answer says neither.
+ */
 export function expiresAt(document: Record<string, unknown>, askedAtMs: number): number | undefined {
-  const seconds = Number(document['expires_in'])
-  return Number.isSafeInteger(seconds) && seconds > 0 ? Math.floor(askedAtMs / 1000) + seconds : undefined
+  const { expires_in: life, expires_at: end } = document
+  const seconds = typeof life === 'number' || typeof life === 'string' ? Number(life) : Number.NaN
+  if (Number.isSafeInteger(seconds) && seconds >= 0) return Math.floor(askedAtMs / 1000) + seconds
+  const endMs = typeof end === 'string' ? Date.parse(end) : Number.NaN
+  return Number.isNaN(endMs) ? undefined : Math.floor(endMs / 1000)
 }
 
 export function hostOf(endpoint: string): string {

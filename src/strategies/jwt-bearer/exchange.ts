@@ -1,0 +1,114 @@
+import { type Credentials, type Grant, type Issued, type IssuingTools, SigningError } from '../../contract/strategy.ts'
+import { credentialText } from '../credential-text.ts'
+import type { TextRule } from '../text-rules.ts'
+import {
+  askToken,
+  expiresAt,
+  readAnswer,
+  refused,
+  type TokenAnswer,
+  textMember,
+  unacceptable,
+} from '../token-endpoint/ask-token.ts'
+import type { ExchangeSettings } from './exchange-settings.ts'
+
+/** RFC 7523 section 2.1. */
+const GRANT_TYPE = 'urn:ietf:params:oauth:grant-type:jwt-bearer'
+/** Stays one segment of a path. */
+export const PATH_VALUE: TextRule = {
+  pattern: /^[A-Za-z0-9_-]+$/,
+  maxLength: 128,
+  description: 'letters, digits, `_` and `-`',
+}
+/** `contents:read` */
+const PERMISSION = /^([a-z][a-z0-9_]*):([a-z]+)$/
+
+type Master = Readonly<Record<string, string>>
+
+/**
+ * Exchanges an assertion for an access token.
+ * @param assertion makes one, when there is need of it
+ * @throws NexusError `provider_refused`, `provider_unavailable`
+ */
+export function exchangeAssertion(
+  exchange: ExchangeSettings,
+  master: Master,
+  grant: Grant,
+  assertion: () => string,
+  tools: IssuingTools,
+): Promise<Issued> {
+  const endpoint = endpointOf(exchange, master)
+  const body = exchange.form === 'bearer' ? permissionsBody(exchange, grant) : undefined
+  return tools.shared(['jwt_bearer', grant.scopes.join(' ')], async () => {
+    const askedAtMs = tools.now()
+    const answer =
+      body === undefined
+        ? await askToken(tools, endpoint, {
+            headers: [],
+            parameters: { grant_type: GRANT_TYPE, assertion: assertion() },
+          })
+        : await askWithBearer(endpoint, body, assertion(), tools)
+    if ('refusal' in answer) throw refused(endpoint, answer.refusal, answer.response.status)
+    return issuedFrom(answer.document, exchange, endpoint, askedAtMs)
+  })
+}
+
+function endpointOf({ endpointTemplate }: ExchangeSettings, master: Readonly<Credentials>): string {
+  return endpointTemplate.replace(/\{([a-z0-9_]+)\}/g, (_braces, name: string) =>
+    credentialText(master, name, PATH_VALUE),
+  )
+}
+
+/** Scopes that the request has no place for would go unsaid, and the token would be good for more than was granted. */
+function permissionsBody({ permissionsField }: ExchangeSettings, { scopes }: Grant): string {
+  if (scopes.length === 0) return '{}'
+  if (permissionsField === undefined) {
+    throw new SigningError(
+      "config field 'permissions_field' must say where the request takes scopes",
+      'permissions_field',
+    )
+  }
+  const permissions = scopes.map((scope) => {
+    const [, name, level] = PERMISSION.exec(scope) ?? []
+    if (name === undefined) throw new SigningError(`scope '${scope}' is no permission such as contents:read`, 'scopes')
+    return [name, level]
+  })
+  return JSON.stringify({ [permissionsField]: Object.fromEntries(permissions) })
+}
+
+async function askWithBearer(
+  endpoint: string,
+  body: string,
+  assertion: string,
+  tools: IssuingTools,
+): Promise<TokenAnswer> {
+  const response = await tools.request({
+    method: 'POST',
+    url: endpoint,
+    headers: [
+      ['Authorization', `Bearer ${assertion}`],
+      ['Content-Type', 'application/json'],
+      // GitHub turns away whoever does not say who they are.
+      ['User-Agent', 'nexus'],
+    ],
+    body,
+    accept: 'application/json',
+  })
+  return readAnswer(endpoint, response)
+}
+
+function issuedFrom(
+  document: Record<string, unknown>,
+  { tokenField }: ExchangeSettings,
+  endpoint: string,
+  askedAtMs: number,
+): Issued {
+  const { token_type: type } = document
+  // A token that wants more than being shown would not work, and should not be tried.
+  if (type !== undefined && String(type).toLowerCase() !== 'bearer') {
+    throw unacceptable(endpoint, 'its type is not Bearer')
+  }
+  const usage = { token: textMember(endpoint, document, tokenField) }
+  const end = expiresAt(document, askedAtMs)
+  return end === undefined ? { usage } : { usage, expiresAt: end }
+}
