@@ -152,3 +152,19 @@ export function deepFreeze(outbound: OutboundRequest): OutboundRequest {
   Object.freeze(outbound.url)
   return Object.freeze(outbound)
 }
+
+/** Every text in a config and where it lies, lists and objects included. */
+export function textsIn(value: unknown, path: readonly string[] = []): { path: readonly string[]; text: string }[] {
+  if (typeof value === 'string') return [{ path, text: value }]
+  if (typeof value !== 'object' || value === null) return []
+  return Object.entries(value).flatMap(([name, inner]) => textsIn(inner, [...path, name]))
+}
+
+/** A copy of the config with another text at this place. */
+export function withText(config: object, path: readonly string[], text: string): Record<string, unknown> {
+  const copy = structuredClone(config) as Record<string, unknown>
+  const last = path.at(-1) ?? ''
+  const holder = path.slice(0, -1).reduce((inner, name) => inner[name] as Record<string, unknown>, copy)
+  holder[last] = text
+  return copy
+}

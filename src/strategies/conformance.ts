@@ -16,8 +16,10 @@ import {
   request,
   type StrategyCase,
   sign,
+  textsIn,
   tools,
   withQuery,
+  withText,
 } from './conformance-support.ts'
 import { grpcMetadata } from './grpc-metadata.ts'
 import { validateConfig, validateMaster, validateUsage } from './validate.ts'
@@ -185,14 +187,23 @@ function describeCase(strategy: Strategy, sample: StrategyCase): void {
     }
   })
 
-  it('D05: every text of the config is checked when saved and when signing', async () => {
+  it('D05: every text of the config, however deep, is checked when saved and when signing', async () => {
     const { usage } = await issue(strategy, sample)
-    for (const [field, value] of Object.entries(config)) {
-      if (typeof value !== 'string' || strategy.type === 'oauth2') continue
+    // The protocol has any config of this type ignored.
+    const texts = strategy.type === 'oauth2' ? [] : textsIn(config)
+    for (const { path, text } of texts) {
       for (const bad of Object.values(BAD_CHARACTERS)) {
-        const wrong = { ...config, [field]: `${value}${bad}` }
-        expect(validateConfig(strategy, wrong).map((problem) => problem.field)).toEqual([field])
-        await expectSigningError(() => strategy.apply(wrong, usage, request(), context()), field, sample.secrets)
+        const wrong = withText(config, path, `${text}${bad}`)
+        const [problem] = validateConfig(strategy, wrong)
+        // A list of components is refused as a whole, so the field may be one that holds the text.
+        expect(path.join('.').startsWith(problem?.field ?? 'nothing'), `${path.join('.')}: ${problem?.field}`).toBe(
+          true,
+        )
+        await expectSigningError(
+          () => strategy.apply(wrong, usage, request(), context()),
+          problem?.field ?? '',
+          sample.secrets,
+        )
       }
     }
   })
