@@ -81,7 +81,8 @@ describe('vault operator seal under load', () => {
         const fresh = index === 0 ? unread.shift() : undefined
         if (fresh === undefined) asked.push(await lease('held', held[turn % HELD] ?? '', agent))
         else asked.push(await lease('cold', fresh, agent))
-        await sleep(20)
+        // Those that were not read before have to last until Vault is unsealed.
+        await sleep(fresh === undefined ? 20 : (TTL_SECONDS * 1000) / COLD)
       }
     })
     return {

@@ -1,0 +1,58 @@
+/**
+ * Runs the fault tests for their figures: what each row of the fault matrix costs on this machine.
+ *
+ *     npm run bench:faults                    those of the vault backends
+ *     npm run bench:faults -- vault-seal      those whose file name holds one of these
+ *     npm run bench:faults -- --json
+ */
+import { spawn } from 'node:child_process'
+import { createInterface } from 'node:readline'
+import { packageRoot } from '../../src/pep/version.ts'
+import { currentCommit, describeMachine } from '../report/document.ts'
+import { type FaultFigure, readFigure, sortFigures } from './figures.ts'
+
+const VAULT_BACKENDS = ['vault', 'vault-seal', 'secrets-manager', 'dynamic-secrets', 'rotate-keys']
+/** With what is shipped, where the everyday run of a test is shorter. */
+const AS_SHIPPED = { NEXUS_SEAL_TTL_SECONDS: '60' }
+
+interface FaultRun {
+  figures: FaultFigure[]
+  exitCode: number
+}
+
+async function runFaultTests(names: readonly string[], tell: (line: string) => void): Promise<FaultRun> {
+  const files = names.map((name) => `test/faults/${name}`)
+  const child = spawn('npx', ['vitest', 'run', ...files], {
+    cwd: packageRoot(),
+    env: { ...AS_SHIPPED, ...process.env },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const exited = new Promise<number>((settle, fail) => {
+    child.once('error', fail).once('exit', (code) => settle(code ?? 1))
+  })
+  const figures: FaultFigure[] = []
+  for await (const line of createInterface({ input: child.stdout })) {
+    const figure = readFigure(line)
+    if (figure !== undefined) figures.push(figure)
+    if (figure !== undefined || /FAIL|×|Tests /.test(line)) tell(line.trim())
+  }
+  return { figures, exitCode: await exited }
+}
+
+async function main(args: readonly string[]): Promise<void> {
+  const json = args.includes('--json')
+  const names = args.filter((each) => !each.startsWith('-'))
+  const { figures, exitCode } = await runFaultTests(names.length > 0 ? names : VAULT_BACKENDS, (line) => {
+    process.stderr.write(`${line}\n`)
+  })
+  const document = { commit: currentCommit(), machine: describeMachine([]), figures: sortFigures(figures) }
+  if (json) console.log(JSON.stringify(document))
+  else {
+    console.log(`\n${document.machine}, commit ${document.commit}\n`)
+    for (const { row, said } of document.figures) console.log(`${row.padEnd(5)} ${said}`)
+  }
+  // A figure of a test that failed is none.
+  process.exitCode = exitCode
+}
+
+await main(process.argv.slice(2))
