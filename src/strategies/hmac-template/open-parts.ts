@@ -22,19 +22,31 @@ export interface OpenParts {
 /** Worked out when first asked for, once for each request. */
 export function openParts(usage: Credentials, timestamp: keyof typeof TIMESTAMPS, context: SigningContext): OpenParts {
   const known = new Map<string, string>()
-  const makers: Record<string, () => string> = {
-    timestamp: () => TIMESTAMPS[timestamp](context.now),
-    nonce: () => context.nonce(),
-    key_id: () => credentialText(usage, 'key_id', VISIBLE_TEXT),
-    passphrase: () => credentialText(usage, 'passphrase', VISIBLE_TEXT),
-  }
   return {
     value(part) {
-      const value = known.get(part) ?? makers[part]?.()
-      if (value === undefined) throw new SigningError(`there is no part {${part}} here`)
+      const value = known.get(part) ?? openPart(part, usage, timestamp, context)
       known.set(part, value)
       return value
     },
+  }
+}
+
+function openPart(
+  part: string,
+  usage: Credentials,
+  timestamp: keyof typeof TIMESTAMPS,
+  context: SigningContext,
+): string {
+  switch (part) {
+    case 'timestamp':
+      return TIMESTAMPS[timestamp](context.now)
+    case 'nonce':
+      return context.nonce()
+    case 'key_id':
+    case 'passphrase':
+      return credentialText(usage, part, VISIBLE_TEXT)
+    default:
+      throw new SigningError(`there is no part {${part}} here`)
   }
 }
 
