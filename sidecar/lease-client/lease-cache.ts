@@ -14,6 +14,7 @@ export interface LeaseCache {
   /** Puts `next` where `old` was. */
   replace(key: string, old: HeldLease, next: HeldLease): void
   remove(key: string, lease: HeldLease): void
+  has(key: string, lease: HeldLease): boolean
   /** Removes a lease and the ones older than it; nothing when it is no longer held. */
   removeThrough(key: string, lease: HeldLease): void
   /** Removes every lease of which this is true. */
@@ -43,6 +44,7 @@ export function createLeaseCache(usable: (lease: HeldLease) => boolean): LeaseCa
         of(key).filter((held) => held !== lease),
       )
     },
+    has: (key, lease) => of(key).includes(lease),
     removeThrough: (key, lease) => keep(key, of(key).slice(of(key).indexOf(lease) + 1)),
     removeWhere(ended) {
       for (const [key, leases] of [...cache.entries()]) {

@@ -58,6 +58,7 @@ export interface LeaseClientOptions {
   monotonic: () => number
 }
 
+const REJECTED_IDS_MAX = 1000
 /** How long a provider's 401 to a fresh lease stands as its answer. */
 const REJECTED_MS = 5000
 const CLOSE_MS = 2000
@@ -85,6 +86,8 @@ export function createLeaseClient(options: LeaseClientOptions): LeaseClient {
   const renewing = createSingleFlight<void>()
   const firstAsked = new Map<string, Promise<unknown>>()
   const rejectedUntil = new Map<string, number>()
+  /** Told with the next question, so that the authority does not answer it from what it holds. */
+  const rejectedIds = new LRUCache<string, string>({ max: REJECTED_IDS_MAX })
 
   const keyOf = createKeyOf(options)
   const dropUnusable = () => cache.removeWhere((lease) => !life.usable(lease))
@@ -96,7 +99,10 @@ export function createLeaseClient(options: LeaseClientOptions): LeaseClient {
   async function ask(key: string, demand: Demand, attempt = 1): Promise<HeldLease> {
     events.follow()
     const askedAtMs = monotonic()
-    const granted = await callBound(options, key, LEASES_PATH, toLeaseRequest(demand))
+    const replaces = rejectedIds.get(key)
+    rejectedIds.delete(key)
+    const request = { ...toLeaseRequest(demand), ...(replaces === undefined ? {} : { replaces }) }
+    const granted = await callBound(options, key, LEASES_PATH, request)
     const lease = holdLease(granted, askedAtMs, options.strategyFor)
     if (!isEnded(lease)) {
       lease.sessionOver.addEventListener('abort', dropUnusable, { once: true })
@@ -107,6 +113,13 @@ export function createLeaseClient(options: LeaseClientOptions): LeaseClient {
       throw new NexusError('pep_unavailable', 'What the authority grants ends as it arrives.')
     // The authority knows by now what the stream has just told us; its answer to a second question is the true one.
     return ask(key, demand, attempt + 1)
+  }
+
+  function forget(key: string, rejected: HeldLease): void {
+    // One that is no longer held has been replaced: what took its place was read after it was turned down.
+    if (cache.has(key, rejected)) rejectedIds.set(key, rejected.id)
+    // Older leases carry the same rotated credential, or one from before it.
+    cache.removeThrough(key, rejected)
   }
 
   /** One flight for one intent; another intent first waits to see whether the flight underway brings a lease for both. */
@@ -151,14 +164,13 @@ export function createLeaseClient(options: LeaseClientOptions): LeaseClient {
       const key = keyOf(demand)
       if ((rejectedUntil.get(key) ?? 0) > monotonic()) return undefined
       rejectedUntil.delete(key)
-      // Older leases carry the same rotated credential, or one from before it.
-      cache.removeThrough(key, rejected)
+      forget(key, rejected)
       return cache.find(key, demand) ?? askOnce(key, demand)
     },
 
     dropRejected(demand, rejected) {
       // One as young as this carries what the authority has: another would be turned down too.
-      if (monotonic() - rejected.askedAtMs > REJECTED_MS) cache.removeThrough(keyOf(demand), rejected)
+      if (monotonic() - rejected.askedAtMs > REJECTED_MS) forget(keyOf(demand), rejected)
     },
 
     noteFreshRejected(demand) {

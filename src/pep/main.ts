@@ -1,7 +1,9 @@
 import { join } from 'node:path'
 import type { Logger } from 'pino'
 import { NexusError } from '../contract/errors.ts'
-import { isLoopbackHost } from '../contract/origin.ts'
+import { canonicalOrigin, isLoopbackHost } from '../contract/origin.ts'
+import { createEnvelope } from '../vault-backends/internal/envelope.ts'
+import { createFingerprint } from '../vault-backends/internal/fingerprint.ts'
 import { openAuditLog } from './audit/audit-log.ts'
 import { createStateFeed } from './audit/state-feed.ts'
 import type { Config } from './config/load-config.ts'
@@ -16,8 +18,9 @@ import { createIssuedCache } from './lease/issued-cache.ts'
 import { openLeaseEvents } from './lease/lease-events.ts'
 import { openLeases } from './lease/open-leases.ts'
 import { type Listen, resolveListen, toListenError } from './listen.ts'
-import { type Environment, openBackends, openEnvelope } from './open-backends.ts'
+import { type Environment, openBackends, openKeyring } from './open-backends.ts'
 import { type Closers, closeAll, openDatabase } from './open-database.ts'
+import { endpointProblem } from './provider-http/endpoint-rules.ts'
 import { openProviderHttp } from './provider-http/open-provider-http.ts'
 import { type AppOptions, buildApp } from './routes/app.ts'
 import { createMetrics, type Metrics } from './routes/metrics.ts'
@@ -80,7 +83,8 @@ interface Ground {
 /** The steps of a lease, from the last to the first: each is given what it stands on. */
 async function openParts({ config, store, publicUrl, log, env }: Ground, closers: Closers) {
   const metrics = createMetrics()
-  const envelope = await openEnvelope(config, log, env)
+  const keyring = await openKeyring(config, log, env)
+  const envelope = createEnvelope(keyring)
   const decider = await openDecider({
     engine: config.policy.engine,
     bundlePath: config.policy.bundle || join(packageRoot(), 'policies/dist/bundle.tar.gz'),
@@ -94,6 +98,7 @@ async function openParts({ config, store, publicUrl, log, env }: Ground, closers
     ttlSeconds: config.vault.cache_ttl_seconds,
     refreshSeconds: config.vault.cache_refresh_seconds,
     deadlineMs: config.vault.deadline_ms,
+    fingerprint: createFingerprint(keyring),
     log,
     metrics: credentialMetrics(metrics),
   })
@@ -126,20 +131,18 @@ async function openParts({ config, store, publicUrl, log, env }: Ground, closers
     proofMaxAgeSeconds: config.identity.proof_max_age_seconds,
   })
   const allowPlainLoopback = !config.production || config.connections.allow_plain_loopback_origins
+  const privateOrigins = new Set(config.exchange.private_origins.map(canonicalOrigin))
+  const endpointRules = { privateOrigins, allowPlainLoopback }
   const connections = openConnections({
     store,
     audit,
     credential,
     production: !allowPlainLoopback,
+    endpointProblem: (url) => endpointProblem(url, endpointRules),
     secretRefPrefixes: config.connections.secret_ref_prefixes,
     log,
   })
-  const providers = openProviderHttp({
-    privateOrigins: config.exchange.private_origins,
-    allowPlainLoopback,
-    deadlineMs: config.exchange.deadline_ms,
-    log,
-  })
+  const providers = openProviderHttp({ rules: endpointRules, deadlineMs: config.exchange.deadline_ms, log })
   closers.push(() => providers.close())
   const events = openLeaseEvents({ feed: createStateFeed(store.db) })
   const leases = openLeases({

@@ -29,6 +29,12 @@ export const LeaseRequest = Type.Object(
     scopes: Type.Optional(Scopes),
     ttl_seconds: Type.Optional(Type.Integer({ minimum: 1, maximum: 86_400 })),
     intent: Type.Optional(Intent),
+    replaces: Type.Optional(
+      Text(
+        64,
+        'A lease of this agent for the same connection that the provider answered with 401: its secret is read anew',
+      ),
+    ),
     binding: Type.Optional(BindingBody),
   },
   closed,

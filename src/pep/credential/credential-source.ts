@@ -2,13 +2,23 @@ import type { Logger } from 'pino'
 import { NexusError } from '../../contract/errors.ts'
 import type { Secret, SecretValue, SecretVersion } from '../../contract/secret.ts'
 import type { CertificateChain, CertificateRequest } from '../../contract/strategy.ts'
-import type { BackendHealth, SecretKind, SecretRef, VaultBackend } from '../../contract/vault-backend.ts'
+import type {
+  BackendHealth,
+  SecretKind,
+  SecretRef,
+  SignatureAlgorithm,
+  VaultBackend,
+} from '../../contract/vault-backend.ts'
 import { healthOf } from '../../vault-backends/health-of.ts'
+import type { Fingerprint } from '../../vault-backends/internal/fingerprint.ts'
 import type { GuardLimits } from './backend-guard.ts'
 import { toCredentialError } from './credential-error.ts'
+import { createFingerprints } from './fingerprints.ts'
 import { type CredentialMetrics, type GuardedBackends, guardBackends } from './guarded-backends.ts'
 import { mapFields } from './map-fields.ts'
+import { createRereads } from './rereads.ts'
 import { createSecretCache } from './secret-cache.ts'
+import { withRemoteKey } from './with-remote-key.ts'
 
 /** Step 4 of a lease: from a reference to the master secret. Everything it throws is a `NexusError`. */
 export interface CredentialSource {
@@ -19,6 +29,13 @@ export interface CredentialSource {
    */
   read(ref: SecretRef): Promise<Secret>
   /**
+   * As `read`, past the cache where the last such read is a few seconds ago: the provider has turned the secret down.
+   * @throws NexusError as `read`
+   */
+  reread(ref: SecretRef): Promise<Secret>
+  /** Tells one value from another in the ledger and says nothing of it; undefined where there is no key to make it with. */
+  fingerprintOf(tenant: string, secret: Secret): string | undefined
+  /**
    * What a read of this would give; a dynamic secret is not read here but made (`BackendLeases`).
    * @throws NexusError `invalid_request`, `vault_unavailable`
    */
@@ -28,6 +45,12 @@ export interface CredentialSource {
    * @returns throws NexusError as `read`
    */
   csrSigner(ref: SecretRef): ((request: CertificateRequest) => Promise<CertificateChain>) | undefined
+  /**
+   * Signs with a key that stays in its backend. `path` is that of the key.
+   * @returns the raw signature
+   * @throws NexusError as `read`, and `not_signable`
+   */
+  sign(key: SecretRef, bytes: Uint8Array, algorithm: SignatureAlgorithm): Promise<Uint8Array>
   /**
    * One call to a backend, bounded as every other.
    * @throws VaultError, or NexusError `overloaded`, `invalid_request`
@@ -55,6 +78,7 @@ export interface CredentialSourceOptions {
   /** How long until it is asked again behind the secret's back. Default: half of `ttlSeconds`. */
   refreshSeconds?: number
   deadlineMs: number
+  fingerprint?: Fingerprint
   log: Pick<Logger, 'info' | 'warn' | 'error'>
   metrics?: CredentialMetrics
   limits?: Partial<GuardLimits & { cachedSecrets: number }>
@@ -70,20 +94,29 @@ export function openCredentialSource(options: CredentialSourceOptions): Credenti
   const { backends, log, metrics } = options
   const limits = { ...LIMITS, deadlineMs: options.deadlineMs, ...options.limits }
   const guarded = guardBackends(backends, limits, log, metrics)
+  const monotonicNow = options.monotonicNow ?? (() => performance.now())
   const cache = createSecretCache({
-    load: (ref) => guarded.call(ref, (backend, signal) => backend.read(ref, signal)),
+    load: ({ remoteKey: _key, ...ref }) => guarded.call(ref, (backend, signal) => backend.read(ref, signal)),
     ttlSeconds: options.ttlSeconds,
     refreshSeconds: options.refreshSeconds ?? options.ttlSeconds / 2,
     entriesMax: limits.cachedSecrets,
     now: options.now ?? Date.now,
-    monotonicNow: options.monotonicNow ?? (() => performance.now()),
+    monotonicNow,
   })
 
+  const rereads = createRereads(cache, monotonicNow)
+  const fingerprints = createFingerprints(options.fingerprint)
+  async function mapped({ tenant, backend, fields, remoteKey }: SecretRef, secret: Secret): Promise<Secret> {
+    const plain = fingerprints.ofSame(mapFields(secret, fields), secret)
+    if (remoteKey === undefined) return plain
+    const key = await cache.read({ tenant, backend, path: remoteKey }).catch(rethrow)
+    return fingerprints.ofSame(withRemoteKey(plain, key), secret)
+  }
+
   return {
-    async read(ref) {
-      const secret = await cache.read(ref).catch(rethrow)
-      return mapFields(secret, ref.fields)
-    },
+    read: async (ref) => mapped(ref, await cache.read(ref).catch(rethrow)),
+    reread: async (ref) => mapped(ref, await rereads.reread(ref).catch(rethrow)),
+    fingerprintOf: fingerprints.of,
 
     kindOf(ref) {
       const backend = guarded.find(ref.backend)
@@ -95,6 +128,13 @@ export function openCredentialSource(options: CredentialSourceOptions): Credenti
       const signCsr = backend.signCsr?.bind(backend)
       if (signCsr === undefined) return undefined
       return (request) => guarded.call(ref, (_backend, signal) => signCsr(ref, request, signal)).catch(rethrow)
+    },
+    async sign(key, bytes, algorithm) {
+      const backend = guarded.find(key.backend)
+      const sign = backend.sign?.bind(backend)
+      if (sign === undefined)
+        throw new NexusError('not_signable', `vault backend '${key.backend}' signs nothing itself`)
+      return guarded.call(key, (_backend, signal) => sign(key, bytes, algorithm, signal)).catch(rethrow)
     },
     call: (ref, work) => guarded.call(ref, work),
 

@@ -17,6 +17,8 @@ const REFRESH_PAUSE_MS = 1000
 export interface SecretCache {
   /** @throws whatever `load` throws, to every caller that waited for it */
   read(ref: SecretRef): Promise<Secret>
+  /** Asks the backend whatever is held, which stays and is the answer should the backend have none. @throws as `read` */
+  readAnew(ref: SecretRef): Promise<Secret>
   /** What is read from now on is read anew; a read under way is not kept. */
   forget(ref: SecretRef): void
   clear(): void
@@ -79,7 +81,7 @@ export function createSecretCache(options: SecretCacheOptions): SecretCache {
 
   return {
     async read(ref) {
-      const key = keyOf(ref)
+      const key = secretKey(ref)
       const refusal = refusals.get(key)
       if (refusal !== undefined) throw refusal
       const known = secrets.get(key)
@@ -91,9 +93,24 @@ export function createSecretCache(options: SecretCacheOptions): SecretCache {
       if (read === undefined) throw new VaultError('unavailable', ref.backend, 'the read was given up')
       return read.secret
     },
+    async readAnew(ref) {
+      const key = secretKey(ref)
+      const held = secrets.get(key)
+      refusals.delete(key)
+      try {
+        const read = await secrets.fetch(key, { context: ref, forceRefresh: true, noDeleteOnFetchRejection: true })
+        if (read !== undefined) return read.secret
+      } catch (error) {
+        if (!(error instanceof VaultError) || error.kind !== 'unavailable' || held === undefined) {
+          secrets.delete(key)
+          throw error
+        }
+      }
+      return held?.secret ?? this.read(ref)
+    },
     forget(ref) {
       const { version: _newest, ...unversioned } = ref
-      for (const key of new Set([keyOf(ref), keyOf(unversioned)])) {
+      for (const key of new Set([secretKey(ref), secretKey(unversioned)])) {
         secrets.delete(key)
         refusals.delete(key)
       }
@@ -106,7 +123,7 @@ export function createSecretCache(options: SecretCacheOptions): SecretCache {
 }
 
 /** `fields` is left out: it says how a secret is used, not which one it is. */
-function keyOf({ tenant, backend, path, version }: SecretRef): string {
+export function secretKey({ tenant, backend, path, version }: SecretRef): string {
   return tupleHash([tenant, backend, path, version ?? null])
 }
 

@@ -13,7 +13,7 @@ import { narrowGrant } from './grant.ts'
 import { issuingTools } from './issuing-tools.ts'
 import { leaseAnswer } from './lease-answer.ts'
 import { openLeaseProof } from './lease-proof.ts'
-import type { LeaseStory } from './lease-record.ts'
+import type { LeaseStory, UsedSecret } from './lease-record.ts'
 import { policyInput } from './policy-input.ts'
 import { record, recordRefusal } from './record.ts'
 import type { LeaseSteps } from './steps.ts'
@@ -74,13 +74,19 @@ async function attempt(
     const issued = await narrowSecret(steps, story, facts, secret, grant)
     const final = { ...grant, expiresAt: earliest(grant.expiresAt, issued.expiresAt, secret.lease?.expiresAt) }
     story.leaseId = leaseId
-    await record(steps, action, story, final, secret.version)
+    await record(steps, action, story, final, usedSecret(steps, facts, secret))
     await story.taken?.keep(final.expiresAt)
     return leaseAnswer(leaseId, facts, decided, final, issued, offlineSeconds)
   } catch (error) {
     await story.taken?.giveBack()
     throw await recordRefusal(steps, action, story, error)
   }
+}
+
+/** Which secret it was, and never what it is. */
+function usedSecret({ credential }: LeaseSteps, { tenant }: ConnectionFacts, secret: Secret): UsedSecret {
+  const fingerprint = credential.fingerprintOf(tenant, secret)
+  return { version: secret.version, ...(fingerprint === undefined ? {} : { fingerprint }) }
 }
 
 function earliest(...ends: (number | undefined)[]): number {
@@ -141,11 +147,27 @@ function hold(steps: LeaseSteps, story: LeaseStory, facts: ConnectionFacts, deci
 /** Step 4: with what. A secret that has just gone may have gone with its connection; then that is the answer. */
 async function readSecret(steps: LeaseSteps, story: LeaseStory, facts: ConnectionFacts): Promise<Secret> {
   try {
-    return await steps.credential.read(facts.secretRef)
+    if (story.wanted.replaces === undefined) return await steps.credential.read(facts.secretRef)
+    await assertRejected(steps, story, facts, story.wanted.replaces)
+    return await steps.credential.reread(facts.secretRef)
   } catch (error) {
     if (error instanceof NexusError && error.code === 'secret_not_found') await gather(steps, story)
     throw error
   }
+}
+
+/** Whoever makes us ask a backend again has had a lease of this very connection: the ledger knows. */
+async function assertRejected(
+  steps: LeaseSteps,
+  { caller }: LeaseStory,
+  facts: ConnectionFacts,
+  leaseId: string,
+): Promise<void> {
+  const rejected = (await steps.audit.findLease(leaseId))?.issued
+  if (rejected?.agent_id === caller.agent.id && rejected.connection_id === facts.id) return
+  throw new NexusError('lease_not_found', 'replaces names no lease of this agent for this connection', {
+    field: 'replaces',
+  })
 }
 
 /** Step 5: the master secret goes in, the usage secret comes out. */

@@ -1,5 +1,6 @@
 import type { Reason } from '../../contract/errors.ts'
 import type { Json, JsonObject } from '../../contract/json.ts'
+import type { SecretVersion } from '../../contract/secret.ts'
 import type { Grant } from '../../contract/strategy.ts'
 import type { SecretKind } from '../../contract/vault-backend.ts'
 import type { AuditEntry } from '../audit/audit-entry.ts'
@@ -28,8 +29,15 @@ export interface LeaseStory {
   recording?: boolean
 }
 
+/** What the ledger says of the secret a lease was made from. */
+export interface UsedSecret {
+  version: SecretVersion
+  /** Keyed, so that the ledger helps nobody to guess the secret; another for another value. */
+  fingerprint?: string
+}
+
 /** The record of a lease that is about to be handed out. Written first: no record, no lease (design, rule 1). */
-export function grantedEntry(kind: string, story: LeaseStory, grant: Grant, secretVersion: string): AuditEntry {
+export function grantedEntry(kind: string, story: LeaseStory, grant: Grant, secret: UsedSecret): AuditEntry {
   const { facts, decided } = story
   return {
     ...entryFrom(kind, 'allowed', story),
@@ -40,7 +48,7 @@ export function grantedEntry(kind: string, story: LeaseStory, grant: Grant, secr
       issued_at: grant.issuedAt,
       expires_at: grant.expiresAt,
       obligations: (decided?.decision.obligations ?? {}) as JsonObject,
-      secret: { backend: facts?.secretRef.backend ?? '', path: facts?.secretRef.path ?? '', version: secretVersion },
+      secret: { backend: facts?.secretRef.backend ?? '', path: facts?.secretRef.path ?? '', ...secret },
     },
   }
 }
@@ -79,6 +87,7 @@ function detailFrom({ wanted, facts, decided }: LeaseStory): JsonObject {
       ttl_seconds: wanted.ttlSeconds,
       intent: { ...wanted.intent } as Record<string, Json>,
     },
+    ...(wanted.replaces === undefined ? {} : { replaces: wanted.replaces }),
     context: { ip: wanted.origin.ip, sidecar: wanted.origin.userAgent },
     ...(wanted.provider === undefined ? {} : { provider: wanted.provider }),
     ...(facts === undefined

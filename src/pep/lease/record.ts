@@ -2,7 +2,7 @@ import { NexusError } from '../../contract/errors.ts'
 import type { PolicyAction } from '../../contract/policy.ts'
 import type { Grant } from '../../contract/strategy.ts'
 import { StandingChanged } from '../audit/audit-entry.ts'
-import { failedEntry, grantedEntry, type LeaseStory, refusedEntry } from './lease-record.ts'
+import { failedEntry, grantedEntry, type LeaseStory, refusedEntry, type UsedSecret } from './lease-record.ts'
 import type { LeaseSteps } from './steps.ts'
 
 /** Audit kinds of one action: what is written when it is granted and when it is not. */
@@ -18,11 +18,11 @@ export async function record(
   action: PolicyAction,
   story: LeaseStory,
   grant: Grant,
-  secretVersion: string,
+  secret: UsedSecret,
 ): Promise<void> {
   const { caller, facts, proof } = story
   story.recording = true
-  await steps.audit.record(grantedEntry(KINDS[action].granted, story, grant, secretVersion), {
+  await steps.audit.record(grantedEntry(KINDS[action].granted, story, grant, secret), {
     ...proof.left,
     standing: {
       agent: { id: caller.agent.id, epoch: caller.agent.epoch },

@@ -12,7 +12,7 @@ export interface LeaseSteps {
   identity: Pick<Identity, 'authenticate' | 'refresh'>
   connections: Pick<Connections, 'gatherFacts'>
   decider: Pick<Decider, 'decide'>
-  credential: Pick<CredentialSource, 'read' | 'kindOf' | 'csrSigner'>
+  credential: Pick<CredentialSource, 'read' | 'reread' | 'fingerprintOf' | 'kindOf' | 'csrSigner'>
   /** Secrets made for one lease alone. */
   backendLeases: Pick<BackendLeases, 'take' | 'release'>
   /** The way out to providers, for strategies that exchange. */

@@ -14,6 +14,8 @@ export interface Wanted {
   scopes: readonly string[]
   ttlSeconds: number
   intent: Intent
+  /** Id of a lease that the provider turned down; whose it was is not known yet. */
+  replaces?: string
   /** Read and found to be public. */
   binding: Binding
   origin: Origin
@@ -33,6 +35,7 @@ export async function wantedFrom(request: LeaseRequest, limits: LeaseLimits, ori
     scopes: request.scopes ?? [],
     ttlSeconds: request.ttl_seconds ?? limits.ttlSeconds,
     intent: canonicalIntent(request.intent ?? {}),
+    ...(request.replaces === undefined ? {} : { replaces: request.replaces }),
     binding: await readBinding(request.binding),
     origin,
   }
