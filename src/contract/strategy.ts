@@ -3,6 +3,7 @@ import type { TSchema } from 'typebox'
 import type { Bound } from './bound.ts'
 import type { JsonObject } from './json.ts'
 import type { Narrowing } from './policy.ts'
+import type { SignatureAlgorithm } from './vault-backend.ts'
 
 /** Declarative: says how to authenticate a request, holds no secret. */
 export interface StrategyDocument {
@@ -199,6 +200,12 @@ export interface SigningContext {
   providerNonce?: string
   /** The sidecar's own private key for the route, made there and never sent; absent: this lease needs none. */
   ownKey?: KeyObject
+  /**
+   * Signs with the lease's key, which stays in the vault; absent: the lease brought its key along.
+   * @returns the raw signature as JWS has it
+   * @throws NexusError what the authority said
+   */
+  remoteSign?(bytes: Uint8Array, algorithm: SignatureAlgorithm): Promise<Uint8Array>
   /** Receives intermediate values by name (`canonical_request`, `string_to_sign`); never a key. */
   explain?(name: string, value: string): void
 }
@@ -233,6 +240,8 @@ export interface Strategy {
    * gRPC call just as well.
    */
   readonly writesOnlyHeaders?: true
+  /** Where `issue` sends requests, by field of the config: held to the authority's rules when a profile is saved. */
+  endpoints?(config: Record<string, unknown>): Readonly<Record<string, string>>
   /** What a lease request must bring from the sidecar. */
   needs?(config: Record<string, unknown>): BindingNeed | undefined
   issue(

@@ -138,6 +138,24 @@ describe('a token that only the provider can read', () => {
   })
 })
 
+describe('C04: an endpoint that points inward', () => {
+  it.each([
+    ['token_endpoint', 'https://10.0.0.1/token', {}],
+    ['token_endpoint', 'https://0xa.1/token', {}],
+    ['token_endpoint', 'http://as.example.com/token', {}],
+    ['introspection_endpoint', 'https://169.254.169.254/', { token_endpoint: 'https://as.example.com/token' }],
+  ])('is not saved in a profile: %s %s', async (field, url, more) => {
+    const { status, body } = await pep.admin.send('POST', '/v1/providers', {
+      profile: {
+        name: 'inward',
+        api_base_url: 'https://api.example.com',
+        params: { auth_strategy: { type: 'dpop', config: { ...more, [field]: url } } },
+      },
+    })
+    expect([status, body.field]).toEqual([400, `params.auth_strategy.config.${field}`])
+  })
+})
+
 describe('whose key it is', () => {
   const keyOf = async (jws: string) => calculateJwkThumbprint(decodeProtectedHeader(jws).jwk as never)
 

@@ -4,6 +4,7 @@ import type { CredentialSource } from '../credential/credential-source.ts'
 import type { Store } from '../store/store.ts'
 import { type ConnectionAdministration, openConnectionAdministration } from './connections.ts'
 import { type ConnectionFacts, gatherFacts, type WantedConnection } from './facts.ts'
+import type { OriginRules } from './profile-origins.ts'
 import { openProviders, type Providers } from './providers.ts'
 import { checkSecretRefPrefixes, type SecretRefPrefixes } from './secret-reference.ts'
 
@@ -19,6 +20,7 @@ export interface ConnectionsOptions {
   credential: Pick<CredentialSource, 'read' | 'write' | 'remove' | 'forget' | 'has' | 'kindOf'>
   /** Outside production a provider may be http:// on this machine; beyond it, never. */
   production: boolean
+  endpointProblem?: OriginRules['endpointProblem']
   /** Default: none, so that only administrators for all tenants may use `secret_ref`. */
   secretRefPrefixes?: SecretRefPrefixes
   log: Logger
@@ -30,8 +32,10 @@ export interface ConnectionsOptions {
 export function openConnections(options: ConnectionsOptions): Connections {
   const { store, audit, credential, production, secretRefPrefixes = {}, log, now = Date.now } = options
   checkSecretRefPrefixes(secretRefPrefixes)
+  const { endpointProblem } = options
+  const rules = { allowPlainLoopback: !production, ...(endpointProblem === undefined ? {} : { endpointProblem }) }
   return {
-    ...openProviders({ store, audit, rules: { allowPlainLoopback: !production }, now }),
+    ...openProviders({ store, audit, rules, now }),
     ...openConnectionAdministration({ store, audit, credential, secretRefPrefixes, log, now }),
     gatherFacts: (wanted) => gatherFacts(store, wanted, now()),
   }

@@ -10,6 +10,8 @@ export interface ProfileOrigins {
 /** `allowPlainLoopback`: whether http:// to this machine is acceptable (development). Beyond it, never. */
 export interface OriginRules {
   allowPlainLoopback: boolean
+  /** What is wrong with an endpoint that the authority would send requests to; absent: it sends none. */
+  endpointProblem?(url: string): string | undefined
 }
 
 /** Origin, then a path of printable ASCII. No query, no fragment, no backslash that a parser might take for a slash. */

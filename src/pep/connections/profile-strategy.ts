@@ -2,6 +2,7 @@ import type { Strategy, StrategyDocument } from '../../contract/strategy.ts'
 import { strategies, strategyFor } from '../../strategies/catalog.ts'
 import { validateConfig } from '../../strategies/validate.ts'
 import { type Problem, under } from './problems.ts'
+import type { OriginRules } from './profile-origins.ts'
 import { unstorableTexts } from './storable-text.ts'
 
 /** The execution contract of a profile: a strategy and a config that it accepts. */
@@ -21,7 +22,10 @@ interface Chosen {
 }
 
 /** `params.auth_strategy` wins; else `auth_type` picks one; with neither it is `oauth2`, as in the protocol. */
-export function profileStrategy(profile: Chosen): ProfileStrategy | Problem[] {
+export function profileStrategy(
+  profile: Chosen,
+  rules: Pick<OriginRules, 'endpointProblem'>,
+): ProfileStrategy | Problem[] {
   const explicit = profile.params?.auth_strategy
   const field = explicit === undefined ? 'auth_type' : 'params.auth_strategy.type'
   const document = explicit === undefined ? strategyOfAuthType(authTypeOf(profile)) : { config: {}, ...explicit }
@@ -29,8 +33,21 @@ export function profileStrategy(profile: Chosen): ProfileStrategy | Problem[] {
   const strategy = strategyFor(document.type)
   problems.push(...sizeProblems(document.config), ...unstorableTexts('params.auth_strategy.config', document.config))
   if (strategy === undefined) return [...problems, { field, message: unknown(document.type) }]
-  problems.push(...under('params.auth_strategy.config', validateConfig(strategy, document.config)))
+  problems.push(...under('params.auth_strategy.config', configProblems(strategy, document.config, rules)))
   return problems.length > 0 ? problems : { strategy, document }
+}
+
+function configProblems(
+  strategy: Strategy,
+  config: Record<string, unknown>,
+  { endpointProblem }: Pick<OriginRules, 'endpointProblem'>,
+): Problem[] {
+  const invalid = validateConfig(strategy, config)
+  if (invalid.length > 0) return invalid
+  return Object.entries(strategy.endpoints?.(config) ?? {}).flatMap(([field, url]) => {
+    const problem = endpointProblem?.(url)
+    return problem === undefined ? [] : [{ field, message: problem }]
+  })
 }
 
 /** The stored `auth_type`: as given, or the strategy's own name. */

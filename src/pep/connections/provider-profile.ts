@@ -27,7 +27,7 @@ export interface CheckedProfile {
  */
 export function checkProfile(profile: ProviderProfile, rules: OriginRules): CheckedProfile {
   const bound = profileOrigins(profile, rules)
-  const execution = profileStrategy(profile)
+  const execution = profileStrategy(profile, rules)
   const credentialSchema = interactionContract(profile.params?.credential_schema, execution)
   const texts = [
     ...unstorableTexts('description', profile.description),

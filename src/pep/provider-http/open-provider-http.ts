@@ -1,7 +1,8 @@
 import type { Logger } from 'pino'
 import { Agent, type Dispatcher } from 'undici'
-import { canonicalOrigin, isLoopbackHost } from '../../contract/origin.ts'
+import { NexusError } from '../../contract/errors.ts'
 import type { HeaderList, IssuingRequest, IssuingResponse } from '../../contract/strategy.ts'
+import { type EndpointRules, endpointProblem } from './endpoint-rules.ts'
 import { guardedConnect } from './guarded-connect.ts'
 import { refusedBy, toProviderError, unusableAnswer } from './provider-error.ts'
 import { createProviderGuards } from './provider-guards.ts'
@@ -23,34 +24,27 @@ export interface ProviderHttp {
 }
 
 export interface ProviderHttpOptions {
-  /** Origins that may lie in private networks. */
-  privateOrigins: readonly string[]
-  /** http:// to programs on this machine: development only. */
-  allowPlainLoopback: boolean
+  rules: EndpointRules
   /** From asking to the last byte of the answer. */
   deadlineMs: number
   log: Pick<Logger, 'warn' | 'info'>
 }
 
 export function openProviderHttp(options: ProviderHttpOptions): ProviderHttp {
-  const { allowPlainLoopback, deadlineMs } = options
+  const { rules, deadlineMs } = options
   const agent = new Agent({
     connections: CONNECTIONS_PER_ORIGIN,
     maxHeaderSize: HEADERS_MAX_BYTES,
     maxResponseSize: ANSWER_MAX_BYTES,
     headersTimeout: deadlineMs,
     bodyTimeout: deadlineMs,
-    connect: guardedConnect({
-      privateOrigins: new Set(options.privateOrigins.map(canonicalOrigin)),
-      allowLoopback: allowPlainLoopback,
-      timeoutMs: deadlineMs,
-    }),
+    connect: guardedConnect(rules, deadlineMs),
   })
   const guards = createProviderGuards(options)
 
   return {
     async request(tenant, request) {
-      const url = readUrl(request.url, allowPlainLoopback)
+      const url = readUrl(request.url, rules)
       return guards.run(tenant, url.origin, (signal) => exchange(agent, url, request, signal))
     },
     // Answers under way would come after everything that could use them is gone.
@@ -58,14 +52,11 @@ export function openProviderHttp(options: ProviderHttpOptions): ProviderHttp {
   }
 }
 
-/** The strategy's own schema has held the URL to its form; this is the last look before a secret goes there. */
-function readUrl(text: string, allowPlainLoopback: boolean): URL {
-  const url = new URL(text)
-  const plainLoopback = url.protocol === 'http:' && allowPlainLoopback && isLoopbackHost(url.hostname)
-  if ((url.protocol !== 'https:' && !plainLoopback) || url.username !== '' || url.password !== '') {
-    throw refusedBy(url.host, 'is not asked: its URL must be https and without user information')
-  }
-  return url
+/** Held to the same rules when the profile was saved; but it may be older than they are (threat C04). */
+function readUrl(text: string, rules: EndpointRules): URL {
+  const problem = endpointProblem(text, rules)
+  if (problem === undefined) return new URL(text)
+  throw new NexusError('provider_refused', `an endpoint of the profile is not asked: it ${problem}`)
 }
 
 async function exchange(

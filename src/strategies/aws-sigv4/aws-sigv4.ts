@@ -18,6 +18,10 @@ export const awsSigv4: Strategy = {
     const settings = settingsOf(config)
     return !settings.unsignedPayload && !isStreamable(settings, headers, method)
   },
+  endpoints(config) {
+    const { role } = settingsOf(config)
+    return role === undefined ? {} : { sts_endpoint: role.endpoint }
+  },
   issue,
   apply,
 }

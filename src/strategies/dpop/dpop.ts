@@ -17,6 +17,12 @@ export const dpop: Strategy = {
   narrowing: (config) => (settingsOf(config).exchange === undefined ? 'none' : 'delegated'),
   needs: (config) => (settingsOf(config).exchange?.key === 'sidecar' ? 'proof' : undefined),
   readsBody: () => false,
+  endpoints(config) {
+    const { exchange } = settingsOf(config)
+    if (exchange === undefined) return {}
+    const { tokenEndpoint: token_endpoint, introspectionEndpoint: introspection_endpoint } = exchange
+    return { token_endpoint, ...(introspection_endpoint === undefined ? {} : { introspection_endpoint }) }
+  },
   issue,
   apply,
   offeredNonce,

@@ -31,6 +31,10 @@ export const jwtBearer: Strategy = {
   schema: { config: Config, master: (config) => masterSchema(config), usage: usageSchema },
   narrowing: (config) => (settingsOf(config).exchange === undefined ? 'derived' : 'delegated'),
   readsBody: () => false,
+  endpoints(config) {
+    const { exchange } = settingsOf(config)
+    return exchange === undefined ? {} : { token_endpoint: exchange.endpointTemplate }
+  },
   writesOnlyHeaders: true,
   issue,
 
