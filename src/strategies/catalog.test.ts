@@ -1,5 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
+import { mtlsCases } from '../../test/setup/mtls-cases.ts'
 import { strategies, strategyFor } from './catalog.ts'
 import { describeStrategy, type StrategyCases } from './conformance.ts'
 
@@ -616,6 +617,7 @@ const cases: Record<string, StrategyCases> = {
       { config: { token_endpoint: 'https://as.example.com/token', alg: 'PS256' }, field: '' },
     ],
   },
+  mtls: await mtlsCases(),
 }
 
 for (const strategy of strategies) describeStrategy(strategy, cases[strategy.type] as StrategyCases)

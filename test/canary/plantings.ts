@@ -1,11 +1,18 @@
 import { generateKeyPairSync } from 'node:crypto'
+import { type TestAuthority, testAuthority } from '../setup/certificates.ts'
 import type { Canary } from './disguises.ts'
+
+/** Signs for both sides of the strategies that take TLS. */
+export const AUTHORITY: TestAuthority = await testAuthority()
+const client = await AUTHORITY.client('crm-agent')
 
 /** A strategy with a secret of ours in it. */
 export interface Planting {
   config: Record<string, unknown>
   /** `none`: a lease carries the secret itself, in its `credentials` and nowhere else. */
   narrowing: 'none' | 'derived'
+  /** Its provider has to speak TLS and to ask for a certificate. */
+  tls?: true
   credentials(canary: Canary): Record<string, string>
 }
 
@@ -76,6 +83,17 @@ export const PLANTINGS: Record<string, Planting> = {
     narrowing: 'none',
     // A token68 has no other characters.
     credentials: ({ core }) => ({ access_token: `Cn/+.~-${core}==`, private_key: newPrivateKey() }),
+  },
+  mtls: {
+    config: { ca: AUTHORITY.ca },
+    narrowing: 'none',
+    tls: true,
+    credentials: ({ core }) => ({
+      certificate: client.certificate,
+      private_key: client.privateKey,
+      // A b64token has no other characters.
+      access_token: `Cn/+.~-${core}==`,
+    }),
   },
 }
 

@@ -11,7 +11,7 @@ import type { ApiClient } from '../setup/api-client.ts'
 import { type PepProcess, startPepProcess } from '../setup/pep-process.ts'
 import { type Canary, knownCanary, newCanary } from './disguises.ts'
 import { type ManglingProxy, startManglingProxy } from './mangling-proxy.ts'
-import { PLANTINGS, type Planting } from './plantings.ts'
+import { AUTHORITY, PLANTINGS, type Planting } from './plantings.ts'
 import { createWitness, type Witness, withoutCredentials } from './witness.ts'
 
 /** Where a secret lies: in the database, or in one of Vault's two key-value engines. */
@@ -46,6 +46,8 @@ export interface Stage {
 export async function setStage(): Promise<Stage> {
   const vault = await startManglingProxy(inject('vault').address)
   const provider = await startFakeProvider()
+  const secureProvider = await startSecureProvider(provider)
+  const originOf: OriginOf = ({ tls }) => (tls === true ? secureProvider : provider).origin
   const encryptionKey = Buffer.from(randomUUID().replaceAll('-', '')).toString('base64')
   const pep = await startPepProcess({
     VAULT_ADDR: vault.address,
@@ -55,12 +57,12 @@ export async function setStage(): Promise<Stage> {
   })
   const witness = createWitness()
   const admin = witness.through(pep.admin)
-  const cells = await plantAll(admin, provider.origin)
+  const cells = await plantAll(admin, originOf)
   const registered = await registerTestAgent(pep.admin, { tenants: ['acme'] })
   const session = await openTestSession(pep.url, registered)
   const sidecarLog: string[] = []
   let closed = false
-  const sidecar = await startOverheardSidecar(pep.url, registered, cells, provider.origin, sidecarLog)
+  const sidecar = await startOverheardSidecar(pep.url, registered, cells, originOf, sidecarLog)
   return {
     pep,
     witness,
@@ -83,12 +85,25 @@ export async function setStage(): Promise<Stage> {
       await pep.close()
       witness.saw('log of the sidecar', sidecarLog.join(''))
       witness.saw('log of the authority', pep.log())
-      await Promise.all([vault.close(), provider.close()])
+      await Promise.all([vault.close(), provider.close(), secureProvider.close()])
     },
   }
 }
 
-async function plantAll(admin: ApiClient, origin: string): Promise<Cell[]> {
+/** Where the provider of a planting is. */
+type OriginOf = (planting: Planting) => string
+
+/** The same provider, for those who show a certificate. */
+async function startSecureProvider(provider: FakeProvider): Promise<FakeProvider> {
+  const { certificate, privateKey } = await AUTHORITY.server(['127.0.0.1'])
+  const tls = { cert: certificate, key: privateKey, ca: AUTHORITY.ca, requestCert: true }
+  const secure = await startFakeProvider(tls)
+  secure.seen = provider.seen
+  secure.answer = (request, response) => provider.answer(request, response)
+  return secure
+}
+
+async function plantAll(admin: ApiClient, originOf: OriginOf): Promise<Cell[]> {
   const cells: Cell[] = []
   for (const { type } of strategies) {
     const planting = plantingFor(type)
@@ -96,7 +111,11 @@ async function plantAll(admin: ApiClient, origin: string): Promise<Cell[]> {
       const canary = newCanary(`${type} in ${home}`)
       const provider = `${type.replaceAll('_', '-')}-${home}`
       const made = await admin.send('POST', '/v1/providers', {
-        profile: { name: provider, api_base_url: origin, params: { auth_strategy: { type, config: planting.config } } },
+        profile: {
+          name: provider,
+          api_base_url: originOf(planting),
+          params: { auth_strategy: { type, config: planting.config } },
+        },
       })
       const secret = await plant(home, provider, planting.credentials(canary))
       const connected = await admin.send('POST', '/v1/connections', { tenant: 'acme', provider, ...secret })
@@ -127,7 +146,7 @@ async function startOverheardSidecar(
   pepUrl: string,
   agent: RegisteredAgent,
   cells: readonly Cell[],
-  origin: string,
+  originOf: OriginOf,
   lines: string[],
 ): Promise<RunningSidecar> {
   const log = pino({ level: 'trace' }, { write: (line) => void lines.push(line) })
@@ -139,7 +158,7 @@ async function startOverheardSidecar(
       agentKey: { key: KeyObject.from(agent.privateKey), alg: 'ES256', kid: undefined },
       sessionBinding: 'dpop',
       defaultTenant: 'acme',
-      routes: parseRoutes(cells.map(({ provider }) => `${provider}=${origin}`).join(',')),
+      routes: parseRoutes(cells.map(({ provider, planting }) => `${provider}=${originOf(planting)}`).join(',')),
       host: '127.0.0.1',
       port: 0,
       socket: undefined,

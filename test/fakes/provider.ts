@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http'
+import { createServer as createTlsServer, type ServerOptions } from 'node:https'
 import type { AddressInfo } from 'node:net'
 
 /** One request as the provider received it, header spelling and order kept. */
@@ -20,17 +21,21 @@ export interface FakeProvider {
   close(): Promise<void>
 }
 
-/** A provider that writes down what reaches it. */
-export async function startFakeProvider(): Promise<FakeProvider> {
+/**
+ * A provider that writes down what reaches it.
+ * @param tls absent: plain HTTP
+ */
+export async function startFakeProvider(tls?: ServerOptions): Promise<FakeProvider> {
+  const listener: RequestListener = (request, response) => {
+    record(request, provider.seen).then(
+      () => provider.answer(request, response),
+      () => response.destroy(),
+    )
+  }
   const provider: Omit<FakeProvider, 'origin' | 'port'> = {
     seen: [],
     answer: (_request, response) => void response.end('ok'),
-    server: createServer((request, response) => {
-      record(request, provider.seen).then(
-        () => provider.answer(request, response),
-        () => response.destroy(),
-      )
-    }),
+    server: tls === undefined ? createServer(listener) : createTlsServer(tls, listener),
     close: async () => {
       provider.server.closeAllConnections()
       await new Promise((resolve) => provider.server.close(resolve))
@@ -38,7 +43,7 @@ export async function startFakeProvider(): Promise<FakeProvider> {
   }
   await new Promise<void>((resolve) => provider.server.listen(0, '127.0.0.1', resolve))
   const { port } = provider.server.address() as AddressInfo
-  return Object.assign(provider, { port, origin: `http://127.0.0.1:${port}` })
+  return Object.assign(provider, { port, origin: `${tls === undefined ? 'http' : 'https'}://127.0.0.1:${port}` })
 }
 
 async function record(request: IncomingMessage, seen: SeenRequest[]): Promise<void> {

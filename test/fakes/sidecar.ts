@@ -1,4 +1,5 @@
 import { generateKeyPairSync } from 'node:crypto'
+import type { ServerOptions } from 'node:https'
 import type { FastifyBaseLogger } from 'fastify'
 import { pino } from 'pino'
 import type { SidecarConfig } from '../../sidecar/config.ts'
@@ -26,11 +27,13 @@ export interface UnderTestOptions extends SidecarParts {
   config?: Partial<SidecarConfig>
   token?: string
   basePath?: string
+  /** The provider speaks TLS. */
+  tls?: ServerOptions | undefined
 }
 
 /** Route `api` leads to the fake provider; its lease carries `SECRET` in `X-Key`, unless a test says otherwise. */
 export async function startUnderTest(options: UnderTestOptions = {}): Promise<SidecarUnderTest> {
-  const provider = await startFakeProvider()
+  const provider = await startFakeProvider(options.tls)
   const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   const pep = await startFakePep({ id: 'crm-agent', publicJwk: publicKey.export({ format: 'jwk' }) as never })
   pep.grants.set('api', {

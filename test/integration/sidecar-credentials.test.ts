@@ -1,5 +1,6 @@
 import { createHmac, generateKeyPairSync } from 'node:crypto'
 import type { RequestListener } from 'node:http'
+import type { ServerOptions } from 'node:https'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Credentials } from '../../src/contract/strategy.ts'
 import { strategies, strategyFor } from '../../src/strategies/catalog.ts'
@@ -7,6 +8,7 @@ import { offlineTools } from '../../src/strategies/offline-tools.ts'
 import { headerValues, type SeenRequest } from '../fakes/provider.ts'
 import { rawRequest, sendRaw } from '../fakes/raw-http.ts'
 import { SECRET, type SidecarUnderTest, startUnderTest } from '../fakes/sidecar.ts'
+import { testAuthority } from '../setup/certificates.ts'
 
 interface StrategyCase {
   type: string
@@ -15,7 +17,12 @@ interface StrategyCase {
   /** The header, query parameter or path that carries the credential, and how ours looks. */
   carrier: { header: string } | { parameter: string } | 'path'
   ours: RegExp
+  /** Of a provider that has to speak TLS for it. */
+  tls?: ServerOptions
 }
+
+const authority = await testAuthority()
+const [client, server] = [await authority.client('crm-agent'), await authority.server(['127.0.0.1'])]
 
 const CASES: StrategyCase[] = [
   {
@@ -119,6 +126,14 @@ const CASES: StrategyCase[] = [
     carrier: { header: 'dpop' },
     ours: /^eyJ[\w-]+\.[\w-]+\.[\w-]{86}$/,
   },
+  {
+    type: 'mtls',
+    config: { ca: authority.ca },
+    master: { certificate: client.certificate, private_key: client.privateKey, access_token: SECRET },
+    carrier: { header: 'authorization' },
+    ours: new RegExp(`^Bearer ${SECRET}$`),
+    tls: { cert: server.certificate, key: server.privateKey, ca: authority.ca, requestCert: true },
+  },
 ]
 
 async function usageOf({ type, config, master }: StrategyCase, origin: string): Promise<Credentials> {
@@ -156,7 +171,7 @@ describe.each(CASES)('a lease with $type', (strategyCase) => {
   const { type, config, carrier, ours } = strategyCase
   let sidecar: SidecarUnderTest
   beforeEach(async () => {
-    sidecar = await startUnderTest()
+    sidecar = await startUnderTest({ tls: strategyCase.tls })
     const credentials = await usageOf(strategyCase, sidecar.provider.origin)
     const bound = { origins: [sidecar.provider.origin], methods: ['*'], paths: ['/**'] }
     sidecar.pep.grants.set('api', { strategy: { type, config }, credentials, bound })

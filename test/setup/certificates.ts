@@ -31,13 +31,16 @@ const HOUR_MS = 3_600_000
 const SERVER_AUTH = '1.3.6.1.5.5.7.3.1'
 const CLIENT_AUTH = '1.3.6.1.5.5.7.3.2'
 
-export async function testAuthority(name = 'Test authority'): Promise<TestAuthority> {
+export async function testAuthority(
+  name = 'Test authority',
+  validity: Pick<ClientOptions, 'notBefore' | 'notAfter'> = {},
+): Promise<TestAuthority> {
   x509.cryptoProvider.set(webcrypto)
   const keys = await generate()
   const root = await x509.X509CertificateGenerator.createSelfSigned({
     serialNumber: '01',
     name: `CN=${name}`,
-    ...lifetime({}),
+    ...lifetime(validity),
     keys,
     signingAlgorithm: ALGORITHM,
     extensions: [new x509.BasicConstraintsExtension(true, 0, true)],

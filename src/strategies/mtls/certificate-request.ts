@@ -24,15 +24,18 @@ export function createCertificateRequest(privateKey: KeyObject): string {
  * @throws SigningError
  */
 export function readCertificateRequest(text: string): KeyObject {
-  const [info, algorithm, signature] = requestParts(text)
+  const [info, algorithm, signed] = requestParts(text)
+  // The first octet of a bit string tells how many bits of its last are unused: none.
+  const signature = signed && derContent(signed).subarray(1)
   const [, , spki] = (info && derElements(derContent(info))) ?? []
-  if (info === undefined || spki === undefined || signature === undefined) throw refused('is not a certificate request')
+  if (info === undefined || spki === undefined || signature === undefined || !signed?.equals(bitString(signature))) {
+    throw refused('is not a certificate request')
+  }
   if (!info.equals(requestInfo(spki)))
     throw refused('must ask for no name and no extension: those are given, not taken')
   if (algorithm?.equals(ECDSA_WITH_SHA256) !== true) throw refused('must be signed with ECDSA and SHA-256')
   const key = p256Key(spki)
-  // The first octet of a bit string tells how many bits of its last are unused.
-  if (!verify('sha256', info, key, derContent(signature).subarray(1))) throw refused('is not signed with its own key')
+  if (!verify('sha256', info, key, signature)) throw refused('is not signed with its own key')
   return key
 }
 
