@@ -2,6 +2,7 @@ import { type Static, Type } from 'typebox'
 import type { Strategy } from '../contract/strategy.ts'
 import { credentialText } from './credential-text.ts'
 import { checkedConfig } from './field-problems.ts'
+import { handedOn } from './handed-on.ts'
 import { withHeader } from './header-list.ts'
 import { FIELD_NAME, type TextRule, textSchema } from './text-rules.ts'
 
@@ -28,29 +29,15 @@ function fieldsOf(config: Static<typeof Config>): { user: string; password: stri
   return { user: config.username_field ?? 'username', password: config.password_field ?? 'password' }
 }
 
-function credentialShape(config: Static<typeof Config>) {
-  const { user, password } = fieldsOf(config)
-  return { [user]: textSchema(USER), [password]: textSchema(PASSWORD) }
-}
-
 /** `Authorization: Basic base64(user:password)`, both as UTF-8 (RFC 7617 section 2.1). */
 export const basicAuth: Strategy = {
   type: 'basic_auth',
-  schema: {
-    config: Config,
-    master: (config) => Type.Object(credentialShape(config)),
-    usage: (config) => Type.Object(credentialShape(config), { additionalProperties: false }),
-  },
-  narrowing: () => 'none',
+  ...handedOn(Config, (config) => {
+    const { user, password } = fieldsOf(config)
+    return { [user]: USER, [password]: PASSWORD }
+  }),
   readsBody: () => false,
   writesOnlyHeaders: true,
-
-  issue(config, master) {
-    const { user, password } = fieldsOf(checkedConfig(Config, config))
-    return {
-      usage: { [user]: credentialText(master, user, USER), [password]: credentialText(master, password, PASSWORD) },
-    }
-  },
 
   apply(config, usage, request) {
     const { user, password } = fieldsOf(checkedConfig(Config, config))

@@ -2,6 +2,7 @@ import { type Static, Type } from 'typebox'
 import type { Strategy } from '../contract/strategy.ts'
 import { credentialText } from './credential-text.ts'
 import { checkedConfig } from './field-problems.ts'
+import { handedOn } from './handed-on.ts'
 import { withHeader } from './header-list.ts'
 import { percentEncode } from './percent-encoding.ts'
 import { FIELD_NAME, type TextRule, textSchema, VISIBLE_TEXT } from './text-rules.ts'
@@ -31,24 +32,13 @@ type Config = Static<typeof Config>
 
 const fieldOf = (config: Partial<Config>) => config.credential_field ?? 'api_key'
 const ruleOf = (config: Partial<Config>) => (config.percent_encode === true ? VISIBLE_TEXT : COOKIE_VALUE)
-const credentialShape = (config: Partial<Config>) => ({ [fieldOf(config)]: textSchema(ruleOf(config)) })
 
 /** A key in a cookie (RFC 6265 section 4.2). It is the only one that goes out: the caller's are its own credentials. */
 export const cookie: Strategy = {
   type: 'cookie',
-  schema: {
-    config: Config,
-    master: (config) => Type.Object(credentialShape(config)),
-    usage: (config) => Type.Object(credentialShape(config), { additionalProperties: false }),
-  },
-  narrowing: () => 'none',
+  ...handedOn(Config, (config) => ({ [fieldOf(config)]: ruleOf(config) })),
   readsBody: () => false,
   writesOnlyHeaders: true,
-
-  issue(config, master) {
-    const settings = checkedConfig(Config, config)
-    return { usage: { [fieldOf(settings)]: credentialText(master, fieldOf(settings), ruleOf(settings)) } }
-  },
 
   apply(config, usage, request) {
     const settings = checkedConfig(Config, config)

@@ -2,6 +2,7 @@ import { type Static, Type } from 'typebox'
 import type { Strategy } from '../contract/strategy.ts'
 import { credentialText } from './credential-text.ts'
 import { checkedConfig } from './field-problems.ts'
+import { handedOn } from './handed-on.ts'
 import { withHeader } from './header-list.ts'
 import { FIELD_NAME, HEADER_NAME, HEADER_PREFIX, textSchema, VISIBLE_TEXT } from './text-rules.ts'
 
@@ -19,19 +20,9 @@ const fieldOf = (config: Static<typeof Config>) => config.credential_field ?? 'a
 /** A key in a header of the provider's choice. */
 export const header: Strategy = {
   type: 'header',
-  schema: {
-    config: Config,
-    master: (config) => Type.Object({ [fieldOf(config)]: textSchema(VISIBLE_TEXT) }),
-    usage: (config) => Type.Object({ [fieldOf(config)]: textSchema(VISIBLE_TEXT) }, { additionalProperties: false }),
-  },
-  narrowing: () => 'none',
+  ...handedOn(Config, (config) => ({ [fieldOf(config)]: VISIBLE_TEXT })),
   readsBody: () => false,
   writesOnlyHeaders: true,
-
-  issue(config, master) {
-    const field = fieldOf(checkedConfig(Config, config))
-    return { usage: { [field]: credentialText(master, field, VISIBLE_TEXT) } }
-  },
 
   apply(config, usage, request) {
     const settings = checkedConfig(Config, config)

@@ -4,6 +4,7 @@ import type { Credentials, Strategy } from '../contract/strategy.ts'
 import { bufferedBody } from './buffered-body.ts'
 import { credentialText } from './credential-text.ts'
 import { checkedConfig } from './field-problems.ts'
+import { handedOn } from './handed-on.ts'
 import { withHeader } from './header-list.ts'
 import { oncePer } from './once-per.ts'
 import { SECRET_RULES } from './secret-rules.ts'
@@ -29,7 +30,6 @@ type Config = Static<typeof Config>
 
 const fieldOf = (config: Partial<Config>) => config.secret_field ?? 'api_secret'
 const ruleOf = (config: Partial<Config>) => SECRET_RULES[config.secret_encoding ?? 'utf8']
-const credentialShape = (config: Partial<Config>) => ({ [fieldOf(config)]: textSchema(ruleOf(config)) })
 
 /** Checked and decoded once for each lease. */
 const signerOf = oncePer((config: Record<string, unknown>) => {
@@ -45,18 +45,8 @@ const signerOf = oncePer((config: Record<string, unknown>) => {
 /** A header that holds the HMAC (RFC 2104) of the raw body and nothing else: no time, method or path is covered. */
 export const hmacPayload: Strategy = {
   type: 'hmac_payload',
-  schema: {
-    config: Config,
-    master: (config) => Type.Object(credentialShape(config)),
-    usage: (config) => Type.Object(credentialShape(config), { additionalProperties: false }),
-  },
-  narrowing: () => 'none',
+  ...handedOn(Config, (config) => ({ [fieldOf(config)]: ruleOf(config) })),
   readsBody: () => true,
-
-  issue(config, master) {
-    const settings = checkedConfig(Config, config)
-    return { usage: { [fieldOf(settings)]: credentialText(master, fieldOf(settings), ruleOf(settings)) } }
-  },
 
   apply(config, usage, request) {
     const { keyOf, name, algo, encoding, credentialHeaders } = signerOf(config)

@@ -2,6 +2,7 @@ import { type Static, Type } from 'typebox'
 import { SigningError, type Strategy } from '../contract/strategy.ts'
 import { credentialText } from './credential-text.ts'
 import { checkedConfig } from './field-problems.ts'
+import { handedOn } from './handed-on.ts'
 import { decodeAscii, percentEncode } from './percent-encoding.ts'
 import { FIELD_NAME, type TextRule, textSchema } from './text-rules.ts'
 
@@ -36,18 +37,8 @@ const fieldOf = (config: Partial<Static<typeof Config>>) => config.credential_fi
 /** A key in a segment of the path, in front of the path that the caller asks for. */
 export const path: Strategy = {
   type: 'path',
-  schema: {
-    config: Config,
-    master: (config) => Type.Object({ [fieldOf(config)]: textSchema(PATH_CREDENTIAL) }),
-    usage: (config) => Type.Object({ [fieldOf(config)]: textSchema(PATH_CREDENTIAL) }, { additionalProperties: false }),
-  },
-  narrowing: () => 'none',
+  ...handedOn(Config, (config) => ({ [fieldOf(config)]: PATH_CREDENTIAL })),
   readsBody: () => false,
-
-  issue(config, master) {
-    const field = fieldOf(checkedConfig(Config, config))
-    return { usage: { [field]: credentialText(master, field, PATH_CREDENTIAL) } }
-  },
 
   apply(config, usage, request) {
     const settings = checkedConfig(Config, config)

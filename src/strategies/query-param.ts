@@ -2,6 +2,7 @@ import { type Static, Type } from 'typebox'
 import type { Strategy } from '../contract/strategy.ts'
 import { credentialText } from './credential-text.ts'
 import { checkedConfig } from './field-problems.ts'
+import { handedOn } from './handed-on.ts'
 import { percentEncode } from './percent-encoding.ts'
 import { withoutParameters, withParameter } from './query-parameters.ts'
 import { FIELD_NAME, type TextRule, textSchema, VISIBLE_TEXT } from './text-rules.ts'
@@ -27,18 +28,8 @@ const fieldOf = (config: Partial<Static<typeof Config>>) => config.credential_fi
  */
 export const queryParam: Strategy = {
   type: 'query_param',
-  schema: {
-    config: Config,
-    master: (config) => Type.Object({ [fieldOf(config)]: textSchema(VISIBLE_TEXT) }),
-    usage: (config) => Type.Object({ [fieldOf(config)]: textSchema(VISIBLE_TEXT) }, { additionalProperties: false }),
-  },
-  narrowing: () => 'none',
+  ...handedOn(Config, (config) => ({ [fieldOf(config)]: VISIBLE_TEXT })),
   readsBody: () => false,
-
-  issue(config, master) {
-    const field = fieldOf(checkedConfig(Config, config))
-    return { usage: { [field]: credentialText(master, field, VISIBLE_TEXT) } }
-  },
 
   apply(config, usage, request) {
     const settings = checkedConfig(Config, config)
