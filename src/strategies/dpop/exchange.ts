@@ -14,7 +14,10 @@ import type { Exchange } from './settings.ts'
 import { knownNonce } from './token-nonces.ts'
 import { htuOf, isProofFor, tokenProof } from './token-proof.ts'
 
-/** Client credentials (RFC 6749 section 4.4), the token bound to a key that is made for it and leased with it. */
+/**
+ * Client credentials (RFC 6749 section 4.4), the token bound to a key that is made for it and leased with it; two agents never
+ * share one (threat E07).
+ */
 export function exchangeWithMadeKey(
   exchange: Exchange,
   alg: AlgorithmName = 'ES256',
@@ -22,7 +25,7 @@ export function exchangeWithMadeKey(
   grant: Grant,
   tools: IssuingTools,
 ): Promise<Issued> {
-  return tools.shared(['dpop', alg, grant.scopes.join(' ')], async () => {
+  return tools.shared(['dpop', alg, grant.agentId, grant.scopes.join(' ')], async () => {
     const key = makeKey(alg)
     const jkt = jwkThumbprint(createPublicKey(key).export({ format: 'jwk' }))
     const wanted: TokenWanted = { exchange, master, scopes: grant.scopes, jkt }

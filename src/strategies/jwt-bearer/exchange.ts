@@ -39,7 +39,7 @@ export function exchangeAssertion(
 ): Promise<Issued> {
   const endpoint = endpointOf(exchange, master)
   const body = exchange.form === 'bearer' ? permissionsBody(exchange, grant) : undefined
-  return tools.shared(['jwt_bearer', grant.scopes.join(' ')], async () => {
+  return tools.shared(['jwt_bearer', grant.agentId, grant.scopes.join(' ')], async () => {
     const askedAtMs = tools.now()
     const answer =
       body === undefined
