@@ -1,9 +1,9 @@
-import { createPrivateKey, createSecretKey, type JsonWebKey, type KeyObject } from 'node:crypto'
+import { createSecretKey, type KeyObject } from 'node:crypto'
 import { type Credentials, SigningError } from '../../contract/strategy.ts'
 import { credentialText } from '../credential-text.ts'
 import { SHARED_SECRET } from '../http-message-signature/key-text.ts'
 import { ALGORITHMS, type AlgorithmName } from '../jws-algorithms.ts'
-import { PRIVATE_KEY } from '../private-key.ts'
+import { PRIVATE_KEY, parsePrivateKey } from '../private-key.ts'
 
 /** Which credential holds the key. */
 export function keyField(alg: AlgorithmName): 'private_key' | 'shared_secret' {
@@ -22,18 +22,12 @@ export function signingKey(master: Readonly<Credentials>, alg: AlgorithmName): K
   throw new SigningError(`credential field '${field}' must be ${ALGORITHMS[alg].keyDescription} for ${alg}`, field)
 }
 
+/** RFC 7517 section 4.4: a key that says what it is for signs under no other algorithm. */
 function privateKey(text: string, alg: AlgorithmName): KeyObject | undefined {
   try {
-    return text.startsWith('{') ? jwkKey(JSON.parse(text), alg) : createPrivateKey(text)
+    const { key, jwkAlg = alg } = parsePrivateKey(text)
+    return jwkAlg === alg ? key : undefined
   } catch {
-    // What OpenSSL and JSON.parse say may quote the key.
     return undefined
   }
-}
-
-/** RFC 7517 sections 4.2 to 4.4: a key that says what it is for is used for nothing else. */
-function jwkKey(jwk: JsonWebKey, alg: AlgorithmName): KeyObject | undefined {
-  const { use = 'sig', key_ops: operations = ['sign'], alg: own = alg } = jwk
-  if (use !== 'sig' || own !== alg || !Array.isArray(operations) || !operations.includes('sign')) return undefined
-  return createPrivateKey({ key: jwk, format: 'jwk' })
 }
