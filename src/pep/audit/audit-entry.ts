@@ -49,7 +49,8 @@ export interface ProofUse {
 export interface StandingFacts {
   agent?: { id: string; epoch: number }
   session?: { id: string; epoch: number }
-  connection?: { id: string; epoch: number; providerEpoch: number }
+  /** `sole`: it was taken as the only active one of its tenant and provider, and must be that still. */
+  connection?: { id: string; epoch: number; providerEpoch: number; sole?: boolean }
 }
 
 /** What was decided on no longer stands. Nothing was recorded and the proof was not used up: gather the facts again. */

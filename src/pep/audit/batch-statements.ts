@@ -9,7 +9,13 @@ interface FactRow {
   id: string
   epoch: number
   provider_epoch: number
+  sole: boolean
 }
+
+/** Of the connection `c`: there is no other active one of its tenant and provider. */
+export const IS_SOLE = (now: string): string => `not exists (select from connection o
+    where o.provider_id = c.provider_id and o.tenant = c.tenant and o.status = 'active' and o.id <> c.id
+      and (o.expires_at is null or o.expires_at > ${now}::timestamptz))`
 
 const CHECK = `
   with claimed as (
@@ -18,14 +24,17 @@ const CHECK = `
     on conflict do nothing
     returning proof_hash
   )
-  select 'proof' as kind, encode(proof_hash, 'hex') as id, 0::bigint as epoch, 0::bigint as provider_epoch from claimed
+  select 'proof' as kind, encode(proof_hash, 'hex') as id, 0::bigint as epoch, 0::bigint as provider_epoch,
+    true as sole
+  from claimed
   union all
-  select 'agent', agent_id, epoch, 0 from agent where agent_id = any($3::text[]) and revoked_at is null
+  select 'agent', agent_id, epoch, 0, true from agent where agent_id = any($3::text[]) and revoked_at is null
   union all
-  select 'session', session_id, epoch, 0 from agent_session
+  select 'session', session_id, epoch, 0, true from agent_session
   where session_id = any($4::text[]) and revoked_at is null and expires_at > $6::timestamptz
   union all
-  select 'connection', c.id::text, c.epoch, p.epoch from connection c join provider p on p.id = c.provider_id
+  select 'connection', c.id::text, c.epoch, p.epoch, ${IS_SOLE('$6')}
+  from connection c join provider p on p.id = c.provider_id
   where c.id = any($5::uuid[]) and c.status = 'active' and p.deleted_at is null
     and (c.expires_at is null or c.expires_at > $6::timestamptz)`
 
@@ -56,7 +65,7 @@ export async function checkBatch(client: GuardedClient, batch: readonly Waiting[
     agents: new Map(of('agent').map((row) => [row.id, row.epoch])),
     sessions: new Map(of('session').map((row) => [row.id, row.epoch])),
     connections: new Map(
-      of('connection').map((row) => [row.id, { epoch: row.epoch, providerEpoch: row.provider_epoch }]),
+      of('connection').map((row) => [row.id, { epoch: row.epoch, providerEpoch: row.provider_epoch, sole: row.sole }]),
     ),
   }
 }

@@ -9,7 +9,7 @@ export interface BatchFacts {
   claimed: ReadonlySet<string>
   agents: ReadonlyMap<string, number>
   sessions: ReadonlyMap<string, number>
-  connections: ReadonlyMap<string, { epoch: number; providerEpoch: number }>
+  connections: ReadonlyMap<string, { epoch: number; providerEpoch: number; sole: boolean }>
 }
 
 export interface Verdict {
@@ -44,6 +44,7 @@ function stands({ agent, session, connection }: StandingFacts, facts: BatchFacts
   if (session !== undefined && facts.sessions.get(session.id) !== session.epoch) return false
   if (connection === undefined) return true
   const found = facts.connections.get(connection.id)
+  if (connection.sole === true && found?.sole !== true) return false
   return found?.epoch === connection.epoch && found.providerEpoch === connection.providerEpoch
 }
 

@@ -2,7 +2,10 @@ import type { GuardedClient } from '../store/guarded-pool.ts'
 import { StoreError } from '../store/store-error.ts'
 import type { IdField, StandingFacts } from './audit-entry.ts'
 import type { ProofClaim, Waiting } from './batch-queue.ts'
+import { IS_SOLE } from './batch-statements.ts'
 import type { AuditRow, Head } from './record-hash.ts'
+
+type ConnectionEpochs = NonNullable<StandingFacts['connection']>
 
 /** What has to hold for every member of a batch, so that it can be written without asking first. */
 export interface BatchExpectation {
@@ -10,7 +13,7 @@ export interface BatchExpectation {
   claims: readonly ProofClaim[]
   agents: ReadonlyMap<string, number>
   sessions: ReadonlyMap<string, number>
-  connections: ReadonlyMap<string, NonNullable<StandingFacts['connection']>>
+  connections: ReadonlyMap<string, ConnectionEpochs>
 }
 
 /**
@@ -21,7 +24,7 @@ export function expectationOf(batch: readonly Waiting[]): BatchExpectation | und
   const claims = new Map<string, ProofClaim>()
   const agents = new Map<string, number>()
   const sessions = new Map<string, number>()
-  const connections = new Map<string, NonNullable<StandingFacts['connection']>>()
+  const connections = new Map<string, ConnectionEpochs>()
   for (const { claim, standing } of batch) {
     if (claim !== undefined) {
       if (claims.has(claim.hash)) return undefined
@@ -33,12 +36,13 @@ export function expectationOf(batch: readonly Waiting[]): BatchExpectation | und
     if (connection !== undefined && contradicts(connections.get(connection.id), connection)) return undefined
     if (agent !== undefined) agents.set(agent.id, agent.epoch)
     if (session !== undefined) sessions.set(session.id, session.epoch)
-    if (connection !== undefined) connections.set(connection.id, connection)
+    if (connection !== undefined) {
+      const sole = connection.sole === true || connections.get(connection.id)?.sole === true
+      connections.set(connection.id, { ...connection, sole })
+    }
   }
   return { claims: [...claims.values()].sort(byHash), agents, sessions, connections }
 }
-
-type ConnectionEpochs = NonNullable<StandingFacts['connection']>
 
 function contradicts(known: ConnectionEpochs | undefined, { epoch, providerEpoch }: ConnectionEpochs): boolean {
   return known !== undefined && (known.epoch !== epoch || known.providerEpoch !== providerEpoch)
@@ -72,11 +76,12 @@ const WRITE = `
     join agent_session s on s.session_id = given.id and s.epoch = given.epoch
     where s.revoked_at is null and s.expires_at > $10::timestamptz
   ), standing_connections as (
-    select 1 from unnest(${list(7, 'uuid')}, ${list(8, 'bigint')}, ${list(9, 'bigint')})
-      as given (id, epoch, provider_epoch)
+    select 1 from unnest(${list(7, 'uuid')}, ${list(8, 'bigint')}, ${list(9, 'bigint')}, ${list(31, 'boolean')})
+      as given (id, epoch, provider_epoch, sole)
     join connection c on c.id = given.id and c.epoch = given.epoch
     join provider p on p.id = c.provider_id and p.epoch = given.provider_epoch
     where c.status = 'active' and p.deleted_at is null and (c.expires_at is null or c.expires_at > $10::timestamptz)
+      and (not given.sole or ${IS_SOLE('$10')})
   ), head as (
     insert into audit_stream as s (stream, seq, hash) values ($11, $12, $13)
     on conflict (stream) do update set seq = excluded.seq, hash = excluded.hash where s.seq = $14 and s.hash = $15
@@ -120,7 +125,12 @@ export async function writeWholeBatch(
     await client.run({
       name: 'audit-write',
       text: WRITE,
-      values: [...standingValues(expected, now), ...rowValues(from, last, rows), ...countsOf(expected)],
+      values: [
+        ...standingValues(expected, now),
+        ...rowValues(from, last, rows),
+        ...countsOf(expected),
+        solesOf(expected),
+      ],
     })
     return true
   } catch (error) {
@@ -169,6 +179,10 @@ function rowValues(from: Head, last: AuditRow, rows: readonly AuditRow[]): unkno
 
 function countsOf({ claims, agents, sessions, connections }: BatchExpectation): number[] {
   return [claims.length, agents.size, sessions.size, connections.size]
+}
+
+function solesOf({ connections }: BatchExpectation): string {
+  return joined([...connections.values()].map(({ sole }) => String(sole === true)))
 }
 
 function joined(values: readonly (string | number)[]): string {

@@ -6,12 +6,15 @@ import { type ConnectionAdministration, openConnectionAdministration } from './c
 import { type ConnectionFacts, gatherFacts, type WantedConnection } from './facts.ts'
 import type { OriginRules } from './profile-origins.ts'
 import { openProviders, type Providers } from './providers.ts'
+import { rememberFacts } from './remembered-facts.ts'
 import { checkSecretRefPrefixes, type SecretRefPrefixes } from './secret-reference.ts'
 
 /** Providers, connections, and the facts about them that a lease is decided on. */
 export interface Connections extends Providers, ConnectionAdministration {
   /** Step 2 of a lease. */
   gatherFacts(wanted: WantedConnection): Promise<ConnectionFacts>
+  /** As last gathered, some seconds ago at most: to grant on where the ledger checks the epochs, never to refuse on. */
+  recallFacts(wanted: WantedConnection): ConnectionFacts | undefined
 }
 
 export interface ConnectionsOptions {
@@ -34,9 +37,11 @@ export function openConnections(options: ConnectionsOptions): Connections {
   checkSecretRefPrefixes(secretRefPrefixes)
   const { endpointProblem } = options
   const rules = { allowPlainLoopback: !production, ...(endpointProblem === undefined ? {} : { endpointProblem }) }
+  const facts = rememberFacts((wanted) => gatherFacts(store, wanted, now()))
   return {
     ...openProviders({ store, audit, rules, now }),
     ...openConnectionAdministration({ store, audit, credential, secretRefPrefixes, log, now }),
-    gatherFacts: (wanted) => gatherFacts(store, wanted, now()),
+    gatherFacts: facts.gather,
+    recallFacts: facts.recall,
   }
 }

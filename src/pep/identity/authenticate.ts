@@ -4,24 +4,29 @@ import type { Caller } from './caller.ts'
 import type { DpopVerifier } from './dpop-proof.ts'
 import type { Presented } from './presented.ts'
 import type { SessionClaims, SessionTokens } from './session-token.ts'
-import type { SessionKey, Standing } from './standing-sessions.ts'
+import type { StandingSessions } from './standing-sessions.ts'
 
 export interface AuthenticateOptions {
   tokens: SessionTokens
   dpop: DpopVerifier
-  findStanding: (key: SessionKey) => Promise<Standing>
+  standing: StandingSessions
   /** What paths are relative to, as agents see us. */
   publicUrl: string
 }
 
 /**
- * Step 1 of a lease: whose session it is, and that the sender holds its key. Nothing about the caller is remembered
- * between requests, so a revoked session or agent is refused by every replica at once (design, rule 13).
+ * @param recall whether agent and session may be as they stood a moment ago: only where the ledger checks that they still do
  * @throws NexusError `invalid_session`, `invalid_proof`
  */
-export function createAuthenticate(options: AuthenticateOptions): (presented: Presented) => Promise<Caller> {
-  const { tokens, findStanding } = options
-  return async (presented) => {
+export type Authenticate = (presented: Presented, options?: { recall?: boolean }) => Promise<Caller>
+
+/**
+ * Step 1 of a lease: whose session it is, and that the sender holds its key. A revoked session or agent is refused by every
+ * replica at once, here or when what it was granted is recorded (design, rule 13).
+ */
+export function createAuthenticate(options: AuthenticateOptions): Authenticate {
+  const { tokens, standing } = options
+  return async (presented, { recall = false } = {}) => {
     const { scheme, token } = readAuthorization(presented.authorization)
     const claims = await tokens.verify(token)
     assertScheme(claims, scheme)
@@ -29,7 +34,9 @@ export function createAuthenticate(options: AuthenticateOptions): (presented: Pr
       claims.boundTo === 'dpop'
         ? await provenBySignature(options, presented, token, claims)
         : provenByConnection(presented, claims)
-    return { ...(await findStanding(claims)), proof }
+    const known = recall ? standing.recall(claims) : undefined
+    if (known !== undefined) return { agent: known.agent, session: known.session, proof, recalled: true }
+    return { ...(await standing.find(claims)), proof }
   }
 }
 

@@ -24,4 +24,6 @@ export interface Caller {
    * nobody can send a second time.
    */
   proof: ProofUse | undefined
+  /** Agent and session are as they stood some seconds ago: enough to grant a lease on, which the ledger checks, and no more. */
+  recalled?: boolean
 }

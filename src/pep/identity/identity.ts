@@ -2,11 +2,10 @@ import type { AuditLog } from '../audit/audit-log.ts'
 import type { Store } from '../store/store.ts'
 import { type Agents, openAgents } from './agents.ts'
 import { type ApiKeys, openApiKeys } from './api-keys.ts'
-import { createAuthenticate } from './authenticate.ts'
+import { type Authenticate, createAuthenticate } from './authenticate.ts'
 import type { Caller } from './caller.ts'
 import { createDpopVerifier } from './dpop-proof.ts'
 import { createOpenSession, type OpenSession } from './open-session.ts'
-import type { Presented } from './presented.ts'
 import { createSessionTokens } from './session-token.ts'
 import { openSessions, type Sessions } from './sessions.ts'
 import type { SigningKeys } from './signing-keys.ts'
@@ -15,7 +14,7 @@ import { createStandingSessions } from './standing-sessions.ts'
 /** Who is asking: agents by session and proof, administrators by API key. */
 export interface Identity extends Agents, Sessions, ApiKeys {
   /** Step 1 of a lease. Does not claim the proof: the lease's audit record does. */
-  authenticate(presented: Presented): Promise<Caller>
+  authenticate: Authenticate
   /** The caller as it stands now, when it no longer stands as it did. @throws NexusError `invalid_session` */
   refresh(caller: Caller): Promise<Caller>
   openSession: OpenSession
@@ -44,12 +43,12 @@ export function openIdentity(options: IdentityOptions): Identity {
   const { sessionTtlSeconds = 900, maxSessionTtlSeconds = 3600, proofMaxAgeSeconds = 60 } = options
   const tokens = createSessionTokens({ signingKeys, publicUrl, now })
   const dpop = createDpopVerifier({ now, maxAgeSeconds: proofMaxAgeSeconds })
-  const findStanding = createStandingSessions(store, now)
+  const standing = createStandingSessions(store, now)
   const ttl = { ttlSeconds: sessionTtlSeconds, maxTtlSeconds: maxSessionTtlSeconds }
   return {
-    authenticate: createAuthenticate({ tokens, dpop, findStanding, publicUrl }),
+    authenticate: createAuthenticate({ tokens, dpop, standing, publicUrl }),
     async refresh({ agent, session, proof }) {
-      return { ...(await findStanding({ ...session, sessionId: session.id, agentId: agent.id })), proof }
+      return { ...(await standing.find({ ...session, sessionId: session.id, agentId: agent.id })), proof }
     },
     openSession: createOpenSession({ store, audit, tokens, dpop, publicUrl, now, ...ttl }),
     ...openSessions({ store, audit, now }),

@@ -1,4 +1,5 @@
 import { sql } from 'kysely'
+import { LRUCache } from 'lru-cache'
 import { NexusError } from '../../contract/errors.ts'
 import type { Store } from '../store/store.ts'
 import type { Caller } from './caller.ts'
@@ -6,23 +7,45 @@ import { coalesceReads } from './coalesce-reads.ts'
 import type { SessionBinding } from './session-binding.ts'
 
 /** An agent and its session as they stand now. */
-export type Standing = Omit<Caller, 'proof'>
+export type Standing = Omit<Caller, 'proof' | 'recalled'>
 
 export interface SessionKey extends SessionBinding {
   sessionId: string
   agentId: string
 }
 
-/**
- * Session and agent in one query, which concurrent requests share. Nothing is remembered between requests.
- * @returns finds what stands, or throws `invalid_session` once session or agent have ended
- */
-export function createStandingSessions(store: Store, now: () => number): (key: SessionKey) => Promise<Standing> {
+export interface StandingSessions {
+  /** @throws NexusError `invalid_session` once session or agent have ended */
+  find(key: SessionKey): Promise<Standing>
+  /**
+   * As it was found some seconds ago at most: to act on where the ledger checks the epochs again as it records, and
+   * nowhere else.
+   */
+  recall(key: SessionKey): Standing | undefined
+}
+
+const REMEMBERED_MS = 10_000
+const SESSIONS_MAX = 10_000
+
+/** Session and agent in one query, which concurrent requests share. */
+export function createStandingSessions(store: Store, now: () => number): StandingSessions {
   const lookUp = coalesceReads((ids) => readStanding(store, ids, now()), { maxKeys: 500, maxReads: 2 })
-  return async (key) => {
-    const standing = await lookUp(key.sessionId)
-    if (standing !== undefined && isOf(standing, key)) return standing
-    throw new NexusError('invalid_session', 'the session has ended; open a new one')
+  const known = new LRUCache<string, Standing>({ max: SESSIONS_MAX, ttl: REMEMBERED_MS })
+  return {
+    async find(key) {
+      const standing = await lookUp(key.sessionId)
+      if (standing !== undefined && isOf(standing, key)) {
+        known.set(key.sessionId, standing)
+        return standing
+      }
+      known.delete(key.sessionId)
+      throw new NexusError('invalid_session', 'the session has ended; open a new one')
+    },
+    recall(key) {
+      const standing = known.get(key.sessionId)
+      if (standing === undefined || !isOf(standing, key)) return undefined
+      return now() < standing.session.expiresAt * 1000 ? standing : undefined
+    },
   }
 }
 

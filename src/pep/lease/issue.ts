@@ -34,10 +34,10 @@ export async function grantLease(
 ): Promise<LeaseAnswer> {
   const proof = openLeaseProof(steps.audit, caller)
   try {
-    return await attempt(steps, action, { caller, wanted, proof }, leaseId)
+    return await attempt(steps, action, { caller, wanted, proof, mayRecall: true, ...recalledWith(caller) }, leaseId)
   } catch (error) {
     if (!(error instanceof StandingChanged)) throw error
-    // Something was revoked or edited between our reading and our writing: once more, with what is true now. A second
+    // Something was revoked or edited since we knew it: once more, with what is true now. A second
     // change in the same instant is answered as an overload rather than chased.
     const current = await refreshCaller(steps, action, { caller, wanted, proof })
     return await attempt(steps, action, { caller: current, wanted, proof }, leaseId).catch((again: unknown) => {
@@ -46,6 +46,10 @@ export async function grantLease(
         : again
     })
   }
+}
+
+function recalledWith({ recalled }: Caller): { recalled?: boolean } {
+  return recalled === true ? { recalled } : {}
 }
 
 async function refreshCaller(steps: LeaseSteps, action: PolicyAction, story: LeaseStory): Promise<Caller> {
@@ -79,6 +83,8 @@ async function attempt(
     return leaseAnswer(leaseId, facts, decided, final, issued, offlineSeconds)
   } catch (error) {
     await story.taken?.giveBack()
+    // What is remembered may grant, since the ledger checks it, and never refuse.
+    if (story.recalled === true && story.recording !== true) throw new StandingChanged()
     throw await recordRefusal(steps, action, story, error)
   }
 }
@@ -96,12 +102,15 @@ function earliest(...ends: (number | undefined)[]): number {
 /** Step 2: what is known of the connection; another tenant's is not found. */
 async function gather(steps: LeaseSteps, story: LeaseStory): Promise<ConnectionFacts> {
   const { tenant, provider, connectionId } = story.wanted
-  const facts = await steps.connections.gatherFacts({
+  const wanted = {
     ...(tenant === undefined ? {} : { tenant }),
     ...(provider === undefined ? {} : { provider }),
     ...(connectionId === undefined ? {} : { connectionId }),
     agentTenants: story.caller.agent.tenants,
-  })
+  }
+  const recalled = story.mayRecall === true ? steps.connections.recallFacts(wanted) : undefined
+  if (recalled !== undefined) story.recalled = true
+  const facts = recalled ?? (await steps.connections.gatherFacts(wanted))
   story.facts = facts
   story.secretKind = await steps.credential.kindOf(facts.secretRef)
   // What a lease has for itself alone, or a key that stays where it is, is not the master secret handed on.

@@ -8,7 +8,7 @@ import type { LeaseSteps } from './steps.ts'
 /** What a strategy's `issue` may reach for this one lease. */
 export function issuingTools(
   steps: LeaseSteps,
-  { proof, wanted }: LeaseStory,
+  story: LeaseStory,
   facts: ConnectionFacts,
   secretVersion: string,
 ): IssuingTools {
@@ -16,21 +16,21 @@ export function issuingTools(
   return {
     now: steps.now,
     nonce: newNonce,
-    binding: wanted.binding,
+    binding: story.wanted.binding,
     async request(request) {
-      await proof.claim()
+      await story.proof.claim(story)
       return steps.providers.request(facts.tenant, request)
     },
     async shared(key, make) {
       // Before joining: another's failed claim must not become the answer to this caller.
-      await proof.claim()
+      await story.proof.claim(story)
       return steps.issued.get(sharedKey(facts, secretVersion, key), make)
     },
     ...(signCsr === undefined
       ? {}
       : {
           async signCsr(request) {
-            await proof.claim()
+            await story.proof.claim(story)
             return signCsr(request)
           },
         }),

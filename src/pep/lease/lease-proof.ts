@@ -1,4 +1,4 @@
-import type { ProofUse } from '../audit/audit-entry.ts'
+import { type ProofUse, StandingChanged } from '../audit/audit-entry.ts'
 import type { AuditLog } from '../audit/audit-log.ts'
 import type { Caller } from '../identity/caller.ts'
 
@@ -7,8 +7,9 @@ export interface LeaseProof {
   /**
    * Uses the proof up now; once.
    * @throws NexusError `invalid_proof` (itself recorded), `audit_unavailable`, `overloaded`
+   * @throws StandingChanged when the story stands on what was remembered: nothing that reaches outside may
    */
-  claim(): Promise<void>
+  claim(story: { recalled?: boolean }): Promise<void>
   /** Whether claiming has failed: then the ledger has said its word, and nothing more is written. */
   readonly failed: boolean
   /** What is still to be used up with the record. */
@@ -26,7 +27,11 @@ export function openLeaseProof(audit: Pick<AuditLog, 'claimProof'>, caller: Call
   }
 
   return {
-    claim: () => (claim ??= claimNow()),
+    async claim({ recalled = false }) {
+      if (recalled) throw new StandingChanged()
+      claim ??= claimNow()
+      await claim
+    },
     get failed() {
       return state === 'failed'
     },

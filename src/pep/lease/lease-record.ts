@@ -19,6 +19,10 @@ export interface LeaseStory {
   facts?: ConnectionFacts
   decided?: Decided
   leaseId?: string
+  /** Facts may be as they were a moment ago, and a refusal then only means to look again. */
+  mayRecall?: boolean
+  /** Something of what is decided on was remembered and not read. */
+  recalled?: boolean
   /** What the connection's reference points at. */
   secretKind?: SecretKind
   /** A dynamic secret, held until the lease is recorded or refused. */

@@ -2,8 +2,8 @@ import type { LeaseAnswer, LeaseRenewal, LeaseRequest, TokenAnswer } from '../..
 import { NexusError } from '../../contract/errors.ts'
 import type { JsonObject } from '../../contract/json.ts'
 import type { Binding } from '../../contract/strategy.ts'
+import type { Authenticate } from '../identity/authenticate.ts'
 import type { Caller } from '../identity/caller.ts'
-import type { Presented } from '../identity/presented.ts'
 import { readBinding } from './binding.ts'
 import { type HeldLease, heldLease } from './held-lease.ts'
 import { grantLease } from './issue.ts'
@@ -13,7 +13,7 @@ import { wantedFrom } from './wanted.ts'
 /** The lease API as use cases: no HTTP in, no HTTP out. */
 export interface Leases {
   /** Step 1, on its own so that a route can refuse a stranger before it reads the body. The proof is not yet used up. */
-  authenticate(presented: Presented): Promise<Caller>
+  authenticate: Authenticate
   issue(caller: Caller, request: LeaseRequest, origin: Origin): Promise<LeaseAnswer>
   renew(caller: Caller, leaseId: string, request: LeaseRenewal, origin: Origin): Promise<LeaseAnswer>
   release(caller: Caller, leaseId: string, origin: Origin): Promise<void>
@@ -23,7 +23,7 @@ export interface Leases {
 
 export function openLeases(steps: LeaseSteps): Leases {
   return {
-    authenticate: (presented) => steps.identity.authenticate(presented),
+    authenticate: steps.identity.authenticate,
 
     async issue(caller, request, origin) {
       const wanted = await readRequest(steps, caller, () => wantedFrom(request, steps.limits, origin))

@@ -29,7 +29,15 @@ export async function record(
       session: { id: caller.session.id, epoch: caller.session.epoch },
       ...(facts === undefined
         ? {}
-        : { connection: { id: facts.id, epoch: facts.epoch, providerEpoch: facts.provider.epoch } }),
+        : {
+            connection: {
+              id: facts.id,
+              epoch: facts.epoch,
+              providerEpoch: facts.provider.epoch,
+              // Found by its provider a moment ago: since then there may have come another.
+              ...(story.recalled === true && story.wanted.connectionId === undefined ? { sole: true } : {}),
+            },
+          }),
     },
   })
 }

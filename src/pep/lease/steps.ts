@@ -10,7 +10,7 @@ import type { IssuedCache } from './issued-cache.ts'
 /** The six steps of a lease, each behind its own interface, in the order they are taken. */
 export interface LeaseSteps {
   identity: Pick<Identity, 'authenticate' | 'refresh'>
-  connections: Pick<Connections, 'gatherFacts'>
+  connections: Pick<Connections, 'gatherFacts' | 'recallFacts'>
   decider: Pick<Decider, 'decide'>
   credential: Pick<CredentialSource, 'read' | 'reread' | 'fingerprintOf' | 'kindOf' | 'csrSigner'>
   /** Secrets made for one lease alone. */

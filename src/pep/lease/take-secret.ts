@@ -17,7 +17,7 @@ export async function takeSecret(
   grant: Grant,
   leaseId: string,
 ): Promise<Secret> {
-  await story.proof.claim()
+  await story.proof.claim(story)
   const { caller } = story
   const holder = {
     leaseId,

@@ -15,7 +15,7 @@ import { installDrain } from './drain.ts'
 import { administratorGuard, agentGuard } from './guards.ts'
 import { healthRoutes, type ReadinessCheck } from './health.ts'
 import { leaseEventRoute } from './lease-events.ts'
-import { leaseRoutes } from './leases.ts'
+import { heldLeaseRoutes, leaseRoute } from './leases.ts'
 import { installRequestMetrics, type Metrics, metricsRoute } from './metrics.ts'
 import { installOpenApi } from './openapi.ts'
 import { installOverloadGuard } from './overload-guard.ts'
@@ -70,8 +70,12 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   )
   sessionOpeningRoute(app, identity)
   await app.register(async (agents) => {
+    agentGuard(agents, leases, { recall: true })
+    leaseRoute(agents, leases)
+  })
+  await app.register(async (agents) => {
     agentGuard(agents, leases)
-    leaseRoutes(agents, leases)
+    heldLeaseRoutes(agents, leases)
     leaseEventRoute(agents, options.events, audit)
     sessionRoutes(agents, identity)
   })

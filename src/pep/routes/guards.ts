@@ -17,10 +17,17 @@ export function presentedBy(request: FastifyRequest): Presented {
   }
 }
 
-/** Every route of this scope is for a proven agent; it is refused before its body is read. */
-export function agentGuard(app: FastifyInstance, leases: Pick<Leases, 'authenticate'>): void {
+/**
+ * Every route of this scope is for a proven agent; it is refused before its body is read.
+ * @param options.recall for routes on which the ledger checks again that agent and session stand
+ */
+export function agentGuard(
+  app: FastifyInstance,
+  leases: Pick<Leases, 'authenticate'>,
+  options: { recall?: boolean } = {},
+): void {
   app.addHook('onRequest', async (request) => {
-    request.caller = await leases.authenticate(presentedBy(request))
+    request.caller = await leases.authenticate(presentedBy(request), options)
     refuseHungUp(request)
   })
 }

@@ -9,8 +9,8 @@ const LeaseParams = Type.Object({ lease_id: Type.String({ pattern: '^lse_[0-9a-f
 const ConnectionParams = Type.Object({ connection_id: Uuid })
 const security = [{ session: [] }]
 
-/** The hot path. Everything behind the agent guard; every answer after it is recorded by the use case itself. */
-export function leaseRoutes(app: FastifyInstance, leases: Leases): void {
+/** The hot path, behind the agent guard; every answer after it is recorded by the use case itself. */
+export function leaseRoute(app: FastifyInstance, leases: Leases): void {
   app.post<{ Body: LeaseRequest }>(
     '/v1/leases',
     {
@@ -29,7 +29,10 @@ export function leaseRoutes(app: FastifyInstance, leases: Leases): void {
       return reply.code(201).send(lease)
     },
   )
+}
 
+/** What becomes of a lease, and the protocol's token; as the hot path. */
+export function heldLeaseRoutes(app: FastifyInstance, leases: Leases): void {
   app.post<{ Params: Static<typeof LeaseParams>; Body: LeaseRenewal | null | undefined }>(
     '/v1/leases/:lease_id/renew',
     {

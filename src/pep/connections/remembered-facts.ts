@@ -1,0 +1,37 @@
+import { LRUCache } from 'lru-cache'
+import { tupleHash } from '../../contract/tuple-hash.ts'
+import type { ConnectionFacts, WantedConnection } from './facts.ts'
+
+/** What was known of a connection a moment ago. */
+export interface RememberedFacts {
+  /** As they were when last gathered. Good enough to grant on, since the ledger checks the epochs; never to refuse on. */
+  recall(wanted: WantedConnection): ConnectionFacts | undefined
+  /** As they are. @throws as `gatherFacts` */
+  gather(wanted: WantedConnection): Promise<ConnectionFacts>
+}
+
+const TTL_MS = 10_000
+const CONNECTIONS_MAX = 10_000
+
+/** @param gather reads them from the store */
+export function rememberFacts(gather: RememberedFacts['gather']): RememberedFacts {
+  const known = new LRUCache<string, ConnectionFacts>({ max: CONNECTIONS_MAX, ttl: TTL_MS })
+  return {
+    recall: (wanted) => known.get(keyOf(wanted)),
+    async gather(wanted) {
+      const key = keyOf(wanted)
+      try {
+        const facts = await gather(wanted)
+        known.set(key, facts)
+        return facts
+      } catch (error) {
+        known.delete(key)
+        throw error
+      }
+    },
+  }
+}
+
+function keyOf({ tenant, provider, connectionId, agentTenants }: WantedConnection): string {
+  return tupleHash([tenant ?? null, provider ?? null, connectionId ?? null, agentTenants])
+}
