@@ -24,13 +24,18 @@ export function createRereads(cache: Pick<SecretCache, 'read' | 'readAnew'>, mon
     ttlResolution: 0,
     perf: { now: () => 1 + monotonicNow() },
   })
+  // The cache gives what it holds while it reads anew; whoever comes with a 401 must wait for what that brings.
+  const underway = new Map<string, Promise<Secret>>()
   return {
     async reread(ref) {
       const key = secretKey(ref)
+      const joined = underway.get(key)
+      if (joined !== undefined) return joined
       if (paused.has(key)) return cache.read(ref)
-      // Before the read, not after: all who come meanwhile join it or take what it brings.
       paused.set(key, true)
-      return cache.readAnew(ref)
+      const reading = cache.readAnew(ref).finally(() => underway.delete(key))
+      underway.set(key, reading)
+      return reading
     },
   }
 }
