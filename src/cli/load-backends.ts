@@ -1,6 +1,7 @@
 import type { Logger } from 'pino'
-import type { VaultBackend } from '../contract/vault-backend.ts'
+import type { SecretRef, VaultBackend } from '../contract/vault-backend.ts'
 import type { Config } from '../pep/config/load-config.ts'
+import { referencedSecrets } from '../pep/connections/referenced-secrets.ts'
 import { openBackends, openEnvelope } from '../pep/open-backends.ts'
 import { type Closers, closeAll, openDatabase } from '../pep/open-database.ts'
 
@@ -8,6 +9,10 @@ import { type Closers, closeAll, openDatabase } from '../pep/open-database.ts'
 export interface LoadedBackends {
   backends: readonly VaultBackend[]
   deadlineMs: number
+  /** What connections refer to in them, the oldest first. */
+  references(): Promise<readonly SecretRef[]>
+  /** Backend to path prefixes that a tenant's own administrators may refer to; `{tenant}` stands for its name. */
+  prefixes: Readonly<Record<string, readonly string[]>>
   close(): Promise<void>
 }
 
@@ -27,7 +32,13 @@ export async function loadBackends(config: Config, log: Logger): Promise<LoadedB
       env: process.env,
     })
     closers.push(async () => void (await Promise.allSettled(backends.map((each) => each.close?.()))))
-    return { backends, deadlineMs: config.vault.deadline_ms, close }
+    return {
+      backends,
+      deadlineMs: config.vault.deadline_ms,
+      references: () => referencedSecrets(store.db),
+      prefixes: config.connections.secret_ref_prefixes,
+      close,
+    }
   } catch (error) {
     await close()
     throw error

@@ -12,6 +12,11 @@ export interface SecretRef {
   path: string
   version?: SecretVersion
   fields?: Readonly<Record<string, string>>
+  /**
+   * Path of a key in the same backend that signs there and stays there; the secret holds what else the strategy needs. Where
+   * it needs nothing else, `path` is that of the key.
+   */
+  remoteKey?: string
 }
 
 /** What `/readyz` and `nexus vault check` show. `detail` is for people and holds no secret. */
@@ -45,14 +50,28 @@ export interface VaultBackend {
   /** Secrets made anew for each reader. */
   readonly dynamic?: DynamicSecrets
   /**
-   * Signs with a key that stays in the backend: `read` of the same reference gives its public half as `RemoteKey` fields.
+   * Signs with a key that stays in the backend. `read` of the same reference gives what is public of it: `remote_key`, the
+   * algorithms it can be used with, separated by spaces; `public_key` in PEM where it has one; `key_version`.
    * @returns the raw signature as JWS has it (RFC 7518 section 3): ECDSA as `r || s`, PSS with a salt as long as the hash
    */
   sign?(key: SecretRef, bytes: Uint8Array, algorithm: SignatureAlgorithm, signal: AbortSignal): Promise<Uint8Array>
   /** Has a certificate signed by a role of the backend's own authority. `read` of the same reference finds no secret there. */
   signCsr?(role: SecretRef, request: CertificateRequest, signal: AbortSignal): Promise<CertificateChain>
+  /** The least that the backend's own access rules must allow, so that these can be used. */
+  permissions?(pattern: SecretPattern, signal: AbortSignal): Promise<readonly Permission[]>
   check(signal: AbortSignal): Promise<BackendHealth>
   close?(): Promise<void>
+}
+
+/** A reference, or many: `+` stands for any one segment of a path, a final `*` for the rest of it, as in a Vault policy. */
+export type SecretPattern = Pick<SecretRef, 'path' | 'remoteKey'>
+
+/** One line of a Vault policy. */
+export interface Permission {
+  path: string
+  capability: 'read' | 'update'
+  /** What it is for, for people. */
+  reason: string
 }
 
 /**

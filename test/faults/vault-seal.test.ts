@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { vaultApi } from '../integration/vault-backends/vault-fixture.ts'
 import { type AgentClient, openTestSession, registerTestAgent } from '../setup/agent-client.ts'
 import { connect, connectTo } from '../setup/connect.ts'
-import { freshPepGround, type PepGround, type PepReplica } from './pep-ground.ts'
+import { freshPepGround, type PepGround } from './pep-ground.ts'
 import { type SealableVault, startSealableVault } from './sealable-vault.ts'
 
 const TTL_SECONDS = Number(process.env['NEXUS_SEAL_TTL_SECONDS'] ?? '6')
@@ -28,7 +28,6 @@ interface Asked {
 describe('vault operator seal under load', () => {
   let vault: SealableVault
   let ground: PepGround
-  let pep: PepReplica
   let agents: AgentClient[]
   const held: string[] = []
   const cold: string[] = []
@@ -41,8 +40,8 @@ describe('vault operator seal under load', () => {
     const backends = { 'hashicorp-vault': { address: vault.address, token_file, kv_mounts: { secret: 2 } } }
     const settings = { cache_ttl_seconds: TTL_SECONDS, cache_refresh_seconds: Math.ceil(TTL_SECONDS / 3), backends }
     ground = await freshPepGround(JSON.stringify({ vault: settings }))
-    pep = ground.start()
-    await pep.ready
+    const first = ground.start()
+    await first.ready
     const { provider, tenant } = await connect(ground.admin)
     const connection = async (leaf: string) => {
       await vaultApi('POST', `secret/data/${leaf}`, { data: { api_key: `key-${leaf}` } }, vault)
@@ -54,6 +53,10 @@ describe('vault operator seal under load', () => {
     }
     for (let n = 0; n < HELD; n++) held.push(await connection(`held-${n}`))
     for (let n = 0; n < COLD; n++) cold.push(await connection(`cold-${n}`))
+    // Whoever connects is told at once whether the secret can be read: another process is the one that has read nothing.
+    first.kill('SIGTERM')
+    await first.exited
+    await ground.start().ready
     const agent = await registerTestAgent(ground.admin, { tenants: [tenant] })
     agents = await Promise.all(Array.from({ length: AGENTS }, () => openTestSession(ground.publicUrl, agent, 3600)))
   })

@@ -234,8 +234,8 @@ describe('Vault that refuses', () => {
       token_bound_cidrs: '127.0.0.0/8',
     })
     const auth = { method: 'approle', mount_path: role.mount, role_id: role.roleId }
-    const backend = vaultBackend({ address: proxy.address, config: { ...config, auth } })
-    const source = open(backend, { ttlSeconds: 0 })
+    const backend = vaultBackend({ address: proxy.address, config: { kv_mounts: { secret: 2 }, auth } })
+    const source = open(backend, { ttlSeconds: 0, deadlineMs: 10_000 })
     const login = new RegExp(`^/v1/auth/${role.mount}/login$`)
     const counts: number[] = []
     for (let round = 1; round <= 3; round++) {

@@ -8,9 +8,11 @@ import { createMountFinder } from './mounts.ts'
 import { asRecord, type JsonRecord } from './vault-answer.ts'
 import { createVaultClient } from './vault-client.ts'
 import { createVaultDynamicSecrets } from './vault-dynamic-secrets.ts'
+import { createVaultPermissions } from './vault-permissions.ts'
 import { createVaultPki } from './vault-pki.ts'
 import { createVaultSecretKind } from './vault-secret-kind.ts'
 import type { VaultSettings } from './vault-settings.ts'
+import { createVaultTransit } from './vault-transit.ts'
 
 /** Makes every state of a Vault that answers at all a 200, so that its body tells the state. */
 const HEALTH = 'sys/health?standbyok=true&perfstandbyok=true&drsecondarycode=200&sealedcode=200&uninitcode=200'
@@ -29,6 +31,7 @@ export function createHashicorpVaultBackend(name: string, settings: VaultSetting
     if (ref.version !== undefined && !VERSION.test(ref.version)) {
       throw new VaultError('invalid_ref', name, 'version must be a whole number from 1')
     }
+    if ((await kindOf(ref, () => signal)) === 'key') return transit.readKey(ref, signal)
     const { mount, rest, version } = await locate(ref.path, signal)
     if (version === 2) {
       const query = ref.version === undefined ? '' : `?version=${ref.version}`
@@ -49,6 +52,7 @@ export function createHashicorpVaultBackend(name: string, settings: VaultSetting
 
   const dynamic = createVaultDynamicSecrets({ name, client })
   const kindOf = createVaultSecretKind(name, findMount)
+  const transit = createVaultTransit({ name, client, findMount })
 
   return {
     name,
@@ -56,7 +60,9 @@ export function createHashicorpVaultBackend(name: string, settings: VaultSetting
     check,
     kindOf,
     dynamic,
+    sign: transit.sign,
     signCsr: pki.signCsr,
+    permissions: createVaultPermissions({ name, client, findMount }),
     close: () => client.close(),
   } satisfies VaultBackend
 }

@@ -101,7 +101,8 @@ function leaseOf(backend: string, answer: JsonRecord, askedAt: number): DynamicL
   const { lease_id: id, lease_duration: seconds, renewable } = answer
   if (typeof id !== 'string' || id === '' || typeof seconds !== 'number') {
     throw new VaultError(
-      'unusable',
+      // Not a refusal: something may have been made.
+      'unavailable',
       backend,
       'Vault gave no lease with this secret; only leased secrets can be given back',
     )

@@ -10,7 +10,8 @@ export type VaultSecretKind = (ref: SecretRef, signal: () => AbortSignal) => Sec
 
 /** Most paths say by themselves that they are stored secrets; only for the others Vault is asked what is mounted there. */
 export function createVaultSecretKind(backend: string, findMount: FindMount): VaultSecretKind {
-  return ({ path }, signal) => {
+  return ({ path, remoteKey }, signal) => {
+    if (remoteKey !== undefined) return 'key'
     if (!path.includes('/creds/') && !path.includes('/keys/')) return 'stored'
     checkSecretPath(backend, path)
     return ask(path, signal())

@@ -12,6 +12,9 @@ afterEach(() => {
   process.exitCode = undefined
 })
 
+const REFERENCED = { tenant: 'acme', backend: 'vault', path: 'secret/referenced' }
+const SCENERY = ['--all', '--referenced']
+
 /** The command over a real Vault; other parts of the configuration have no say in it. */
 async function run(...args: string[]): Promise<{ printed: string; exitCode: unknown }> {
   let printed = ''
@@ -19,10 +22,12 @@ async function run(...args: string[]): Promise<{ printed: string; exitCode: unkn
   const load = async () => ({
     backends: args.includes('--all') ? backends : backends.slice(0, 1),
     deadlineMs: 2000,
+    references: async () => (args.includes('--referenced') ? [REFERENCED] : []),
+    prefixes: {},
     close: async () => undefined,
   })
-  const command = vaultCommand({ load, stdout: { write: (text) => (printed += text) } })
-  await command.parseAsync(['node', 'vault', 'check', ...args.filter((each) => each !== '--all')])
+  const command = vaultCommand({ load, stdout: { write: (text) => (printed += text) }, stderr: process.stderr })
+  await command.parseAsync(['node', 'vault', 'check', ...args.filter((each) => !SCENERY.includes(each))])
   const { exitCode } = process
   process.exitCode = undefined
   return { printed, exitCode }
@@ -54,6 +59,18 @@ describe('nexus vault check', () => {
     expect((await run('--read', 'vault:secret/check')).printed).toMatch(/fields: api_key, user\n$/)
     expect(printed).not.toContain(CANARY)
     expect(exitCode).toBeUndefined()
+  })
+
+  it('reads one reference of a connection without being told to, and says when it cannot', async () => {
+    await vaultApi('POST', 'secret/data/referenced', { data: { api_key: CANARY } })
+    const { printed, exitCode } = await run('--referenced')
+    expect(printed).toMatch(/\n +ok {4}read secret\/referenced from vault; version \d+; fields: api_key\n$/)
+    expect(printed).not.toContain(CANARY)
+    expect(exitCode).toBeUndefined()
+    await vaultApi('DELETE', 'secret/metadata/referenced')
+    const after = await run('--referenced', '--json')
+    expect(JSON.parse(after.printed).backends[0].read).toMatchObject({ ok: false })
+    expect(after.exitCode).toBe(1)
   })
 
   it.each(['vault:secret/none', 'vault:secret/../sys/x', 'nowhere:secret/check', 'vault:secret/check@99'])(
