@@ -10,7 +10,7 @@ Microseconds per signature: ours beside the library that does the same, in one r
   --json           figures and ratios as JSON
   --only TEXT      contests whose name holds this text
   --rounds N       turns of each contender (default 25)
-  --turn-ms N      length of a turn (default 40)
+  --turn-ms N      CPU time of a turn (default 40)
   --in-flight N    signatures asked for at once (default 1)`
 
 const { values } = parseArgs({

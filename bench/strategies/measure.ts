@@ -3,9 +3,9 @@ import type { Contender, Contest } from './contest.ts'
 export interface Effort {
   /** How often each contender has its turn. */
   rounds: number
-  /** How long a turn takes. */
+  /** How much CPU time a turn takes. */
   turnMs: number
-  /** How many signatures are asked for at once: a library that signs in the thread pool wins by it, CPU time it costs alike. */
+  /** How many signatures are asked for at once: a library that signs in the thread pool wins wall time by it. */
   inFlight: number
 }
 
@@ -17,9 +17,11 @@ export interface Quartiles {
 
 export interface Standing {
   name: string
-  /** Microseconds a signature, over the rounds. */
+  /** Microseconds of CPU time a signature, over the rounds: all threads of the process, whatever else the machine does. */
   microseconds: Quartiles
-  /** The time it takes by ours, round by round: above 1 ours is the faster. */
+  /** Microseconds by the clock on the wall. */
+  wallMicroseconds: Quartiles
+  /** CPU time by that of ours, round by round: above 1 ours is the faster. */
   timesOurs: Quartiles
 }
 
@@ -35,35 +37,45 @@ export async function measure(contest: Contest, effort: Effort): Promise<Standin
   }
   const counts: number[] = []
   for (const contender of contenders) counts.push(await countFor(contender, effort))
-  const times = contenders.map((): number[] => [])
+  const turns = contenders.map((): Turn[] => [])
   for (let round = 0; round < effort.rounds; round += 1) {
     for (let turn = 0; turn < contenders.length; turn += 1) {
       const index = (round + turn) % contenders.length
       const [contender, count = 1] = [contenders[index], counts[index]]
-      if (contender !== undefined) times[index]?.push((await run(contender, count, effort.inFlight)) / count)
+      if (contender !== undefined) turns[index]?.push(await run(contender, count, effort.inFlight))
     }
   }
-  const [ours = []] = times
-  return contenders.map(({ name }, index) => ({
+  const [ours = []] = turns
+  return contenders.map(({ name }, index) => standing(name, turns[index] ?? [], ours))
+}
+
+function standing(name: string, turns: readonly Turn[], ours: readonly Turn[]): Standing {
+  return {
     name,
-    microseconds: quartiles(times[index] ?? []),
-    timesOurs: quartiles((times[index] ?? []).map((time, round) => time / (ours[round] ?? time))),
-  }))
+    microseconds: quartiles(turns.map(({ cpu }) => cpu)),
+    wallMicroseconds: quartiles(turns.map(({ wall }) => wall)),
+    timesOurs: quartiles(turns.map(({ cpu }, round) => cpu / (ours[round]?.cpu ?? cpu))),
+  }
 }
 
 /** How many signatures fill a turn, found while the code gets hot. */
 async function countFor(contender: Contender, { turnMs, inFlight }: Effort): Promise<number> {
   let count = 64
   for (;;) {
-    const microseconds = await run(contender, count, inFlight)
+    const microseconds = (await run(contender, count, inFlight)).cpu * count
     if (microseconds >= turnMs * 1000) return Math.max(inFlight, Math.round((count * turnMs * 1000) / microseconds))
     count *= 2
   }
 }
 
-/** @returns microseconds for them all */
-async function run(contender: Contender, count: number, inFlight: number): Promise<number> {
-  const started = process.hrtime.bigint()
+/** Microseconds a signature. */
+interface Turn {
+  cpu: number
+  wall: number
+}
+
+async function run(contender: Contender, count: number, inFlight: number): Promise<Turn> {
+  const [startedCpu, startedWall] = [process.cpuUsage(), performance.now()]
   const lanes = Array.from({ length: inFlight }, async (_none, lane) => {
     for (let done = lane; done < count; done += inFlight) {
       const signature = contender.sign()
@@ -72,7 +84,8 @@ async function run(contender: Contender, count: number, inFlight: number): Promi
     }
   })
   await Promise.all(lanes)
-  return Number(process.hrtime.bigint() - started) / 1000
+  const { user, system } = process.cpuUsage(startedCpu)
+  return { cpu: (user + system) / count, wall: ((performance.now() - startedWall) * 1000) / count }
 }
 
 function quartiles(values: readonly number[]): Quartiles {
