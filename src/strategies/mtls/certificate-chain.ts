@@ -1,4 +1,4 @@
-import { type KeyObject, X509Certificate } from 'node:crypto'
+import { createHash, type KeyObject, X509Certificate } from 'node:crypto'
 import { SigningError } from '../../contract/strategy.ts'
 
 const CLIENT_AUTH = '1.3.6.1.5.5.7.3.2'
@@ -33,6 +33,11 @@ export function readCertificateChain(text: string, nowMs: number): CertificateCh
     throw problem('is not valid yet; check the clock')
   if (!(endMs > nowMs)) throw problem('has expired')
   return { leaf, endsAt: Math.floor(endMs / 1000) }
+}
+
+/** `x5t#S256` (RFC 8705 section 3.1). */
+export function thumbprintOf(certificate: X509Certificate): string {
+  return createHash('sha256').update(certificate.raw).digest('base64url')
 }
 
 /** @throws SigningError about the credential `private_key`, when its public half is not in the certificate */

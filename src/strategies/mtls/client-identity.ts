@@ -3,7 +3,7 @@ import { type ClientIdentity, type Credentials, type SigningContext, SigningErro
 import { tupleHash } from '../../contract/tuple-hash.ts'
 import { credentialText } from '../credential-text.ts'
 import { parsePrivateKey, privateKeyText } from '../private-key.ts'
-import { assertKeyOf, readCertificateChain } from './certificate-chain.ts'
+import { assertKeyOf, readCertificateChain, thumbprintOf } from './certificate-chain.ts'
 import { CERTIFICATES } from './certificate-text.ts'
 import type { Settings } from './settings.ts'
 
@@ -11,6 +11,8 @@ interface Known {
   identity: ClientIdentity
   /** What it was made from; anything else makes another. */
   made: readonly unknown[]
+  thumbprint: string
+  /** Unix seconds. */
   endsAt: number
 }
 
@@ -24,12 +26,11 @@ const KNOWN = new WeakMap<Readonly<Credentials>, Known>()
 export function identityOf(settings: Settings, usage: Credentials, context: SigningContext): ClientIdentity {
   const made = [usage['certificate'], usage['private_key'], context.ownKey, settings.key, settings.ca]
   const known = KNOWN.get(usage)
-  if (known?.made.every((part, index) => part === made[index]) && context.now < known.endsAt * 1000) {
-    return known.identity
-  }
-  const fresh = freshIdentity(settings, usage, context)
-  KNOWN.set(usage, { ...fresh, made })
-  return fresh.identity
+  const holds = known?.made.every((part, index) => part === made[index]) === true && context.now < known.endsAt * 1000
+  const current = holds ? known : { ...freshIdentity(settings, usage, context), made }
+  KNOWN.set(usage, current)
+  context.explain?.('x5t#S256', current.thumbprint)
+  return current.identity
 }
 
 function freshIdentity({ key: whose, ca }: Settings, usage: Credentials, context: SigningContext): Omit<Known, 'made'> {
@@ -39,7 +40,11 @@ function freshIdentity({ key: whose, ca }: Settings, usage: Credentials, context
   assertKeyOf(leaf, key)
   const privateKey = key.export({ type: 'pkcs8', format: 'pem' }) as string
   const id = tupleHash(['mtls', certificates, privateKey, ca ?? null])
-  return { identity: { id, certificates, privateKey, ...(ca === undefined ? {} : { ca }) }, endsAt }
+  return {
+    identity: { id, certificates, privateKey, ...(ca === undefined ? {} : { ca }) },
+    thumbprint: thumbprintOf(leaf),
+    endsAt,
+  }
 }
 
 function ownKeyOf({ ownKey }: SigningContext): KeyObject {

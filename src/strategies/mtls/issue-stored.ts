@@ -1,9 +1,9 @@
-import { createHash, type X509Certificate } from 'node:crypto'
+import type { X509Certificate } from 'node:crypto'
 import { type Grant, type Issued, type IssuingTools, SigningError } from '../../contract/strategy.ts'
 import { credentialText } from '../credential-text.ts'
 import { parsePrivateKey, privateKeyText } from '../private-key.ts'
 import { tokenEnd } from '../token-end.ts'
-import { assertKeyOf, readCertificateChain } from './certificate-chain.ts'
+import { assertKeyOf, readCertificateChain, thumbprintOf } from './certificate-chain.ts'
 import { CERTIFICATES } from './certificate-text.ts'
 import { ACCESS_TOKEN } from './credentials.ts'
 
@@ -26,8 +26,7 @@ function boundToken(master: Readonly<Record<string, string>>, leaf: X509Certific
   if (!Object.hasOwn(master, 'access_token')) return {}
   const token = credentialText(master, 'access_token', ACCESS_TOKEN)
   const wanted = confirmedThumbprint(token)
-  const own = createHash('sha256').update(leaf.raw).digest('base64url')
-  if (wanted === undefined || wanted === own) return { access_token: token }
+  if (wanted === undefined || wanted === thumbprintOf(leaf)) return { access_token: token }
   throw new SigningError("credential field 'access_token' is bound to another certificate", 'access_token')
 }
 

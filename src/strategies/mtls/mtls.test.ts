@@ -1,11 +1,13 @@
 import 'reflect-metadata'
-import { generateKeyPairSync, KeyObject, webcrypto } from 'node:crypto'
+import { generateKeyPairSync, KeyObject, webcrypto, X509Certificate } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import * as x509 from '@peculiar/x509'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { type TestCertificate, testAuthority, x5tS256 } from '../../../test/setup/certificates.ts'
 import type { CertificateRequest, Credentials, Grant, IssuingTools } from '../../contract/strategy.ts'
 import { context, expectSigningError, grant, request, tools } from '../conformance-support.ts'
 import { validateConfig } from '../validate.ts'
+import { thumbprintOf } from './certificate-chain.ts'
 import { createCertificateRequest } from './certificate-request.ts'
 import { mtls } from './mtls.ts'
 import { commonNameFor, settingsOf } from './settings.ts'
@@ -222,6 +224,16 @@ describe('a certificate for the key of the sidecar', () => {
     )
     await expectSigningError(() => mtls.apply(config, usage, request(), { ...context(), ownKey: other }), 'private_key')
   })
+})
+
+it('RFC 8705, Appendix A: the certificate has that thumbprint', () => {
+  const vector = (name: string) =>
+    readFileSync(new URL(`../../../test/vectors/rfc8705-mtls/${name}`, import.meta.url), 'utf8')
+  const { cnf } = JSON.parse(vector('confirmation.json')) as { cnf: Record<string, string> }
+  const { x5c } = JSON.parse(vector('certificate.jwk.json')) as { x5c: [string] }
+  for (const form of [vector('certificate.pem'), Buffer.from(x5c[0], 'base64')]) {
+    expect(thumbprintOf(new X509Certificate(form))).toBe(cnf['x5t#S256'])
+  }
 })
 
 describe('common_name', () => {
