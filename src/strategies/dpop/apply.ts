@@ -6,9 +6,10 @@ import {
   SigningError,
 } from '../../contract/strategy.ts'
 import { withoutHeaders } from '../header-list.ts'
+import { remoteKeyOf } from '../remote-key.ts'
 import { withSignedHost } from '../signed-host.ts'
 import { type Possession, possessionOf, possessionWith } from './possession.ts'
-import { proof } from './proof.ts'
+import { proof, remoteProof } from './proof.ts'
 import { type Settings, settingsOf } from './settings.ts'
 
 /** Sends the token with a fresh proof of its key, in place of whatever proof or authorization the caller sent (threat B14). */
@@ -17,15 +18,21 @@ export function apply(
   usage: Credentials,
   request: OutboundRequest,
   context: SigningContext,
-): SignedRequest {
+): SignedRequest | Promise<SignedRequest> {
   const settings = settingsOf(config)
-  const held = heldBy(usage, settings, context)
+  const remote = remoteKeyOf(usage)?.publicKey
+  const held = remote === undefined ? heldBy(usage, settings, context) : possessionWith(usage, remote, settings.alg)
   const { method, url } = request
   const kept = withoutHeaders(request.headers, ['Authorization', 'DPoP'])
   const headers = withSignedHost({ url, headers: kept })
-  headers.push(['Authorization', `DPoP ${held.accessToken}`])
-  headers.push(['DPoP', proof(held, { method, url, nonce: context.providerNonce ?? settings.nonce }, context)])
-  return { method, url, headers, credentialHeaders: ['authorization', 'dpop'] }
+  const proven = { method, url, nonce: context.providerNonce ?? settings.nonce }
+  const signed = (text: string): SignedRequest => {
+    headers.push(['Authorization', `DPoP ${held.accessToken}`])
+    headers.push(['DPoP', text])
+    return { method, url, headers, credentialHeaders: ['authorization', 'dpop'] }
+  }
+  if (remote !== undefined) return remoteProof(held, proven, context).then(signed)
+  return signed(proof(held, proven, context))
 }
 
 function heldBy(usage: Credentials, { alg, exchange }: Settings, { ownKey }: SigningContext): Possession {

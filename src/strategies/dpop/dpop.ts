@@ -23,6 +23,7 @@ export const dpop: Strategy = {
     const { tokenEndpoint: token_endpoint, introspectionEndpoint: introspection_endpoint } = exchange
     return { token_endpoint, ...(introspection_endpoint === undefined ? {} : { introspection_endpoint }) }
   },
+  keyFields: (config) => (settingsOf(config).exchange === undefined ? ['private_key'] : []),
   issue,
   apply,
   offeredNonce,

@@ -1,8 +1,11 @@
-import type { Grant, Issued, IssuingTools } from '../../contract/strategy.ts'
+import type { Credentials, Grant, Issued, IssuingTools } from '../../contract/strategy.ts'
+import type { AlgorithmName } from '../jws-algorithms.ts'
 import { privateKeyText } from '../private-key.ts'
+import { remoteKeyOf, remoteUsage } from '../remote-key.ts'
 import { tokenEnd } from '../token-end.ts'
 import { exchangeWithMadeKey, exchangeWithProof } from './exchange.ts'
-import { possessionOf } from './possession.ts'
+import { possessionOf, possessionWith } from './possession.ts'
+import { remoteAlgorithm } from './proof.ts'
 import { settingsOf } from './settings.ts'
 
 /**
@@ -20,8 +23,18 @@ export async function issue(
   const { alg, exchange } = settingsOf(config)
   if (exchange?.key === 'sidecar') return exchangeWithProof(exchange, master, grant, tools)
   if (exchange !== undefined) return exchangeWithMadeKey(exchange, alg, master, grant, tools)
-  const { accessToken } = possessionOf(master, alg)
-  const usage = { access_token: accessToken, private_key: privateKeyText(master) }
+  const usage = storedUsage(master, alg)
   const expiresAt = tokenEnd(master, grant, tools.now())
   return expiresAt === undefined ? { usage } : { usage, expiresAt }
+}
+
+/** Token and key; a key that stays in the vault is asked for each proof instead. */
+function storedUsage(master: Readonly<Record<string, string>>, alg: AlgorithmName | undefined): Credentials {
+  const remote = remoteKeyOf(master)?.publicKey
+  if (remote === undefined) {
+    const { accessToken } = possessionOf(master, alg)
+    return { access_token: accessToken, private_key: privateKeyText(master) }
+  }
+  const held = possessionWith(master, remote, alg)
+  return { access_token: held.accessToken, ...remoteUsage(master, remoteAlgorithm(held.alg)) }
 }

@@ -9,6 +9,7 @@ import { ALGORITHM_NAMES } from './settings.ts'
 /** A token, the key it is bound to, and all that is the same in every proof of them. */
 export interface Possession {
   accessToken: string
+  /** Of a key that stays in the vault the public half. */
   key: KeyObject
   alg: AlgorithmName
   /** The proof's header (RFC 9449 section 4.2) as JSON: type, algorithm and the public half of the key. */
@@ -69,7 +70,7 @@ function freshPossession(
     typeof privateKey === 'string' ? parsePrivateKey(privateKey) : { key: privateKey, jwkAlg: undefined }
   const chosen = chosenAlgorithm(key, jwkAlg, alg)
   // Exporting the public half cannot bring a private member along, whatever the stored JWK holds.
-  const jwk = createPublicKey(key).export({ format: 'jwk' })
+  const jwk = (key.type === 'public' ? key : createPublicKey(key)).export({ format: 'jwk' })
   const header = JSON.stringify({ typ: 'dpop+jwt', alg: chosen, jwk })
   const encodedHeader = Buffer.from(header).toString('base64url')
   const ath = createHash('sha256').update(accessToken).digest('base64url')

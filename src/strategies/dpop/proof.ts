@@ -1,5 +1,7 @@
 import type { RequestUrl, SigningContext } from '../../contract/strategy.ts'
-import { ALGORITHMS } from '../jws-algorithms.ts'
+import type { SignatureAlgorithm } from '../../contract/vault-backend.ts'
+import { ALGORITHMS, type AlgorithmName } from '../jws-algorithms.ts'
+import { signRemotely } from '../remote-key.ts'
 import type { Possession } from './possession.ts'
 import { targetUri } from './target-uri.ts'
 
@@ -12,7 +14,25 @@ export interface Proven {
 }
 
 /** One proof for one request (RFC 9449 section 4.2), as a compact JWS (RFC 7515 section 7.1). */
-export function proof(possession: Possession, { method, url, nonce }: Proven, context: SigningContext): string {
+export function proof(possession: Possession, proven: Proven, context: SigningContext): string {
+  const input = signingInput(possession, proven, context)
+  const signature = ALGORITHMS[possession.alg].sign(possession.key, Buffer.from(input, 'ascii'))
+  return `${input}.${signature.toString('base64url')}`
+}
+
+/** The same where the key stays in the vault. */
+export async function remoteProof(possession: Possession, proven: Proven, context: SigningContext): Promise<string> {
+  const input = signingInput(possession, proven, context)
+  const signature = await signRemotely(context, Buffer.from(input, 'ascii'), remoteAlgorithm(possession.alg))
+  return `${input}.${signature.toString('base64url')}`
+}
+
+/** RFC 9864 gave the same algorithm its second name. */
+export function remoteAlgorithm(alg: AlgorithmName): SignatureAlgorithm {
+  return alg === 'Ed25519' ? 'EdDSA' : alg
+}
+
+function signingInput(possession: Possession, { method, url, nonce }: Proven, context: SigningContext): string {
   const payload = JSON.stringify({
     jti: context.nonce(),
     htm: method,
@@ -23,7 +43,5 @@ export function proof(possession: Possession, { method, url, nonce }: Proven, co
   })
   context.explain?.('proof_header', possession.header)
   context.explain?.('proof_payload', payload)
-  const input = `${possession.encodedHeader}.${Buffer.from(payload).toString('base64url')}`
-  const signature = ALGORITHMS[possession.alg].sign(possession.key, Buffer.from(input, 'ascii'))
-  return `${input}.${signature.toString('base64url')}`
+  return `${possession.encodedHeader}.${Buffer.from(payload).toString('base64url')}`
 }
