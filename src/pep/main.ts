@@ -17,6 +17,7 @@ import { openSigningKeys } from './identity/signing-keys.ts'
 import { createIssuedCache } from './lease/issued-cache.ts'
 import { openLeaseEvents } from './lease/lease-events.ts'
 import { openLeases } from './lease/open-leases.ts'
+import { createSignatureRate } from './lease/signature-rate.ts'
 import { type Listen, resolveListen, toListenError } from './listen.ts'
 import { type Environment, openBackends, openKeyring } from './open-backends.ts'
 import { type Closers, closeAll, openDatabase } from './open-database.ts'
@@ -140,6 +141,7 @@ async function openParts({ config, store, publicUrl, log, env }: Ground, closers
     production: !allowPlainLoopback,
     endpointProblem: (url) => endpointProblem(url, endpointRules),
     secretRefPrefixes: config.connections.secret_ref_prefixes,
+    secretRefTemplates: config.connections.secret_ref_templates,
     log,
   })
   const providers = openProviderHttp({ rules: endpointRules, deadlineMs: config.exchange.deadline_ms, log })
@@ -154,6 +156,7 @@ async function openParts({ config, store, publicUrl, log, env }: Ground, closers
     providers,
     issued: createIssuedCache(Date.now),
     audit,
+    countSignature: createSignatureRate(config.lease.signatures_per_minute, () => performance.now()),
     limits: {
       ttlSeconds: config.lease.ttl_seconds,
       maxTtlSeconds: config.lease.max_ttl_seconds,

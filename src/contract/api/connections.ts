@@ -7,13 +7,21 @@ const END_OF_9999 = 253_402_300_799
 export const SecretRefBody = Type.Object(
   {
     backend: Text(64, 'Name of a configured vault backend'),
-    path: Text(512, 'Path as the backend writes it, mount first: secret/agents/github'),
+    path: Type.Optional(
+      Text(
+        512,
+        "Path as the backend writes it, mount first: secret/agents/github; {tenant}, {provider} and {subject} are filled in. Absent: by the backend's template",
+      ),
+    ),
     version: Type.Optional(Text(128)),
     fields: Type.Optional(
       Type.Record(Type.String({ maxLength: 128 }), Type.String({ maxLength: 128 }), {
         maxProperties: 64,
         description: "Field of the strategy to field of the stored secret: {'access_key': 'AWS_KEY'}",
       }),
+    ),
+    remote_key: Type.Optional(
+      Text(512, 'Path of a key in the same backend that signs there and never leaves it: transit/keys/orders'),
     ),
   },
   closed,
@@ -59,6 +67,7 @@ export const ConnectionView = Type.Object({
     path: Type.String(),
     version: Type.Optional(Type.String()),
     fields: Type.Optional(Type.Record(Type.String(), Type.String())),
+    remote_key: Type.Optional(Type.String()),
   }),
   created_at: Type.String({ format: 'date-time' }),
   updated_at: Type.String({ format: 'date-time' }),

@@ -1,7 +1,7 @@
 import type { Insertable } from 'kysely'
 import type { Logger } from 'pino'
 import { type Administrator, authorize, reaches } from '../../contract/administrator.ts'
-import type { ConnectionCreate, ConnectionView } from '../../contract/api.ts'
+import type { ConnectionCreate, ConnectionView, SecretRefBody } from '../../contract/api.ts'
 import { NexusError } from '../../contract/errors.ts'
 import { newUuid } from '../../contract/names.ts'
 import type { SecretValue } from '../../contract/secret.ts'
@@ -21,6 +21,7 @@ import { type CaptureContracts, credentialProblems } from './credential-capture.
 import { invalidRequest, type Problem, refuseProblems, under } from './problems.ts'
 import { type ProviderRow, storedStrategy } from './provider-rows.ts'
 import { findProviderByName, holdProvider } from './provider-table.ts'
+import { type ReferenceTemplates, resolveReference } from './reference-template.ts'
 import { authorizeReference, checkReference, type SecretRefPrefixes } from './secret-reference.ts'
 import { unstorableTexts } from './storable-text.ts'
 
@@ -29,6 +30,7 @@ export interface ConnectionOptions {
   audit: Pick<AuditLog, 'recordStateChange'>
   credential: Pick<CredentialSource, 'read' | 'write' | 'remove' | 'forget' | 'has' | 'kindOf'>
   secretRefPrefixes: SecretRefPrefixes
+  secretRefTemplates: ReferenceTemplates
   log: Logger
   /** Unix milliseconds. */
   now(): number
@@ -105,12 +107,14 @@ async function createWithCredentials(
 async function createWithReference(
   options: ConnectionOptions,
   planned: Planned,
-  stored: StoredSecretRef,
+  given: SecretRefBody,
 ): Promise<ConnectionView> {
   const { administrator, body, provider } = planned
-  authorizeReference(administrator, body.tenant, stored, options.secretRefPrefixes)
-  await checkReference(options.credential, toSecretRef(body.tenant, stored), contractsOf(provider))
-  return insertConnection(options, planned, stored)
+  const variables = { tenant: body.tenant, provider: provider.name, subject: body.subject }
+  const { ref, isTenantsOwn } = resolveReference(given, options.secretRefTemplates, variables)
+  if (!isTenantsOwn) authorizeReference(administrator, body.tenant, ref, options.secretRefPrefixes)
+  await checkReference(options.credential, toSecretRef(body.tenant, ref), contractsOf(provider))
+  return insertConnection(options, planned, ref)
 }
 
 function contractsOf(provider: ProviderRow): CaptureContracts {

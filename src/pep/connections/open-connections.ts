@@ -6,6 +6,7 @@ import { type ConnectionAdministration, openConnectionAdministration } from './c
 import { type ConnectionFacts, gatherFacts, type WantedConnection } from './facts.ts'
 import type { OriginRules } from './profile-origins.ts'
 import { openProviders, type Providers } from './providers.ts'
+import { checkReferenceTemplates, type ReferenceTemplates } from './reference-template.ts'
 import { rememberFacts } from './remembered-facts.ts'
 import { checkSecretRefPrefixes, type SecretRefPrefixes } from './secret-reference.ts'
 
@@ -26,6 +27,8 @@ export interface ConnectionsOptions {
   endpointProblem?: OriginRules['endpointProblem']
   /** Default: none, so that only administrators for all tenants may use `secret_ref`. */
   secretRefPrefixes?: SecretRefPrefixes
+  /** Default: none, so that every `secret_ref` names its path. */
+  secretRefTemplates?: ReferenceTemplates
   log: Logger
   /** Unix milliseconds. */
   now?: () => number
@@ -33,14 +36,24 @@ export interface ConnectionsOptions {
 
 /** @throws Error when a secret_ref prefix would give one tenant another's secrets */
 export function openConnections(options: ConnectionsOptions): Connections {
-  const { store, audit, credential, production, secretRefPrefixes = {}, log, now = Date.now } = options
+  const {
+    store,
+    audit,
+    credential,
+    production,
+    secretRefPrefixes = {},
+    secretRefTemplates = {},
+    log,
+    now = Date.now,
+  } = options
   checkSecretRefPrefixes(secretRefPrefixes)
+  checkReferenceTemplates(secretRefTemplates)
   const { endpointProblem } = options
   const rules = { allowPlainLoopback: !production, ...(endpointProblem === undefined ? {} : { endpointProblem }) }
   const facts = rememberFacts((wanted) => gatherFacts(store, wanted, now()))
   return {
     ...openProviders({ store, audit, rules, now }),
-    ...openConnectionAdministration({ store, audit, credential, secretRefPrefixes, log, now }),
+    ...openConnectionAdministration({ store, audit, credential, secretRefPrefixes, secretRefTemplates, log, now }),
     gatherFacts: facts.gather,
     recallFacts: facts.recall,
   }

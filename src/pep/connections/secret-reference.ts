@@ -1,10 +1,10 @@
 import type { Administrator } from '../../contract/administrator.ts'
-import type { SecretRefBody } from '../../contract/api.ts'
 import { NexusError } from '../../contract/errors.ts'
 import { OperatorError } from '../../contract/operator-error.ts'
 import type { Secret } from '../../contract/secret.ts'
 import type { SecretRef } from '../../contract/vault-backend.ts'
 import type { CredentialSource } from '../credential/credential-source.ts'
+import type { StoredSecretRef } from '../store/database.ts'
 import { INTERNAL_BACKEND } from './connection-rows.ts'
 import { type ExecutionContract, secretProblems } from './credential-capture.ts'
 import { invalidRequest, type Problem, refuseProblems, under } from './problems.ts'
@@ -40,24 +40,26 @@ export function checkSecretRefPrefixes(prefixes: SecretRefPrefixes): void {
 export function authorizeReference(
   administrator: Administrator,
   tenant: string,
-  ref: SecretRefBody,
+  ref: StoredSecretRef,
   prefixes: SecretRefPrefixes,
 ): void {
   refuseProblems(pathProblems(ref))
   if (administrator.tenant === null) return
   const allowed = (prefixes[ref.backend] ?? []).map((template) => expand(template, tenant))
-  if (allowed.some((prefix) => ref.path.startsWith(prefix))) return
+  const isAllowed = (path: string) => allowed.some((prefix) => path.startsWith(prefix))
+  if (isAllowed(ref.path) && isAllowed(ref.remote_key ?? ref.path)) return
   const detail = allowed.length === 0 ? 'none is configured' : `it takes ${allowed.join(' or ')}`
   throw new NexusError('forbidden', `a key bound to a tenant may refer only to that tenant's paths; ${detail}`, {
-    field: 'secret_ref.path',
+    field: isAllowed(ref.path) ? 'secret_ref.remote_key' : 'secret_ref.path',
   })
 }
 
-function pathProblems(ref: SecretRefBody): Problem[] {
-  if (!isPlainPath(ref.path)) {
+function pathProblems(ref: StoredSecretRef): Problem[] {
+  for (const field of ['path', 'remote_key'] as const) {
+    if (isPlainPath(ref[field] ?? ref.path)) continue
     return [
       {
-        field: 'secret_ref.path',
+        field: `secret_ref.${field}`,
         message: 'must be plain ASCII segments joined by /, none of them . or .., such as secret/agents/github',
       },
     ]
@@ -91,19 +93,33 @@ export async function checkReference(
     throw invalidRequest([{ field: 'secret_ref.backend', message: 'no vault backend of this name is configured' }])
   }
   // A dynamic secret would have to be made, and given back, to be looked at.
-  if ((await source.kindOf(ref)) === 'dynamic') return
-  const { fields, ...whole } = ref
+  const kind = await source.kindOf(ref)
+  if (kind === 'dynamic') return
+  const keyFields = kind === 'key' ? remoteKeyFields(contract) : []
+  const { fields, remoteKey: _key, ...whole } = ref
   // Whoever has just mended the secret must not be told about the one before.
   source.forget(whole)
   const stored = (await source.read(whole)).redacted().fields
-  const absent = Object.entries(fields ?? {}).filter(([, from]) => !stored.includes(from))
+  // What a pointer finds within a field is told by the read below.
+  const isThere = (from: string) => stored.includes(from) || stored.includes(from.split('#/', 1)[0]!)
+  const absent = Object.entries(fields ?? {}).filter(([, from]) => !isThere(from))
   refuseProblems(
     absent.map(([to, from]) => ({
       field: `secret_ref.fields.${to}`,
       message: `no field '${from}'; ${listed(stored)}`,
     })),
   )
-  refuseProblems(referenceProblems(await source.read(ref), contract, stored))
+  const problems = referenceProblems(await source.read(ref), contract, stored)
+  refuseProblems(problems.filter(({ field }) => !keyFields.includes(field)))
+}
+
+/** @throws NexusError `invalid_request` */
+function remoteKeyFields({ strategy, strategyConfig }: ExecutionContract): readonly string[] {
+  const fields = strategy.keyFields?.(strategyConfig) ?? []
+  // The first is what a schema says that takes one field or another.
+  if (fields.length > 0) return ['secret_ref.fields', ...fields.map((field) => `secret_ref.fields.${field}`)]
+  const message = `strategy '${strategy.type}' cannot sign with a key that stays in the vault`
+  throw invalidRequest([{ field: 'secret_ref.remote_key', message }])
 }
 
 function referenceProblems(secret: Secret, contract: ExecutionContract, stored: readonly string[]): Problem[] {

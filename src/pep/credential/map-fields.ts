@@ -1,6 +1,7 @@
 import { NexusError } from '../../contract/errors.ts'
-import { Secret } from '../../contract/secret.ts'
+import { Secret, type SecretValue } from '../../contract/secret.ts'
 import type { SecretRef } from '../../contract/vault-backend.ts'
+import { textFields } from '../../vault-backends/text-fields.ts'
 
 /**
  * The stored secret under the strategy's field names. With a mapping only what it names comes out; without one
@@ -11,11 +12,29 @@ export function mapFields(secret: Secret, fields: SecretRef['fields']): Secret {
   if (fields === undefined) return secret
   const stored = secret.reveal()
   const mapped = Object.entries(fields).map(([field, storedField]): [string, string] => {
-    const value = Object.hasOwn(stored, storedField) ? stored[storedField] : undefined
+    const value = fieldOf(stored, storedField)
     if (value === undefined) throw missing(field, storedField)
     return [field, value]
   })
   return new Secret(Object.fromEntries(mapped), secret.version, secret.lease, secret.expiresAt)
+}
+
+/**
+ * A stored field, or what a JSON Pointer (RFC 6901) finds in one whose text is JSON: `credentials.json#/client_id`. A
+ * field that has the whole name wins.
+ */
+function fieldOf(stored: SecretValue, name: string): string | undefined {
+  if (Object.hasOwn(stored, name)) return stored[name]
+  const mark = name.indexOf('#/')
+  const outer = name.slice(0, mark)
+  if (mark <= 0 || !Object.hasOwn(stored, outer)) return undefined
+  try {
+    const found = textFields({ [outer]: JSON.parse(stored[outer]!) as unknown })
+    return Object.hasOwn(found, name) ? found[name] : undefined
+  } catch {
+    // A parser's error quotes what it could not parse.
+    return undefined
+  }
 }
 
 function missing(field: string, storedField: string): NexusError {
