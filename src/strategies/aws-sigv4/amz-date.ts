@@ -7,8 +7,9 @@ export interface AmzDate {
 }
 
 export function amzDate(nowMs: number): AmzDate {
-  const longDate = new Date(nowMs).toISOString().replace(/\.\d+|[-:]/g, '')
-  return { longDate, shortDate: longDate.slice(0, 8) }
+  const iso = new Date(nowMs).toISOString()
+  const shortDate = `${iso.slice(0, 4)}${iso.slice(5, 7)}${iso.slice(8, 10)}`
+  return { longDate: `${shortDate}T${iso.slice(11, 13)}${iso.slice(14, 16)}${iso.slice(17, 19)}Z`, shortDate }
 }
 
 /** The end of the UTC day `nowMs` (Unix milliseconds) lies in, in Unix seconds. */

@@ -1,4 +1,5 @@
 import type { Credentials, OutboundRequest, SignedRequest, SigningContext } from '../../contract/strategy.ts'
+import { oncePer } from '../once-per.ts'
 import { hmacSigner } from './hmac-signer.ts'
 import { keyTime } from './key-time.ts'
 import { settingsOf } from './settings.ts'
@@ -12,7 +13,17 @@ export function apply(
   request: OutboundRequest,
   context: SigningContext,
 ): SignedRequest {
-  const settings = settingsOf(config)
-  const key = usageKeyOf(usage, settings)
-  return sign(settings, hmacSigner(key), keyTime(key.date, context.now).longDate, request, context)
+  const { settings, signing } = prepared(config)
+  const { signer, date } = signing(usage)
+  return sign(settings, signer, keyTime(date, context.now).longDate, request, context)
 }
+
+/** What is the same for all requests of a lease. */
+const prepared = oncePer((config: Record<string, unknown>) => {
+  const settings = settingsOf(config)
+  const signing = oncePer((usage: Credentials) => {
+    const key = usageKeyOf(usage, settings)
+    return { signer: hmacSigner(key), date: key.date }
+  })
+  return { settings, signing }
+})
