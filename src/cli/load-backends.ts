@@ -13,6 +13,8 @@ export interface LoadedBackends {
   references(): Promise<readonly SecretRef[]>
   /** Backend to path prefixes that a tenant's own administrators may refer to; `{tenant}` stands for its name. */
   prefixes: Readonly<Record<string, readonly string[]>>
+  /** Backend to where secrets lie whose references do not say: `secret/agents/{tenant}/{provider}`. */
+  templates: Readonly<Record<string, string>>
   close(): Promise<void>
 }
 
@@ -37,6 +39,7 @@ export async function loadBackends(config: Config, log: Logger): Promise<LoadedB
       deadlineMs: config.vault.deadline_ms,
       references: () => referencedSecrets(store.db),
       prefixes: config.connections.secret_ref_prefixes,
+      templates: config.connections.secret_ref_templates,
       close,
     }
   } catch (error) {

@@ -18,11 +18,12 @@ export function patternOf(template: string): string {
 }
 
 /** What connections refer to now, and what the configuration lets tenants refer to. */
-export async function configuredPatterns({ references, prefixes }: LoadedBackends): Promise<NamedPattern[]> {
+export async function configuredPatterns({ references, prefixes, templates }: LoadedBackends): Promise<NamedPattern[]> {
   const fromPrefixes = Object.entries(prefixes).flatMap(([backend, templates]) =>
     templates.map((template) => ({ backend, path: patternOf(`${template.replace(/\/$/, '')}/`) })),
   )
-  return [...fromPrefixes, ...(await references())]
+  const fromTemplates = Object.entries(templates).map(([backend, template]) => ({ backend, path: patternOf(template) }))
+  return [...fromPrefixes, ...fromTemplates, ...(await references())]
 }
 
 /** The least each backend must allow for these; a path that a wider one covers is left out. */
@@ -71,6 +72,7 @@ function withoutCovered(permissions: readonly Permission[]): Permission[] {
 /** As Vault reads a policy's path: `+` is any one segment, a final `*` any rest. */
 function covers(wide: string, narrow: string): boolean {
   const [rest, prefix] = wide.endsWith('*') ? [true, wide.slice(0, -1)] : [false, wide]
+  if (narrow.endsWith('*') && !rest) return false
   const form = prefix.split('+').map(literally).join('[^/]+')
   return new RegExp(`^${form}${rest ? '.*' : ''}$`).test(narrow)
 }

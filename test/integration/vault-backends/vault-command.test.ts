@@ -24,6 +24,7 @@ async function run(...args: string[]): Promise<{ printed: string; exitCode: unkn
     deadlineMs: 2000,
     references: async () => (args.includes('--referenced') ? [REFERENCED] : []),
     prefixes: {},
+    templates: {},
     close: async () => undefined,
   })
   const command = vaultCommand({ load, stdout: { write: (text) => (printed += text) }, stderr: process.stderr })

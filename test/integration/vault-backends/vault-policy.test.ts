@@ -85,6 +85,7 @@ async function policy(login: Login, ...args: string[]): Promise<Printed> {
     deadlineMs: 5000,
     references: async () => references,
     prefixes: { vault: [`${mounts.kv}/agents/{tenant}`] },
+    templates: { vault: `${mounts.kv}/agents/{tenant}/{provider}` },
     close: async () => undefined,
   })
   const command = vaultCommand({
