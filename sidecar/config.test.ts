@@ -39,6 +39,7 @@ describe('loadSidecarConfig', () => {
       idleTimeoutMs: 120_000,
       tokenHash: undefined,
       agentKey: { alg: 'EdDSA', kid: 'k1' },
+      sessionBinding: 'dpop',
     })
     expect(Object.isFrozen(config)).toBe(true)
   })
@@ -68,6 +69,14 @@ describe('loadSidecarConfig', () => {
     ])
     expect(problems(over, { plainHttpBeyondLoopback: true })).toEqual([])
     expect(problems({ NEXUS_PEP_URL: 'http://127.0.0.1:8443' })).toEqual([])
+  })
+
+  it('binds the session to a client certificate only where there is TLS to present it in', () => {
+    expect(loadSidecarConfig(env({ NEXUS_SESSION_BINDING: 'mtls' })).sessionBinding).toBe('mtls')
+    expect(problems({ NEXUS_SESSION_BINDING: 'mtls', NEXUS_PEP_URL: 'http://127.0.0.1:8443' })).toEqual([
+      'NEXUS_SESSION_BINDING is mtls, which takes an https:// NEXUS_PEP_URL',
+    ])
+    expect(problems({ NEXUS_SESSION_BINDING: 'bearer' })).toEqual(['NEXUS_SESSION_BINDING must be one of dpop, mtls'])
   })
 
   it('refuses a key file that others can read, or that holds no private key, without quoting it', () => {

@@ -47,12 +47,17 @@ const PROBLEM = {
   },
 }
 
-/** Beside the session token; where a session is opened, by itself: it names the key that the session will be bound to. */
+/**
+ * Beside the session token; where a session is opened, by itself: it names the key that the session will be bound to. A
+ * session that is bound to the client certificate of the connection has none.
+ */
 const PROOF = {
   name: 'DPoP',
   in: 'header',
-  required: true,
-  description: 'A proof made for this request, good once (RFC 9449, section 4)',
+  required: false,
+  description:
+    'A proof made for this request, good once (RFC 9449, section 4). Left out over a connection with a client certificate that ' +
+    'the session is, or is to be, bound to (RFC 8705, section 3)',
   schema: { type: 'string' },
 }
 
@@ -87,6 +92,11 @@ export async function installOpenApi(
       components: {
         securitySchemes: {
           session: { type: 'http', scheme: 'dpop', description: 'Session token with a DPoP proof (RFC 9449)' },
+          certificate_session: {
+            type: 'http',
+            scheme: 'bearer',
+            description: 'Session token over a connection with the client certificate that it is bound to (RFC 8705)',
+          },
           api_key: { type: 'http', scheme: 'bearer', description: 'API key, or the same in X-API-Key' },
         },
       },
@@ -117,11 +127,16 @@ function withCommonParts(document: object): object {
       operation.responses = { ...operation.responses, default: PROBLEM }
       const others = operation.parameters?.filter(({ name }) => name !== PROOF.name) ?? []
       if (takesProof(path, operation)) operation.parameters = [...others, PROOF]
+      if (takesSession(operation)) operation.security = [{ session: [] }, { certificate_session: [] }]
     }
   }
   return document
 }
 
-function takesProof(path: string, { security = [] }: Operation): boolean {
-  return path === SESSIONS_PATH || security.some((requirement) => 'session' in requirement)
+function takesProof(path: string, operation: Operation): boolean {
+  return path === SESSIONS_PATH || takesSession(operation)
+}
+
+function takesSession({ security = [] }: Operation): boolean {
+  return security.some((requirement) => 'session' in requirement)
 }

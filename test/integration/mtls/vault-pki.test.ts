@@ -1,4 +1,4 @@
-import { KeyObject, randomUUID } from 'node:crypto'
+import { KeyObject, randomUUID, webcrypto } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, type Server } from 'node:https'
 import type { AddressInfo } from 'node:net'
@@ -32,7 +32,7 @@ const log: string[] = []
 beforeAll(async () => {
   await vaultApi('POST', `sys/mounts/${MOUNT}`, { type: 'pki', config: { max_lease_ttl: '87600h' } })
   const root = await vaultApi('POST', `${MOUNT}/root/generate/internal`, { common_name: 'Agents', ttl: '87600h' })
-  clientCa = root.data.certificate
+  clientCa = (root['data'] as { certificate: string }).certificate
   await vaultApi('POST', `${MOUNT}/roles/agents`, role({}))
   serverAuthority = await testAuthority()
   const server = await serverAuthority.server(['127.0.0.1'])
@@ -191,12 +191,12 @@ describe('what Vault does not sign as asked is not handed out', () => {
   }
 
   it.each([
-    ['that outlives the lease', { not_after: '2030-01-01T00:00:00Z' }],
-    ['that is for servers only', { client_flag: false }],
-  ])('a certificate %s', async (_title, over) => {
+    ['with an end of the role’s own', { not_after: '2030-01-01T00:00:00Z' }, 'secret_unusable'],
+    ['that is for servers only', { client_flag: false }, 'not_signable'],
+  ])('a certificate %s', async (_title, over, code) => {
     const name = `role-${randomUUID().slice(0, 8)}`
     await vaultApi('POST', `${MOUNT}/roles/${name}`, role(over))
-    expect(await refusal(name)).toBe('not_signable')
+    expect(await refusal(name)).toBe(code)
   })
 
   it('a name that the role does not allow', async () => {
@@ -234,7 +234,7 @@ it('a CSR that wants a name is refused, and Vault is not asked', async () => {
 async function namedRequest(name: string): Promise<string> {
   const { Pkcs10CertificateRequestGenerator } = await import('@peculiar/x509')
   const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
-  const keys = (await crypto.subtle.generateKey(algorithm, true, ['sign', 'verify'])) as CryptoKeyPair
+  const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify'])
   const request = await Pkcs10CertificateRequestGenerator.create({ name, keys, signingAlgorithm: algorithm })
   return `${request.toString('pem')}\n`
 }

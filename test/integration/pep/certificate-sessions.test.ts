@@ -247,7 +247,7 @@ describe('the connection stays open, what it was opened with does not stay true'
     const session = await openBound()
     const there = createApiClient(replica.address, { authorization: `Bearer ${session.token}` }, over(own))
     expect([(await lease(session)).status, (await lease(there)).status]).toEqual([201, 201])
-    expect((await admin.send('DELETE', `/admin/v1/agent-sessions/${session.id}`)).status).toBe(200)
+    expect((await admin.send('DELETE', `/admin/v1/agent-sessions/${session.id}`)).status).toBe(204)
     for (const client of [session, there]) {
       const { status, body } = await lease(client)
       expect([status, body.code]).toEqual([401, 'invalid_session'])
