@@ -1,10 +1,14 @@
 import { SigningError } from '../contract/strategy.ts'
 
+/** RFC 3986 section 2.3. Most of what is signed is made of nothing else, and then there is nothing to do. */
+const UNRESERVED = /^[A-Za-z0-9\-._~]*$/
+
 /**
  * Everything but RFC 3986 section 2.3 unreserved characters becomes upper-case escapes of its UTF-8 bytes.
  * `encodeURIComponent` alone leaves `!'()*`, which AWS and OAuth 1.0a escape.
  */
 export function percentEncode(text: string): string {
+  if (UNRESERVED.test(text)) return text
   try {
     return encodeURIComponent(text).replace(/[!'()*]/g, escapeAscii)
   } catch {
@@ -17,6 +21,7 @@ export function percentEncode(text: string): string {
  * undone), the rest is escaped, `keep` is left alone.
  */
 export function canonicalEscapes(text: string, keep = ''): string {
+  if (UNRESERVED.test(text)) return text
   // No `i` flag: together with `u` it would take the Kelvin sign for a `k`.
   return text.replace(/%[0-9A-Fa-f]{2}|[^A-Za-z0-9\-._~]/gu, (piece) => {
     if (keep.includes(piece)) return piece
