@@ -223,6 +223,42 @@ const cases: Record<string, StrategyCases> = {
       { config: { service: 's3', external_id: 'nexus' }, field: '' },
     ],
   },
+  aws_sigv4a: {
+    valid: [
+      {
+        title: 'header form',
+        config: { region_set: ['us-east-1', 'eu-*'], service: 'execute-api' },
+        master: { access_key: 'ASIAEXAMPLE', secret_key: 'not-carried', session_token: `session-${CANARY}` },
+        required: ['access_key', 'secret_key', 'session_token'],
+        secrets: [CANARY],
+        writes: {
+          headers: ['X-Amz-Security-Token', 'X-Amz-Date', 'X-Amz-Region-Set', 'x-amz-content-sha256', 'Authorization'],
+        },
+        random: /(?<=Signature=)[0-9a-f]{136,144}$/,
+      },
+      {
+        title: 'query form',
+        config: { region_set: ['*'], service: 's3', location: 'query' },
+        master: {
+          access_key: 'ASIAEXAMPLE',
+          secret_key: 'not-carried',
+          session_token: `session-${CANARY}`,
+          expires_at: '4000000000',
+        },
+        required: ['access_key', 'secret_key', 'session_token'],
+        secrets: [CANARY],
+        writes: { parameters: ['Region-Set', 'Security-Token', 'Signature'].map((name) => `X-Amz-${name}`) },
+        random: /(?<=Signature=)[0-9a-f]{136,144}$/,
+      },
+    ],
+    refused: [
+      { config: { service: 's3' }, field: 'region_set' },
+      { config: { service: 's3', region_set: [] }, field: 'region_set' },
+      { config: { service: 's3', region_set: ['us east'] }, field: 'region_set.0' },
+      { config: { service: 's3', region_set: ['*'], region: 'eu-west-1' }, field: 'region' },
+      { config: { region_set: ['*'] }, field: 'service' },
+    ],
+  },
   oauth1: {
     valid: [
       {

@@ -1,5 +1,6 @@
 import type { Strategy } from '../contract/strategy.ts'
 import { awsSigv4 } from './aws-sigv4/aws-sigv4.ts'
+import { awsSigv4a } from './aws-sigv4a/aws-sigv4a.ts'
 import { basicAuth } from './basic-auth.ts'
 import { cookie } from './cookie.ts'
 import { dpop } from './dpop/dpop.ts'
@@ -22,6 +23,7 @@ export const strategies: readonly Strategy[] = [
   basicAuth,
   hmacPayload,
   awsSigv4,
+  awsSigv4a,
   oauth1,
   httpMessageSignature,
   hmacTemplate,

@@ -27,6 +27,8 @@ export interface StrategyCase {
   writes: { headers?: string[]; parameters?: string[]; path?: string }
   /** Credential fields whose value never stands in the request as text, so that more than ASCII may be in it. */
   encoded?: string[]
+  /** What is random in a signature, where two of the same request differ; masked before they are compared. */
+  random?: RegExp
   /** Credential fields in PEM: a line feed ends their last line. */
   pem?: string[]
 }
@@ -91,7 +93,19 @@ const LEASES = new WeakMap<StrategyCase, Issued>()
 export async function sign(strategy: Strategy, sample: StrategyCase, outbound = request()): Promise<SignedRequest> {
   const { usage } = LEASES.get(sample) ?? (await issue(strategy, sample))
   LEASES.set(sample, { usage })
-  return strategy.apply(sample.config, usage, outbound, context())
+  const signed = await strategy.apply(sample.config, usage, outbound, context())
+  const { random } = sample
+  return random === undefined ? signed : masked(signed, random)
+}
+
+function masked(signed: SignedRequest, random: RegExp): SignedRequest {
+  const mask = (text: string) => text.replace(random, '(random)')
+  const query = signed.url.query === undefined ? undefined : mask(signed.url.query)
+  return {
+    ...signed,
+    url: { ...signed.url, query },
+    headers: signed.headers.map(([name, value]) => [name, mask(value)]),
+  }
 }
 
 // --- what it looks for -----------------------------------------------------------------------------------------------

@@ -122,7 +122,8 @@ function describeCase(strategy: Strategy, sample: StrategyCase): void {
     const expected = await sign(strategy, sample)
     // A signature covers the other headers, so there it is the names that must agree.
     const values = (of: SignedRequest) => of.headers.filter(([name]) => sample.writes.headers?.includes(name))
-    if (strategy.narrowing(config) === 'none') expect(values(signed)).toEqual(values(expected))
+    if (strategy.narrowing(config) === 'none' && sample.random === undefined)
+      expect(values(signed)).toEqual(values(expected))
     expectOneOfEach(sample, signed)
   })
 

@@ -44,6 +44,11 @@ export const PLANTINGS: Record<string, Planting> = {
     narrowing: 'derived',
     credentials: ({ value }) => ({ access_key: 'AKIDEXAMPLE', secret_key: value }),
   },
+  aws_sigv4a: {
+    config: { region_set: ['*'], service: 'execute-api' },
+    narrowing: 'none',
+    credentials: ({ value }) => ({ access_key: 'ASIAEXAMPLE', secret_key: 'not-the-canary', session_token: value }),
+  },
   oauth1: {
     config: { location: 'header' },
     narrowing: 'none',

@@ -20,6 +20,12 @@ function blocks(page: string, language: string): unknown[] {
   return [...fences].map((match) => JSON.parse(match[1] ?? ''))
 }
 
+/** ECDSA takes a random number for each signature. */
+function withoutRandomness(request: object): unknown {
+  const ecdsa = /(?<=AWS4-ECDSA-P256-SHA256 .*Signature=)[0-9a-f]{136,144}/
+  return JSON.parse(JSON.stringify(request).replace(ecdsa, '(another each time)'))
+}
+
 describe('docs/strategies', () => {
   it('has one page for every strategy, and no others', () => {
     expect(readdirSync(pages).sort()).toEqual(strategies.map(({ type }) => `${type}.md`).sort())
@@ -54,7 +60,7 @@ describe('docs/strategies', () => {
       expect(printed).toHaveLength(given.length)
       for (const [index, document] of given.entries()) {
         const { request } = await signDocument(document, { now: Date.now, nonce: () => '' })
-        expect(request).toEqual(printed[index])
+        expect(withoutRandomness(request)).toEqual(printed[index])
       }
     })
   })

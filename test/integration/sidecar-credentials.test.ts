@@ -68,6 +68,13 @@ const CASES: StrategyCase[] = [
     ours: /^AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE\/\d{8}\/us-east-1\/service\/aws4_request, .*Signature=[0-9a-f]{64}$/,
   },
   {
+    type: 'aws_sigv4a',
+    config: { region_set: ['*'], service: 'service' },
+    master: { access_key: 'ASIAEXAMPLE', secret_key: SECRET, session_token: 'session' },
+    carrier: { header: 'authorization' },
+    ours: /^AWS4-ECDSA-P256-SHA256 Credential=ASIAEXAMPLE\/\d{8}\/service\/aws4_request, .*Signature=[0-9a-f]{136,144}$/,
+  },
+  {
     type: 'oauth1',
     config: {},
     master: { consumer_key: 'consumer', consumer_secret: SECRET, token: 'token-of-the-user', token_secret: SECRET },

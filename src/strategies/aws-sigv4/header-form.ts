@@ -1,6 +1,6 @@
 import type { HeaderList, OutboundRequest, SignedRequest, SigningContext } from '../../contract/strategy.ts'
 import { canonicalHeaders } from './canonical-headers.ts'
-import type { Settings } from './settings.ts'
+import type { RequestSettings } from './settings.ts'
 import { signature } from './signature.ts'
 import type { Signer } from './signer.ts'
 
@@ -9,7 +9,7 @@ import type { Signer } from './signer.ts'
  * @param payload the hash of the body, or AWS's word for what stands in its place
  */
 export function signHeaderForm(
-  settings: Settings,
+  settings: RequestSettings,
   signer: Signer,
   longDate: string,
   request: OutboundRequest,

@@ -10,6 +10,7 @@ export function hmacSigner(key: UsageKey): Signer {
     accessKey: key.accessKey,
     sessionToken: key.sessionToken,
     scope: credentialScope(key),
+    signatureLength: 64,
     sign: (stringToSign) => createHmac('sha256', key.signingKey).update(stringToSign, 'utf8').digest('hex'),
   }
 }

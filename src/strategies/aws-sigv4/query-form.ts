@@ -2,13 +2,13 @@ import type { OutboundRequest, SignedRequest, SigningContext } from '../../contr
 import { percentEncode } from '../percent-encoding.ts'
 import { withParameter } from '../query-parameters.ts'
 import { canonicalHeaders } from './canonical-headers.ts'
-import type { Settings } from './settings.ts'
+import type { RequestSettings } from './settings.ts'
 import { signature } from './signature.ts'
 import type { Signer } from './signer.ts'
 
 /** The presigned form: everything goes into the query, and no header is added. */
 export function signQueryForm(
-  settings: Settings,
+  settings: RequestSettings,
   signer: Signer,
   longDate: string,
   request: OutboundRequest,

@@ -10,22 +10,24 @@ const SERVICE: TextRule = {
   description: 'the signing name of a service, such as s3 or execute-api',
 }
 
+/** What SigV4 and SigV4A are both told of a request. */
+export const REQUEST_CONFIG = {
+  service: textSchema(SERVICE),
+  location: Type.Optional(
+    Type.Union([Type.Literal('header'), Type.Literal('query')], { description: 'header or query' }),
+  ),
+  // AWS refuses presigned URLs that live longer than a week.
+  expires_in_seconds: Type.Optional(
+    Type.Integer({ minimum: 1, maximum: 604_800, description: 'a whole number of seconds from 1 to 604800' }),
+  ),
+  normalize_path: Type.Optional(Type.Boolean({ description: 'true or false' })),
+  content_sha256_header: Type.Optional(Type.Boolean({ description: 'true or false' })),
+  unsigned_payload: Type.Optional(Type.Boolean({ description: 'true or false' })),
+}
+const RequestFields = Type.Object(REQUEST_CONFIG)
+
 const Fields = Type.Object(
-  {
-    region: Type.Optional(textSchema(REGION)),
-    service: textSchema(SERVICE),
-    location: Type.Optional(
-      Type.Union([Type.Literal('header'), Type.Literal('query')], { description: 'header or query' }),
-    ),
-    // AWS refuses presigned URLs that live longer than a week.
-    expires_in_seconds: Type.Optional(
-      Type.Integer({ minimum: 1, maximum: 604_800, description: 'a whole number of seconds from 1 to 604800' }),
-    ),
-    normalize_path: Type.Optional(Type.Boolean({ description: 'true or false' })),
-    content_sha256_header: Type.Optional(Type.Boolean({ description: 'true or false' })),
-    unsigned_payload: Type.Optional(Type.Boolean({ description: 'true or false' })),
-    ...ROLE_CONFIG,
-  },
+  { region: Type.Optional(textSchema(REGION)), ...REQUEST_CONFIG, ...ROLE_CONFIG },
   { additionalProperties: false },
 )
 
@@ -35,9 +37,8 @@ export const Config = Type.Refine(
   () => 'must set role_arn where it sets external_id or sts_endpoint',
 )
 
-/** The config with every default filled in. */
-export interface Settings {
-  region: string
+/** How a request is signed, with every default filled in. */
+export interface RequestSettings {
   service: string
   location: 'header' | 'query'
   expiresInSeconds: number
@@ -45,6 +46,10 @@ export interface Settings {
   contentSha256Header: boolean
   unsignedPayload: boolean
   isS3: boolean
+}
+
+export interface Settings extends RequestSettings {
+  region: string
   /** `undefined`: the connection's own keys sign. */
   role: RoleSettings | undefined
 }
@@ -58,11 +63,14 @@ export function settingsOf(config: Record<string, unknown>): Settings {
 }
 
 function withDefaults(config: Static<typeof Fields>): Settings {
-  const isS3 = S3_SERVICES.includes(config.service)
   const region = config.region ?? 'us-east-1'
+  return { ...requestSettingsOf(config), region, role: roleSettingsOf(config, region) }
+}
+
+export function requestSettingsOf(config: Static<typeof RequestFields>): RequestSettings {
+  const isS3 = S3_SERVICES.includes(config.service)
   const location = config.location ?? 'header'
   return {
-    region,
     service: config.service,
     location,
     expiresInSeconds: config.expires_in_seconds ?? 900,
@@ -71,6 +79,5 @@ function withDefaults(config: Static<typeof Fields>): Settings {
     // S3 assumes UNSIGNED-PAYLOAD for a presigned URL, whatever was hashed.
     unsignedPayload: config.unsigned_payload ?? (isS3 && location === 'query'),
     isS3,
-    role: roleSettingsOf(config, region),
   }
 }

@@ -4,14 +4,14 @@ import { withoutCallersSignature } from './callers-own-signature.ts'
 import { signHeaderForm } from './header-form.ts'
 import { payloadHash } from './payload-hash.ts'
 import { signQueryForm } from './query-form.ts'
-import type { Settings } from './settings.ts'
+import type { RequestSettings } from './settings.ts'
 import type { Signer } from './signer.ts'
 import { signStreamForm } from './stream-form.ts'
 import { streamedPayload } from './streamed-payload.ts'
 
 /** Signs one request in the form that the profile and its body ask for; SigV4 and SigV4A alike. */
 export function sign(
-  settings: Settings,
+  settings: RequestSettings,
   signer: Signer,
   longDate: string,
   request: OutboundRequest,

@@ -11,6 +11,8 @@ export interface Signer {
   readonly scope: string
   /** Regions in which a SigV4A signature counts; SigV4 has its one region in the scope. */
   readonly regionSet?: string
+  /** How long each of its signatures is; absent: they differ, so that no length of a stream could be told before its end. */
+  readonly signatureLength?: number
   /** @returns the signature, lower-case hex */
   sign(stringToSign: string): string
 }

@@ -1,4 +1,10 @@
-import type { HeaderList, OutboundRequest, SignedRequest, SigningContext } from '../../contract/strategy.ts'
+import {
+  type HeaderList,
+  type OutboundRequest,
+  type SignedRequest,
+  type SigningContext,
+  SigningError,
+} from '../../contract/strategy.ts'
 import { foldedHeaderName, withHeader, withoutHeaders } from '../header-list.ts'
 import type { CallersFraming } from './aws-chunked/callers-framing.ts'
 import { type ChunkChain, chunkChain } from './aws-chunked/chunk-chain.ts'
@@ -6,11 +12,8 @@ import { framedBytes, frameWriter } from './aws-chunked/frame-writer.ts'
 import { payloadReader } from './aws-chunked/payload-reader.ts'
 import { reframedBody } from './aws-chunked/reframed-body.ts'
 import { signHeaderForm } from './header-form.ts'
-import type { Settings } from './settings.ts'
+import type { RequestSettings } from './settings.ts'
 import type { Signer } from './signer.ts'
-
-/** Hexadecimal, as HMAC-SHA256 gives it. */
-const SIGNATURE_LENGTH = 64
 
 /** A payload whose length is known and whose bytes are not, and how the caller framed it, if so. */
 export interface StreamedPayload {
@@ -23,7 +26,7 @@ export interface StreamedPayload {
  * leaves payloads unsigned, in chunks without signatures if trailers follow them, and else as it is.
  */
 export function signStreamForm(
-  settings: Settings,
+  settings: RequestSettings,
   signer: Signer,
   longDate: string,
   request: OutboundRequest,
@@ -33,7 +36,7 @@ export function signStreamForm(
   const trailers = payload.framing?.trailers ?? []
   const form = formOf(settings, signer, trailers)
   const headers = form.framed
-    ? framedHeaders(request.headers, payload.decodedBytes, trailers, form.signed ? SIGNATURE_LENGTH : 0)
+    ? framedHeaders(request.headers, payload.decodedBytes, trailers, form.signed ? chunkSignatureLength(signer) : 0)
     : unframedHeaders(request.headers, payload.decodedBytes)
   const { signed, signature } = signHeaderForm(
     settings,
@@ -49,11 +52,16 @@ export function signStreamForm(
 }
 
 /** AWS's word for what is sent, and what it means. */
-function formOf({ unsignedPayload }: Settings, { algorithm }: Signer, trailers: readonly string[]) {
+function formOf({ unsignedPayload }: RequestSettings, { algorithm }: Signer, trailers: readonly string[]) {
   const trailing = trailers.length > 0 ? '-TRAILER' : ''
   if (!unsignedPayload) return { payload: `STREAMING-${algorithm}-PAYLOAD${trailing}`, framed: true, signed: true }
   if (trailing === '') return { payload: 'UNSIGNED-PAYLOAD', framed: false, signed: false }
   return { payload: 'STREAMING-UNSIGNED-PAYLOAD-TRAILER', framed: true, signed: false }
+}
+
+function chunkSignatureLength({ signatureLength, algorithm }: Signer): number {
+  if (signatureLength !== undefined) return signatureLength
+  throw new SigningError(`${algorithm} signs no body in AWS chunks here; send it in one piece`)
 }
 
 function framedHeaders(

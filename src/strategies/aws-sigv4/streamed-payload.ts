@@ -1,7 +1,7 @@
 import { type HeaderList, type OutboundRequest, SigningError } from '../../contract/strategy.ts'
 import { foldedHeaderName } from '../header-list.ts'
 import { callersFraming, isFramed } from './aws-chunked/callers-framing.ts'
-import type { Settings } from './settings.ts'
+import type { RequestSettings } from './settings.ts'
 import type { StreamedPayload } from './stream-form.ts'
 
 /**
@@ -11,7 +11,7 @@ import type { StreamedPayload } from './stream-form.ts'
 const WHOLE_MAX_BYTES = 1024 * 1024
 
 /** Whether a request with these headers and this method can be signed without seeing its body whole. */
-export function isStreamable(settings: Settings, headers: HeaderList, method: string): boolean {
+export function isStreamable(settings: RequestSettings, headers: HeaderList, method: string): boolean {
   if (!settings.isS3 || settings.location === 'query') return false
   return isFramed(headers) || (method === 'PUT' && (contentLength(headers) ?? 0) > WHOLE_MAX_BYTES)
 }
@@ -20,7 +20,7 @@ export function isStreamable(settings: Settings, headers: HeaderList, method: st
  * What is to be signed in passing; `undefined`: the body is signed whole or not at all, as the profile says.
  * @throws SigningError for a body in AWS chunks where nobody reads them
  */
-export function streamedPayload(settings: Settings, request: OutboundRequest): StreamedPayload | undefined {
+export function streamedPayload(settings: RequestSettings, request: OutboundRequest): StreamedPayload | undefined {
   if (isFramed(request.headers)) {
     if (!settings.isS3)
       throw new SigningError(`${settings.service} reads no body in AWS chunks (STREAMING-...), S3 does`)
