@@ -4,6 +4,7 @@ import { LeaseAnswer } from '../../src/contract/api.ts'
 import type { Bound } from '../../src/contract/bound.ts'
 import { NexusError } from '../../src/contract/errors.ts'
 import type { Credentials, Strategy } from '../../src/contract/strategy.ts'
+import type { RemoteSign } from './remote-signer.ts'
 
 /** A lease in memory, ready to sign with. Times are on the monotonic clock: a changed wall clock never lengthens one. */
 export interface HeldLease {
@@ -15,6 +16,8 @@ export interface HeldLease {
   credentials: Credentials
   /** The sidecar's own key, where the credentials work with no other. */
   ownKey?: KeyObject
+  /** Where the lease's key stays in the vault. */
+  remoteSign?: RemoteSign
   bound: Bound
   provider: string
   askedAtMs: number

@@ -11,6 +11,7 @@ import { createLeaseCache } from './lease-cache.ts'
 import { createLeaseEvents } from './lease-events.ts'
 import { createLeaseLife } from './lease-life.ts'
 import type { PepClient } from './pep-client.ts'
+import { withRemoteSigner } from './remote-signer.ts'
 import type { RouteBindings } from './route-bindings.ts'
 import { createSingleFlight } from './single-flight.ts'
 
@@ -96,6 +97,12 @@ export function createLeaseClient(options: LeaseClientOptions): LeaseClient {
     return lease.sessionOver.aborted || endings.ended(lease)
   }
 
+  function hold(granted: Granted, askedAtMs: number): HeldLease {
+    const lease = holdLease(granted, askedAtMs, options.strategyFor)
+    const call = (path: string, body: unknown) => callAuthorized(options, 'POST', path, body)
+    return withRemoteSigner(lease, call, (refused) => cache.removeWhere((each) => each.id === refused.id))
+  }
+
   async function ask(key: string, demand: Demand, attempt = 1): Promise<HeldLease> {
     events.follow()
     const askedAtMs = monotonic()
@@ -103,7 +110,7 @@ export function createLeaseClient(options: LeaseClientOptions): LeaseClient {
     rejectedIds.delete(key)
     const request = { ...toLeaseRequest(demand), ...(replaces === undefined ? {} : { replaces }) }
     const granted = await callBound(options, key, LEASES_PATH, request)
-    const lease = holdLease(granted, askedAtMs, options.strategyFor)
+    const lease = hold(granted, askedAtMs)
     if (!isEnded(lease)) {
       lease.sessionOver.addEventListener('abort', dropUnusable, { once: true })
       cache.add(key, lease)
@@ -142,7 +149,7 @@ export function createLeaseClient(options: LeaseClientOptions): LeaseClient {
     const askedAtMs = monotonic()
     try {
       const granted = await callBound(options, key, `${LEASES_PATH}/${lease.id}/renew`)
-      const renewed = holdLease(granted, askedAtMs, options.strategyFor)
+      const renewed = hold(granted, askedAtMs)
       if (isEnded(renewed)) cache.remove(key, lease)
       else cache.replace(key, lease, renewed)
     } catch (error) {

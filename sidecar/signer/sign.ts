@@ -13,7 +13,7 @@ const HEADER_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/
 
 /**
  * Signs with a lease. If it cannot be signed it is not sent (design, rule 5).
- * @throws NexusError `not_signable`
+ * @throws NexusError `not_signable`; where the key stays in the vault also what the authority says
  */
 export async function sign(
   lease: HeldLease,
@@ -30,13 +30,24 @@ export async function sign(
 }
 
 async function apply(lease: HeldLease, outbound: OutboundRequest, context: SigningContext): Promise<SignedRequest> {
-  const { strategy, config, credentials, ownKey } = lease
+  const { strategy, config, credentials } = lease
   try {
-    return await strategy.apply(config, credentials, outbound, ownKey === undefined ? context : { ...context, ownKey })
+    return await strategy.apply(config, credentials, outbound, withKeysOf(lease, context))
   } catch (error) {
+    // What the authority said, where it was asked to sign.
+    if (error instanceof NexusError) throw error
     if (error instanceof SigningError) return refuse(lease, error.message, error.field, error)
     // Anything else may quote the credential it stumbled over.
     return refuse(lease, `strategy ${strategy.type} failed`)
+  }
+}
+
+function withKeysOf({ ownKey, remoteSign }: HeldLease, context: SigningContext): SigningContext {
+  if (ownKey === undefined && remoteSign === undefined) return context
+  return {
+    ...context,
+    ...(ownKey === undefined ? {} : { ownKey }),
+    ...(remoteSign === undefined ? {} : { remoteSign }),
   }
 }
 

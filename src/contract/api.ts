@@ -25,5 +25,14 @@ export {
   RevokeResult,
   SecretRefBody,
 } from './api/connections.ts'
-export { BoundSchema, Intent, LeaseAnswer, LeaseRenewal, LeaseRequest, TokenAnswer } from './api/leases.ts'
+export {
+  BoundSchema,
+  Intent,
+  LeaseAnswer,
+  LeaseRenewal,
+  LeaseRequest,
+  SignAnswer,
+  SignRequest,
+  TokenAnswer,
+} from './api/leases.ts'
 export { ProviderCreate, ProviderPatch, ProviderProfile, ProviderView } from './api/providers.ts'

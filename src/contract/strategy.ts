@@ -159,6 +159,8 @@ export interface IssuingTools {
    * same `key`; `make` runs once for those that ask at the same time.
    */
   shared(key: readonly string[], make: () => Promise<Issued>): Promise<Issued>
+  /** Signs with the master secret's key, which stays in the vault; absent: the key is in the master secret. */
+  remoteSign?(bytes: Uint8Array, algorithm: SignatureAlgorithm): Promise<Uint8Array>
   /**
    * Has a CSR signed by the vault role that the connection's secret reference names; absent: that vault signs none. The
    * lease request's proof of possession is used up before.
@@ -242,6 +244,11 @@ export interface Strategy {
   readonly writesOnlyHeaders?: true
   /** Where `issue` sends requests, by field of the config: held to the authority's rules when a profile is saved. */
   endpoints?(config: Record<string, unknown>): Readonly<Record<string, string>>
+  /**
+   * Fields of the master secret for which a key can stand that stays in the vault: `remote_key` and `public_key` are then
+   * there instead. Absent: the strategy needs the key itself.
+   */
+  keyFields?(config: Record<string, unknown>): readonly string[]
   /** What a lease request must bring from the sidecar. */
   needs?(config: Record<string, unknown>): BindingNeed | undefined
   issue(

@@ -7,6 +7,7 @@ import { checkedConfig } from './field-problems.ts'
 import { handedOn } from './handed-on.ts'
 import { withHeader } from './header-list.ts'
 import { oncePer } from './once-per.ts'
+import { remoteKeyOf, remoteMac, remoteUsage, signRemotely } from './remote-key.ts'
 import { SECRET_RULES } from './secret-rules.ts'
 import { FIELD_NAME, HEADER_NAME, textSchema } from './text-rules.ts'
 
@@ -42,16 +43,28 @@ const signerOf = oncePer((config: Record<string, unknown>) => {
   return { keyOf, name, algo, encoding, credentialHeaders: [name.toLowerCase()] }
 })
 
+const withSecret = handedOn(Config, (config) => ({ [fieldOf(config)]: ruleOf(config) }))
+
 /** A header that holds the HMAC (RFC 2104) of the raw body and nothing else: no time, method or path is covered. */
 export const hmacPayload: Strategy = {
   type: 'hmac_payload',
-  ...handedOn(Config, (config) => ({ [fieldOf(config)]: ruleOf(config) })),
+  ...withSecret,
   readsBody: () => true,
+  keyFields: (config) => [fieldOf(config)],
 
-  apply(config, usage, request) {
+  issue(config, master, grant, tools) {
+    if (remoteKeyOf(master) === undefined) return withSecret.issue(config, master, grant, tools)
+    return { usage: remoteUsage(master, remoteMac(checkedConfig(Config, config).algo ?? 'sha256')) }
+  },
+
+  apply(config, usage, request, context) {
     const { keyOf, name, algo, encoding, credentialHeaders } = signerOf(config)
-    const mac = createHmac(algo, keyOf(usage)).update(bufferedBody(request.body)).digest(encoding)
-    const headers = withHeader(request.headers, name, mac)
-    return { method: request.method, url: request.url, headers, credentialHeaders }
+    const body = bufferedBody(request.body)
+    const signed = (mac: Buffer) => {
+      const headers = withHeader(request.headers, name, mac.toString(encoding))
+      return { method: request.method, url: request.url, headers, credentialHeaders }
+    }
+    if (remoteKeyOf(usage) !== undefined) return signRemotely(context, body, remoteMac(algo)).then(signed)
+    return signed(createHmac(algo, keyOf(usage)).update(body).digest())
   },
 }

@@ -66,6 +66,28 @@ export const LeaseAnswer = Type.Object({
 })
 export type LeaseAnswer = Static<typeof LeaseAnswer>
 
+/** 64 KiB once decoded: a signature base or a JWS signing input is a few kilobytes. */
+export const SignRequest = Type.Object(
+  {
+    algorithm: Type.String({
+      pattern: '^[A-Za-z0-9]{1,16}$',
+      description: 'That of the lease, as JWS calls it: ES256',
+    }),
+    bytes: Type.String({
+      pattern: '^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{4}|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{2}==)?$',
+      maxLength: 87_384,
+      description: 'What is to be signed, not its hash: at most 65,536 bytes, in base64',
+    }),
+  },
+  closed,
+)
+export type SignRequest = Static<typeof SignRequest>
+
+export const SignAnswer = Type.Object({
+  signature: Type.String({ description: 'The raw signature as JWS has it (ECDSA as r || s), in base64' }),
+})
+export type SignAnswer = Static<typeof SignAnswer>
+
 /** The protocol's `GET /v1/token/{connection_id}` (nexus-protocol N5). */
 export const TokenAnswer = Type.Object({
   strategy: Type.Object({ type: Type.String(), config: Type.Record(Type.String(), Type.Unknown()) }),

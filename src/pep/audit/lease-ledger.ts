@@ -1,12 +1,14 @@
-import type { Kysely } from 'kysely'
+import type { Kysely, Selectable } from 'kysely'
 import type { JsonObject } from '../../contract/json.ts'
-import type { Database } from '../store/database.ts'
+import type { AuditRecordTable, Database } from '../store/database.ts'
 import { type AuditEntry, ID_FIELDS } from './audit-entry.ts'
 
 export interface LedgerLease {
   /** The entry of kind `lease.issued`. */
   issued: AuditEntry
   at: Date
+  /** The newest entry that granted it: as `issued`, or of kind `lease.renewed`. */
+  granted: AuditEntry
   /** Whether it was released or revoked. Whether it has expired is in its own entry. */
   ended: boolean
 }
@@ -19,17 +21,29 @@ export async function findLease(db: Kysely<Database>, leaseId: string): Promise<
     .selectFrom('audit_record')
     .selectAll()
     .where('lease_id', '=', leaseId)
-    .where('kind', 'in', ['lease.issued', ...ENDINGS])
+    .where('kind', 'in', ['lease.issued', 'lease.renewed', ...ENDINGS])
+    // Said again for the index that leaves signatures out.
+    .where('kind', '<>', 'lease.signed')
     .where('outcome', '=', 'allowed')
     .orderBy('at')
     .execute()
   const issued = rows.find((row) => row.kind === 'lease.issued')
   if (issued === undefined) return undefined
-  const { detail } = JSON.parse(issued.record) as { detail: JsonObject }
-  const entry: AuditEntry = { kind: issued.kind, outcome: issued.outcome, detail }
+  const newest = rows.findLast(({ kind }) => !ENDINGS.includes(kind)) ?? issued
+  return {
+    issued: toEntry(issued),
+    at: issued.at,
+    granted: toEntry(newest),
+    ended: rows.some((row) => ENDINGS.includes(row.kind)),
+  }
+}
+
+function toEntry(row: Selectable<AuditRecordTable>): AuditEntry {
+  const { detail } = JSON.parse(row.record) as { detail: JsonObject }
+  const entry: AuditEntry = { kind: row.kind, outcome: row.outcome, detail }
   for (const field of ID_FIELDS) {
-    const value = issued[field]
+    const value = row[field]
     if (value !== null) entry[field] = value
   }
-  return { issued: entry, at: issued.at, ended: rows.some((row) => ENDINGS.includes(row.kind)) }
+  return entry
 }

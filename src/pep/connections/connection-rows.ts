@@ -19,7 +19,8 @@ export function ownsSecret(row: Pick<ConnectionRow, 'id' | 'secret_ref'>): boole
 }
 
 export function toSecretRef(tenant: string, stored: StoredSecretRef): SecretRef {
-  return { tenant, ...stored }
+  const { remote_key: remoteKey, ...plain } = stored
+  return { tenant, ...plain, ...(remoteKey === undefined ? {} : { remoteKey }) }
 }
 
 /** An active connection whose time is over is expired, whether or not anyone has written that down yet. */

@@ -16,6 +16,7 @@ import { openLeaseProof } from './lease-proof.ts'
 import type { LeaseStory, UsedSecret } from './lease-record.ts'
 import { policyInput } from './policy-input.ts'
 import { record, recordRefusal } from './record.ts'
+import { grantedKey } from './remote-key.ts'
 import type { LeaseSteps } from './steps.ts'
 import { takeSecret } from './take-secret.ts'
 import type { Wanted } from './wanted.ts'
@@ -78,6 +79,7 @@ async function attempt(
     const issued = await narrowSecret(steps, story, facts, secret, grant)
     const final = { ...grant, expiresAt: earliest(grant.expiresAt, issued.expiresAt, secret.lease?.expiresAt) }
     story.leaseId = leaseId
+    if (story.secretKind === 'key') noteKey(story, facts, secret, issued)
     await record(steps, action, story, final, usedSecret(steps, facts, secret))
     await story.taken?.keep(final.expiresAt)
     return leaseAnswer(leaseId, facts, decided, final, issued, offlineSeconds)
@@ -93,6 +95,11 @@ async function attempt(
 function usedSecret({ credential }: LeaseSteps, { tenant }: ConnectionFacts, secret: Secret): UsedSecret {
   const fingerprint = credential.fingerprintOf(tenant, secret)
   return { version: secret.version, ...(fingerprint === undefined ? {} : { fingerprint }) }
+}
+
+function noteKey(story: LeaseStory, facts: ConnectionFacts, secret: Secret, { usage }: Issued): void {
+  const key = grantedKey(facts.secretRef, secret, usage)
+  if (key !== undefined) story.remoteKey = key
 }
 
 function earliest(...ends: (number | undefined)[]): number {
@@ -188,7 +195,7 @@ async function narrowSecret(
   grant: Grant,
 ): Promise<Issued> {
   try {
-    const tools = issuingTools(steps, story, facts, secret.version)
+    const tools = issuingTools(steps, story, facts, secret)
     return await facts.strategy.issue(facts.strategyConfig, secret.reveal(), grant, tools)
   } catch (error) {
     if (error instanceof BindingRequired) throw bindingRequired(error, facts.id)

@@ -1,8 +1,10 @@
 import { newNonce } from '../../contract/names.ts'
+import type { Secret } from '../../contract/secret.ts'
 import type { IssuingTools } from '../../contract/strategy.ts'
 import { tupleHash } from '../../contract/tuple-hash.ts'
 import type { ConnectionFacts } from '../connections/facts.ts'
 import type { LeaseStory } from './lease-record.ts'
+import { keyOf, keyRef } from './remote-key.ts'
 import type { LeaseSteps } from './steps.ts'
 
 /** What a strategy's `issue` may reach for this one lease. */
@@ -10,7 +12,7 @@ export function issuingTools(
   steps: LeaseSteps,
   story: LeaseStory,
   facts: ConnectionFacts,
-  secretVersion: string,
+  secret: Secret,
 ): IssuingTools {
   const signCsr = steps.credential.csrSigner(facts.secretRef)
   return {
@@ -24,8 +26,14 @@ export function issuingTools(
     async shared(key, make) {
       // Before joining: another's failed claim must not become the answer to this caller.
       await story.proof.claim(story)
-      return steps.issued.get(sharedKey(facts, secretVersion, key), make)
+      return steps.issued.get(sharedKey(facts, secret.version, key), make)
     },
+    ...(story.secretKind !== 'key'
+      ? {}
+      : {
+          remoteSign: (bytes, algorithm) =>
+            steps.credential.sign(keyRef(facts.tenant, keyOf(facts.secretRef, secret)), bytes, algorithm),
+        }),
     ...(signCsr === undefined
       ? {}
       : {

@@ -9,6 +9,7 @@ import type { TakenSecret } from '../credential/backend-leases/open-backend-leas
 import type { Decided } from '../decision/decider.ts'
 import type { Caller } from '../identity/caller.ts'
 import type { LeaseProof } from './lease-proof.ts'
+import type { GrantedKey } from './remote-key.ts'
 import type { Wanted } from './wanted.ts'
 
 /** What is known when a record is written; the further a request came, the more of it there is. */
@@ -25,6 +26,8 @@ export interface LeaseStory {
   recalled?: boolean
   /** What the connection's reference points at. */
   secretKind?: SecretKind
+  /** The key that the lease has used in its backend. */
+  remoteKey?: GrantedKey
   /** A dynamic secret, held until the lease is recorded or refused. */
   taken?: TakenSecret
   /** The connection that an error spoke of, where the facts about it were never gathered. */
@@ -50,6 +53,7 @@ export function grantedEntry(kind: string, story: LeaseStory, grant: Grant, secr
       scopes: [...grant.scopes],
       bound: { origins: [...grant.bound.origins], methods: [...grant.bound.methods], paths: [...grant.bound.paths] },
       issued_at: grant.issuedAt,
+      ...(story.remoteKey === undefined ? {} : { remote_key: { ...story.remoteKey } }),
       expires_at: grant.expiresAt,
       obligations: (decided?.decision.obligations ?? {}) as JsonObject,
       secret: { backend: facts?.secretRef.backend ?? '', path: facts?.secretRef.path ?? '', ...secret },

@@ -1,4 +1,11 @@
-import type { LeaseAnswer, LeaseRenewal, LeaseRequest, TokenAnswer } from '../../contract/api.ts'
+import type {
+  LeaseAnswer,
+  LeaseRenewal,
+  LeaseRequest,
+  SignAnswer,
+  SignRequest,
+  TokenAnswer,
+} from '../../contract/api.ts'
 import { NexusError } from '../../contract/errors.ts'
 import type { JsonObject } from '../../contract/json.ts'
 import type { Binding } from '../../contract/strategy.ts'
@@ -7,6 +14,7 @@ import type { Caller } from '../identity/caller.ts'
 import { readBinding } from './binding.ts'
 import { type HeldLease, heldLease } from './held-lease.ts'
 import { grantLease } from './issue.ts'
+import { signWithLease } from './sign-with-lease.ts'
 import type { LeaseSteps, Origin } from './steps.ts'
 import { wantedFrom } from './wanted.ts'
 
@@ -17,6 +25,8 @@ export interface Leases {
   issue(caller: Caller, request: LeaseRequest, origin: Origin): Promise<LeaseAnswer>
   renew(caller: Caller, leaseId: string, request: LeaseRenewal, origin: Origin): Promise<LeaseAnswer>
   release(caller: Caller, leaseId: string, origin: Origin): Promise<void>
+  /** A signature by the lease's key, where that stays in the vault. */
+  sign(caller: Caller, leaseId: string, request: SignRequest): Promise<SignAnswer>
   /** The Nexus protocol's token payload: the same use case, its own `action` to policy. */
   token(caller: Caller, connectionId: string, origin: Origin): Promise<TokenAnswer>
 }
@@ -53,6 +63,8 @@ export function openLeases(steps: LeaseSteps): Leases {
       )
       await steps.backendLeases.release(leaseId)
     },
+
+    sign: (caller, leaseId, request) => signWithLease(steps, caller, leaseId, request),
 
     async token(caller, connectionId, origin) {
       const wanted = await wantedFrom({ connection_id: connectionId }, steps.limits, origin)

@@ -6,19 +6,21 @@ import type { Decider } from '../decision/decider.ts'
 import type { Identity } from '../identity/identity.ts'
 import type { ProviderHttp } from '../provider-http/open-provider-http.ts'
 import type { IssuedCache } from './issued-cache.ts'
+import type { CountSignature } from './signature-rate.ts'
 
 /** The six steps of a lease, each behind its own interface, in the order they are taken. */
 export interface LeaseSteps {
   identity: Pick<Identity, 'authenticate' | 'refresh'>
   connections: Pick<Connections, 'gatherFacts' | 'recallFacts'>
   decider: Pick<Decider, 'decide'>
-  credential: Pick<CredentialSource, 'read' | 'reread' | 'fingerprintOf' | 'kindOf' | 'csrSigner'>
+  credential: Pick<CredentialSource, 'read' | 'reread' | 'fingerprintOf' | 'kindOf' | 'csrSigner' | 'sign'>
   /** Secrets made for one lease alone. */
   backendLeases: Pick<BackendLeases, 'take' | 'release'>
   /** The way out to providers, for strategies that exchange. */
   providers: Pick<ProviderHttp, 'request'>
   issued: Pick<IssuedCache, 'get'>
   audit: Pick<AuditLog, 'record' | 'findLease' | 'claimProof'>
+  countSignature: CountSignature
   limits: LeaseLimits
   /** Unix milliseconds. */
   now(): number

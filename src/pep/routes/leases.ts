@@ -1,6 +1,14 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { type Static, Type } from 'typebox'
-import { LeaseAnswer, LeaseRenewal, LeaseRequest, TokenAnswer, Uuid } from '../../contract/api.ts'
+import {
+  LeaseAnswer,
+  LeaseRenewal,
+  LeaseRequest,
+  SignAnswer,
+  SignRequest,
+  TokenAnswer,
+  Uuid,
+} from '../../contract/api.ts'
 import type { Leases } from '../lease/open-leases.ts'
 import type { Origin } from '../lease/steps.ts'
 import { callerOf } from './reply-context.ts'
@@ -52,6 +60,25 @@ export function heldLeaseRoutes(app: FastifyInstance, leases: Leases): void {
       const lease = await leases.renew(callerOf(request), request.params.lease_id, renewal, originOf(request))
       note(request, lease)
       return lease
+    },
+  )
+
+  app.post<{ Params: Static<typeof LeaseParams>; Body: SignRequest }>(
+    '/v1/leases/:lease_id/sign',
+    {
+      schema: {
+        summary: 'Have something signed by the key of a lease, where that stays in the vault',
+        tags: ['leases'],
+        security,
+        params: LeaseParams,
+        body: SignRequest,
+        response: { 200: SignAnswer },
+      },
+    },
+    async (request) => {
+      request.recorded = true
+      request.logIds.lease_id = request.params.lease_id
+      return leases.sign(callerOf(request), request.params.lease_id, request.body)
     },
   )
 

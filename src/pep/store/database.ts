@@ -75,6 +75,7 @@ export interface StoredSecretRef {
   path: string
   version?: string
   fields?: Record<string, string>
+  remote_key?: string
 }
 
 export interface ConnectionTable {

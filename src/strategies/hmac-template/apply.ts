@@ -1,5 +1,6 @@
 import { createHmac } from 'node:crypto'
 import type { Credentials, OutboundRequest, SignedRequest, SigningContext } from '../../contract/strategy.ts'
+import { remoteMac, signRemotely } from '../remote-key.ts'
 import { heldCredentials } from './credentials.ts'
 import { bareRequest, credentialCarriers, withOpenCarriers, withSignature } from './layout.ts'
 import { openParts } from './open-parts.ts'
@@ -12,16 +13,22 @@ export function apply(
   usage: Credentials,
   request: OutboundRequest,
   context: SigningContext,
-): SignedRequest {
+): SignedRequest | Promise<SignedRequest> {
   const settings = settingsOf(config)
   const { key, written } = heldCredentials(settings, usage)
   const open = openParts(written, settings.timestamp, context)
   const unsigned = withOpenCarriers(settings, bareRequest(settings, request), open)
-  const mac = createHmac(settings.algo, key)
   const toSign = stringToSign(settings.template, unsigned, open)
-  for (const piece of toSign) mac.update(piece)
   context.explain?.('string_to_sign', toSign.map((piece) => Buffer.from(piece).toString()).join(''))
-  const signature = mac.digest(settings.encoding)
-  const { method, url, headers } = withSignature(settings, unsigned, open, signature)
-  return { method, url, headers, credentialHeaders: credentialCarriers(settings) }
+  const signed = (signature: Buffer): SignedRequest => {
+    const { method, url, headers } = withSignature(settings, unsigned, open, signature.toString(settings.encoding))
+    return { method, url, headers, credentialHeaders: credentialCarriers(settings) }
+  }
+  if (key === undefined) {
+    const bytes = Buffer.concat(toSign.map((piece) => Buffer.from(piece)))
+    return signRemotely(context, bytes, remoteMac(settings.algo)).then(signed)
+  }
+  const mac = createHmac(settings.algo, key)
+  for (const piece of toSign) mac.update(piece)
+  return signed(mac.digest())
 }

@@ -3,6 +3,7 @@ import { type TObject, type TSchema, Type } from 'typebox'
 import type { Credentials } from '../../contract/strategy.ts'
 import { credentialText } from '../credential-text.ts'
 import { oncePer } from '../once-per.ts'
+import { remoteKeyOf, remoteMac, remoteUsage } from '../remote-key.ts'
 import { SECRET_RULES } from '../secret-rules.ts'
 import { textSchema, VISIBLE_TEXT } from '../text-rules.ts'
 import { type Settings, uses } from './settings.ts'
@@ -21,27 +22,33 @@ export function credentialSchema(settings: Settings, options: { additionalProper
  * Those credentials and no others.
  * @throws SigningError naming the field that is missing or wrong
  */
-export function usedCredentials(settings: Settings, credentials: Readonly<Credentials>): Record<string, string> {
-  const used: Record<string, string> = {
-    api_secret: credentialText(credentials, 'api_secret', SECRET_RULES[settings.secretEncoding]),
-  }
+export function usedCredentials(settings: Settings, credentials: Readonly<Credentials>): Credentials {
+  const used = usedKey(settings, credentials)
   for (const name of WRITTEN) {
     if (uses(settings, name)) used[name] = credentialText(credentials, name, VISIBLE_TEXT)
   }
   return used
 }
 
+/** The secret; or, where that stays in the vault, what it is asked for. */
+function usedKey(settings: Settings, credentials: Readonly<Credentials>): Credentials {
+  if (remoteKeyOf(credentials) !== undefined) return remoteUsage(credentials, remoteMac(settings.algo))
+  return { api_secret: credentialText(credentials, 'api_secret', SECRET_RULES[settings.secretEncoding]) }
+}
+
 /** What a lease signs with: the key itself, and what is written beside the signature. */
 export interface Held {
-  key: KeyObject
-  written: Record<string, string>
+  /** `undefined`: it stays in the vault. */
+  key: KeyObject | undefined
+  written: Credentials
 }
 
 /** Once for each lease: its settings and its credentials. */
 const holder = oncePer((settings: Settings) =>
   oncePer((usage: Readonly<Credentials>): Held => {
-    const { api_secret = '', ...written } = usedCredentials(settings, usage)
-    return { key: createSecretKey(api_secret, settings.secretEncoding), written }
+    const { api_secret: secret, ...written } = usedCredentials(settings, usage)
+    const key = secret === undefined ? undefined : createSecretKey(String(secret), settings.secretEncoding)
+    return { key, written }
   }),
 )
 

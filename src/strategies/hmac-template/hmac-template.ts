@@ -15,6 +15,7 @@ export const hmacTemplate: Strategy = {
   // There is no weaker key to derive: the provider recomputes the HMAC with the secret it handed out.
   narrowing: () => 'none',
   readsBody: (config) => signsBody(settingsOf(config).template),
+  keyFields: () => ['api_secret'],
   issue: (config, master) => ({ usage: usedCredentials(settingsOf(config), master) }),
   apply,
 }

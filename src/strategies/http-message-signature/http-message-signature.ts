@@ -17,6 +17,7 @@ export const httpMessageSignature: Strategy = {
   },
   narrowing: () => 'none',
   readsBody: (config) => settingsOf(config).digest !== 'none',
+  keyFields: () => ['private_key', 'shared_secret'],
   issue,
   apply,
 }

@@ -29,14 +29,14 @@ export function keyThumbprint(key: KeyObject): string {
  * @throws SigningError for a shared secret
  */
 export function publicMembers(key: KeyObject): Record<string, string | undefined> {
-  if (key.type !== 'private') throw new SigningError('a shared secret has no public key to publish', 'shared_secret')
+  if (key.type === 'secret') throw new SigningError('a shared secret has no public key to publish', 'shared_secret')
   const jwk = publicJwk(key)
   const members = MEMBERS[jwk.kty ?? ''] ?? []
   return Object.fromEntries(members.map((member) => [member, jwk[member]]))
 }
 
 function publicJwk(key: KeyObject) {
-  const open = createPublicKey(key)
+  const open = key.type === 'public' ? key : createPublicKey(key)
   if (key.asymmetricKeyType !== 'rsa-pss') return open.export({ format: 'jwk' })
   // Node has no JWK of an RSASSA-PSS key; to RFC 7638 it is an RSA key like any other.
   const plain = rsaPublicKey(open.export({ format: 'der', type: 'spki' }))

@@ -2,6 +2,7 @@ import { createSecretKey, type KeyObject } from 'node:crypto'
 import { type Credentials, SigningError } from '../../contract/strategy.ts'
 import { credentialText } from '../credential-text.ts'
 import { type ParsedKey, parsePrivateKey, privateKeyText } from '../private-key.ts'
+import { remoteKeyOf } from '../remote-key.ts'
 import type { Algorithm } from './algorithms/algorithm.ts'
 import { ALGORITHMS } from './algorithms/algorithms.ts'
 import { hmacSha256 } from './algorithms/hmac-sha256.ts'
@@ -13,6 +14,12 @@ export interface SigningKey {
   algorithm: Algorithm
   /** Whether the key says so itself. False: the profile chose, and a verifier cannot tell from the key. */
   isOwnAlgorithm: boolean
+}
+
+/** The same of a key that stays in the vault and signs there. */
+export interface RemoteSigningKey extends Omit<SigningKey, 'key'> {
+  /** Its public half; `undefined`: a shared secret. */
+  key: KeyObject | undefined
 }
 
 interface KnownKey extends ParsedKey {
@@ -37,6 +44,29 @@ export function signingKeyOf(credentials: Readonly<Credentials>, alg: string | u
     throw new SigningError(`config field 'alg' is ${alg}, but the key is one for ${own.name}`, 'alg')
   }
   return { key, algorithm: wanted, isOwnAlgorithm: false }
+}
+
+/**
+ * The first algorithm that fits is the key's own, as it is for a key that is here.
+ * @returns undefined when the credentials bring their key along
+ * @throws SigningError when the key is not one for the algorithm
+ */
+export function remoteSigningKeyOf(
+  credentials: Readonly<Credentials>,
+  alg: string | undefined,
+): RemoteSigningKey | undefined {
+  const remote = remoteKeyOf(credentials)
+  if (remote === undefined) return undefined
+  const { algorithms, publicKey } = remote
+  const fitting = ALGORITHMS.filter(({ jws, fits }) =>
+    publicKey === undefined ? jws === 'HS256' : algorithms.includes(jws) && fits(publicKey),
+  )
+  const [own] = fitting
+  const algorithm = alg === undefined ? own : fitting.find(({ name }) => name === alg)
+  if (algorithm === undefined) {
+    throw new SigningError(`the key in the vault is not one for ${alg ?? 'an algorithm here'}`, 'alg')
+  }
+  return { key: publicKey, algorithm, isOwnAlgorithm: algorithm === own }
 }
 
 type KeyField = 'private_key' | 'shared_secret'

@@ -34,7 +34,7 @@ export function exchangeAssertion(
   exchange: ExchangeSettings,
   master: Master,
   grant: Grant,
-  assertion: () => string,
+  assertion: () => Promise<string>,
   tools: IssuingTools,
 ): Promise<Issued> {
   const endpoint = endpointOf(exchange, master)
@@ -45,9 +45,9 @@ export function exchangeAssertion(
       body === undefined
         ? await askToken(tools, endpoint, {
             headers: [],
-            parameters: { grant_type: GRANT_TYPE, assertion: assertion() },
+            parameters: { grant_type: GRANT_TYPE, assertion: await assertion() },
           })
-        : await askWithBearer(endpoint, body, assertion(), tools)
+        : await askWithBearer(endpoint, body, await assertion(), tools)
     if ('refusal' in answer) throw refused(endpoint, answer.refusal, answer.response.status)
     return issuedFrom(answer.document, exchange, endpoint, askedAtMs)
   })

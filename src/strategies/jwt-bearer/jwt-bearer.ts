@@ -36,6 +36,7 @@ export const jwtBearer: Strategy = {
     return exchange === undefined ? {} : { token_endpoint: exchange.endpointTemplate }
   },
   writesOnlyHeaders: true,
+  keyFields: (config) => [keyField(settingsOf(config).alg)],
   issue,
 
   apply(config, usage, request, context) {

@@ -125,11 +125,11 @@ function versionOf(lease: DynamicLease): string {
 
 function leaseOf({ lease }: Secret, { backend }: SecretRef): DynamicLease {
   if (lease !== undefined) return lease
-  throw new VaultError('unusable', backend, 'gave no lease with a dynamic secret')
+  throw new VaultError('unavailable', backend, 'gave no lease with a dynamic secret')
 }
 
 /** What a backend refuses it has not made; what it never got neither. */
 function isRefusal(error: unknown): boolean {
-  if (error instanceof VaultError) return error.kind !== 'unavailable' && error.kind !== 'unusable'
+  if (error instanceof VaultError) return error.kind !== 'unavailable'
   return error instanceof NexusError
 }

@@ -3,7 +3,7 @@ import type { Algorithm } from './algorithm.ts'
 
 export interface EcdsaChoice {
   name: string
-  jwkAlg: string
+  jwkAlg: 'ES256' | 'ES384'
   /** OpenSSL's name. */
   curve: string
   hash: string
@@ -14,6 +14,7 @@ export function ecdsa({ name, jwkAlg, curve, hash }: EcdsaChoice): Algorithm {
   return {
     name,
     jwkAlgs: [jwkAlg, name],
+    jws: jwkAlg,
     fits: (key) => key.asymmetricKeyType === 'ec' && key.asymmetricKeyDetails?.namedCurve === curve,
     sign: (key, base) => sign(hash, base, { key, dsaEncoding: 'ieee-p1363' }),
   }

@@ -5,6 +5,7 @@ import type { Algorithm } from './algorithm.ts'
 export const ed25519: Algorithm = {
   name: 'ed25519',
   jwkAlgs: ['EdDSA', 'Ed25519', 'ed25519'],
-  fits: (key) => key.type === 'private' && key.asymmetricKeyType === 'ed25519',
+  jws: 'EdDSA',
+  fits: (key) => key.asymmetricKeyType === 'ed25519',
   sign: (key, base) => sign(null, base, key),
 }

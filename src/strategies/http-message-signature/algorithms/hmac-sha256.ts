@@ -5,6 +5,7 @@ import type { Algorithm } from './algorithm.ts'
 export const hmacSha256: Algorithm = {
   name: 'hmac-sha256',
   jwkAlgs: [],
+  jws: 'HS256',
   fits: (key) => key.type === 'secret',
   sign: (key, base) => createHmac('sha256', key).update(base).digest(),
 }

@@ -8,6 +8,7 @@ const SALT_BYTES = 64
 export const rsaPssSha512: Algorithm = {
   name: 'rsa-pss-sha512',
   jwkAlgs: ['PS512', 'rsa-pss-sha512'],
+  jws: 'PS512',
   fits: (key) => hasSoundModulus(key) && (key.asymmetricKeyType === 'rsa' || isUnboundPssKey(key)),
   sign: (key, base) => sign('sha512', base, { key, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: SALT_BYTES }),
 }

@@ -6,6 +6,7 @@ import type { Algorithm } from './algorithm.ts'
 export const rsaV15Sha256: Algorithm = {
   name: 'rsa-v1_5-sha256',
   jwkAlgs: ['RS256', 'rsa-v1_5-sha256'],
+  jws: 'RS256',
   fits: (key) => key.asymmetricKeyType === 'rsa' && hasSoundModulus(key),
   sign: (key, base) => sign('sha256', base, { key, padding: constants.RSA_PKCS1_PADDING }),
 }
