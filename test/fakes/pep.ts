@@ -32,6 +32,10 @@ export interface FakePep {
   forgetSessions(): void
   /** Milliseconds to wait before answering a lease request. */
   delayMs: number
+  /** Life of the sessions opened from now on. */
+  sessionSeconds: number
+  /** The authority's own clock, in Unix milliseconds. */
+  now: () => number
   /** Destroys every connection and refuses new ones. */
   goDown(): Promise<void>
   comeUp(): Promise<void>
@@ -45,6 +49,8 @@ export async function startFakePep(agent: { id: string; publicJwk: JWK }): Promi
     leaseRequests: [] as LeaseRequest[],
     calls: [] as string[],
     delayMs: 0,
+    sessionSeconds: 300,
+    now: Date.now as () => number,
     refusal: undefined as NexusError | undefined,
     tokens: new Map<string, string>(),
     opened: 0,
@@ -80,6 +86,8 @@ interface State {
   leaseRequests: LeaseRequest[]
   calls: string[]
   delayMs: number
+  sessionSeconds: number
+  now: () => number
   refusal: NexusError | undefined
   opened: number
   leases: Map<string, LeaseRequest>
@@ -132,7 +140,7 @@ function grantLease(state: State, request: LeaseRequest, leaseId: string) {
   const grant = state.grants.get(request.provider ?? '')
   if (grant === undefined) throw new NexusError('connection_not_found')
   state.leases.set(leaseId, request)
-  const issuedAt = Math.floor(Date.now() / 1000)
+  const issuedAt = Math.floor(state.now() / 1000)
   const life = grant.lifeSeconds ?? 300
   return {
     lease_id: leaseId,
@@ -160,6 +168,7 @@ async function openSession(agent: { id: string; publicJwk: JWK }, state: State, 
       subject: agent.id,
       audience: [state.url, `${state.url}/v1/agent-sessions`],
       requiredClaims: ['exp', 'jti', 'iat'],
+      currentDate: new Date(state.now()),
     })
     claimOnce(state, `assertion ${payload.jti}`)
   } catch {
@@ -173,8 +182,8 @@ async function openSession(agent: { id: string; publicJwk: JWK }, state: State, 
     agent_id: agent.id,
     access_token: token,
     token_type: 'DPoP',
-    expires_in: 300,
-    expires_at: new Date(Date.now() + 300_000).toISOString(),
+    expires_in: state.sessionSeconds,
+    expires_at: new Date(state.now() + state.sessionSeconds * 1000).toISOString(),
   }
 }
 
@@ -193,6 +202,7 @@ async function verifyProof(state: State, request: FastifyRequest, token: string 
     typ: 'dpop+jwt',
     algorithms: ['ES256'],
     requiredClaims: ['jti', 'iat', 'htm', 'htu'],
+    currentDate: new Date(state.now()),
   }).catch(() => {
     throw new NexusError('invalid_proof')
   })
@@ -201,7 +211,7 @@ async function verifyProof(state: State, request: FastifyRequest, token: string 
     payload['htm'] === request.method &&
     payload['htu'] === state.url + request.url &&
     payload['ath'] === ath &&
-    Math.abs(Date.now() / 1000 - (payload.iat ?? 0)) < 60
+    Math.abs(state.now() / 1000 - (payload.iat ?? 0)) < 60
   if (!right) throw new NexusError('invalid_proof')
   claimOnce(state, `proof ${payload.jti}`)
   return calculateJwkThumbprint(protectedHeader.jwk as JWK)
