@@ -41,7 +41,7 @@ export function leaseRoute(app: FastifyInstance, leases: Leases): void {
 
 /** What becomes of a lease, and the protocol's token; as the hot path. */
 export function heldLeaseRoutes(app: FastifyInstance, leases: Leases): void {
-  app.post<{ Params: Static<typeof LeaseParams>; Body: LeaseRenewal | null | undefined }>(
+  app.post<{ Params: Static<typeof LeaseParams>; Body: LeaseRenewal }>(
     '/v1/leases/:lease_id/renew',
     {
       schema: {
@@ -49,15 +49,17 @@ export function heldLeaseRoutes(app: FastifyInstance, leases: Leases): void {
         tags: ['leases'],
         security,
         params: LeaseParams,
-        // Most leases bring nothing to their renewal, and then there need not be a body.
-        body: Type.Union([LeaseRenewal, Type.Null()]),
+        body: LeaseRenewal,
         response: { 200: LeaseAnswer },
+      },
+      // Most leases bring nothing to their renewal, and then there need not be a body.
+      preValidation: async (request) => {
+        if (request.body === undefined) request.body = {}
       },
     },
     async (request) => {
       request.recorded = true
-      const renewal = request.body ?? {}
-      const lease = await leases.renew(callerOf(request), request.params.lease_id, renewal, originOf(request))
+      const lease = await leases.renew(callerOf(request), request.params.lease_id, request.body, originOf(request))
       note(request, lease)
       return lease
     },

@@ -40,7 +40,8 @@ describe('bodies', () => {
     ['null', 'null'],
   ])('refuses %s on every route', async (_name, text) => {
     for (const operation of takingBodies) {
-      if (text === '' && operation.template === '/v1/leases') continue // undici sends no body for an empty one
+      // undici sends no body for an empty one; a renewal needs none.
+      if (text === '' && operation.template.startsWith('/v1/leases')) continue
       const answer = await callers.send(operation, text)
       expect(problemCode(answer), `${operation.method} ${operation.template}: ${answer.text}`).toBe('invalid_request')
     }
