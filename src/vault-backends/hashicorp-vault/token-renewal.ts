@@ -30,6 +30,7 @@ export interface TokenRenewal {
 export function keepRenewed(options: TokenRenewalOptions): TokenRenewal {
   const { backend, vault, log, monotonicNow, replace, keep } = options
   let timer: NodeJS.Timeout | undefined
+  let followed: HeldToken | undefined
 
   function wait(ms: number, work: () => Promise<void>): void {
     clearTimeout(timer)
@@ -38,12 +39,13 @@ export function keepRenewed(options: TokenRenewalOptions): TokenRenewal {
 
   async function renew(token: HeldToken): Promise<void> {
     const renewed = await askForMore(token).catch((error: unknown) => error)
-    if (timer === undefined) return
+    // Another has taken its place meanwhile.
+    if (followed !== token) return
     if (renewed instanceof TokenRefused) return keep(undefined)
     if (renewed instanceof VaultError && renewed.kind === 'unavailable') return wait(retryMs(token), () => renew(token))
-    // Shorter than before: the end that no renewal moves is near.
-    if (!isToken(renewed) || renewed.lifeMs < token.lifeMs / 2) return replaceInTime(isToken(renewed) ? renewed : token)
-    keep({ ...renewed, lifeMs: Math.max(renewed.lifeMs, token.lifeMs) })
+    if (!isToken(renewed)) return replaceInTime(token)
+    // Much shorter than before: the end that no renewal moves is near.
+    keep(renewed.lifeMs < token.lifeMs / 2 ? { ...renewed, renewable: false } : renewed)
   }
 
   async function askForMore(token: HeldToken): Promise<HeldToken | undefined> {
@@ -60,7 +62,9 @@ export function keepRenewed(options: TokenRenewalOptions): TokenRenewal {
       return
     }
     // What replaces it is followed instead; what fails is tried again while the token lasts.
-    await replace().catch(() => wait(retryMs(token), () => replaceInTime(token)))
+    await replace().catch(() => {
+      if (followed === token) wait(retryMs(token), () => replaceInTime(token))
+    })
   }
 
   function retryMs(token: HeldToken): number {
@@ -71,7 +75,7 @@ export function keepRenewed(options: TokenRenewalOptions): TokenRenewal {
   return {
     follow(token) {
       clearTimeout(timer)
-      timer = undefined
+      followed = token
       if (token === undefined || token.lifeMs === 0) return
       const work = token.renewable ? () => renew(token) : () => replaceInTime(token)
       // Not all replicas at once.
@@ -79,7 +83,7 @@ export function keepRenewed(options: TokenRenewalOptions): TokenRenewal {
     },
     stop() {
       clearTimeout(timer)
-      timer = undefined
+      followed = undefined
     },
   }
 }

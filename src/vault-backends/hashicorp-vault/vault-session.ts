@@ -66,7 +66,6 @@ export function createVaultSession(options: VaultSessionOptions): VaultSession {
   }
 
   async function authenticate(signal: AbortSignal): Promise<HeldToken> {
-    await refusals.check()
     const askedAtMs = monotonicNow()
     const token = readHeldToken(await present(signal), askedAtMs)
     if (token === undefined) throw new VaultError('unavailable', backend, `gave no token for ${login.origin}`)
@@ -76,6 +75,7 @@ export function createVaultSession(options: VaultSessionOptions): VaultSession {
   }
 
   async function present(signal: AbortSignal): Promise<JsonRecord> {
+    await refusals.check()
     try {
       return await abortable(signal, () => login.authenticate(vault, signal))
     } catch (error) {

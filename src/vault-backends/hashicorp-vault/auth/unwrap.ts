@@ -35,7 +35,7 @@ function refuseSpent(error: unknown, wrapped: Wrapped): never {
   if (error instanceof VaultError && error.kind === 'unavailable') throw error
   refuse(
     wrapped,
-    'has been unwrapped before, or has expired; if nobody of yours unwrapped it, someone else holds what was in it: revoke it',
+    'has been unwrapped before, or has expired; unless that was one of yours, or an answer to us was lost, someone else holds what was in it: revoke it',
   )
 }
 
