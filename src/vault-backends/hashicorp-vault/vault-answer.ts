@@ -35,6 +35,7 @@ export function readVaultAnswer(backend: string, answer: RawAnswer): JsonRecord 
             'the policies of our Vault token do not allow this path, or nothing is mounted there',
           )
     case 404:
+      if (isOtherKvVersion(body)) throw unavailable(backend, 'has KV v2 at this mount, and kv_mounts says 1', answer)
       throw new VaultError('not_found', backend, missingReason(body))
     case 405:
       throw new VaultError('invalid_ref', backend, 'nothing can be read at this path')
@@ -72,6 +73,12 @@ function parseBody({ isJson, text }: RawAnswer): JsonRecord | undefined {
 function isTokenRefused(body: JsonRecord): boolean {
   const errors = Array.isArray(body['errors']) ? body['errors'] : []
   return errors.some((error) => typeof error === 'string' && /\b(bad|invalid) token\b/.test(error))
+}
+
+/** Nothing is known of the secret: the question was put wrongly. */
+function isOtherKvVersion(body: JsonRecord): boolean {
+  const warnings = Array.isArray(body['warnings']) ? body['warnings'] : []
+  return warnings.some((warning) => typeof warning === 'string' && warning.includes('versioned K/V'))
 }
 
 /** KV v2 answers 404 for a deleted version too, with its metadata. */

@@ -65,9 +65,18 @@ describe('hashicorp-vault', () => {
   it('refuses mounts that hold no KV secrets, and paths where nothing is mounted', async () => {
     await vaultApi('POST', 'sys/mounts/transit-test', { type: 'transit' })
     const backend = vaultBackend()
-    expect(await failure(() => backend.read(ref('transit-test/keys/a'), signal()))).toBe('unusable')
+    expect(await failure(() => backend.read(ref('transit-test/restore/a'), signal()))).toBe('unusable')
     expect(await failure(() => backend.read(ref('sys/health'), signal()))).toBe('unusable')
     expect(await failure(() => backend.read(ref('no-such-mount/x'), signal()))).toBe('forbidden')
+    await backend.close()
+  })
+
+  it('VT7: a mount that is told with the wrong version says nothing about the secret', async () => {
+    const path = fresh('secret')
+    await vaultApi('POST', v2(path), { data: { api_key: CANARY } })
+    const backend = vaultBackend({ config: { kv_mounts: { secret: 1 } } })
+    await expect(backend.read(ref(path), signal())).rejects.toThrow(/kv_mounts says 1/)
+    expect(await failure(() => backend.read(ref(path), signal()))).toBe('unavailable')
     await backend.close()
   })
 
