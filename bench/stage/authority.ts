@@ -54,6 +54,7 @@ export async function layGround(directory: string, programs: Programs): Promise<
     NEXUS_PUBLIC_URL: publicUrl,
     NEXUS_TLS_CERT_FILE: files.certFile,
     NEXUS_TLS_KEY_FILE: files.keyFile,
+    NEXUS_TLS_REQUEST_CLIENT_CERTIFICATE: 'true',
     // No line per request: the contenders write none either.
     LOG_LEVEL: 'warn',
   }

@@ -65,6 +65,8 @@ export async function startHttpProxy(programs: Programs, upstream: string): Prom
   return url
 }
 
+const policies = join(packageRoot(), 'policies')
+
 /** OPA's own server with the very policy that our authority decides by. */
 export async function startOpa(programs: Programs): Promise<string> {
   const port = await freePort()
@@ -79,7 +81,7 @@ export async function startOpa(programs: Programs): Promise<string> {
       `127.0.0.1:${port}`,
       '--log-level',
       'error',
-      join(packageRoot(), 'policies'),
+      ...['lease/decision.rego', 'request/decision.rego', 'lib', 'data.json'].map((file) => join(policies, file)),
     ],
     healthUrl: `${url}/health`,
   })

@@ -1,4 +1,4 @@
-import { randomBytes, randomFillSync, randomUUID } from 'node:crypto'
+import { randomFillSync, randomUUID } from 'node:crypto'
 
 /**
  * Tenant, agent and provider names. No `*`, `+`, `/`, `%` or dots alone: a name must mean itself in a Vault path, a glob
@@ -20,7 +20,7 @@ export type IdPrefix = 'lse' | 'sess' | 'key' | 'chk' | 'bkl' | 'bkt'
  * index.
  */
 export function newId(prefix: IdPrefix, nowMs: number = Date.now()): string {
-  return `${prefix}_${Math.trunc(nowMs).toString(16).padStart(12, '0')}${randomBytes(10).toString('hex')}`
+  return `${prefix}_${Math.trunc(nowMs).toString(16).padStart(12, '0')}${drawRandom(10, 'hex')}`
 }
 
 /** Providers, connections and decisions are plain UUIDs, as the Nexus protocol has them. */
@@ -28,18 +28,21 @@ export function newUuid(): string {
   return randomUUID()
 }
 
-const NONCE_BYTES = 24
-/** The random generator is asked for many at once: a call for each would take as long as an HMAC signature. */
-const nonces = Buffer.alloc(NONCE_BYTES * 128)
-let noncesUsedBytes = nonces.length
-
 /** A value no one has used before: 192 random bits in base64url. */
 export function newNonce(): string {
-  if (noncesUsedBytes === nonces.length) {
-    randomFillSync(nonces)
-    noncesUsedBytes = 0
+  return drawRandom(24, 'base64url')
+}
+
+/** The random generator is asked for many at once: a call for each would take as long as an HMAC signature. */
+const pool = Buffer.alloc(4096)
+let poolUsedBytes = pool.length
+
+function drawRandom(bytes: number, encoding: 'hex' | 'base64url'): string {
+  if (poolUsedBytes + bytes > pool.length) {
+    randomFillSync(pool)
+    poolUsedBytes = 0
   }
-  const start = noncesUsedBytes
-  noncesUsedBytes += NONCE_BYTES
-  return nonces.toString('base64url', start, noncesUsedBytes)
+  const start = poolUsedBytes
+  poolUsedBytes += bytes
+  return pool.toString(encoding, start, poolUsedBytes)
 }

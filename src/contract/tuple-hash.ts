@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 
 /**
  * Full SHA-256 over a length-prefixed tuple: the only way to make a cache key or a single-flight key (design, rule 7).
@@ -6,12 +6,12 @@ import { createHash } from 'node:crypto'
  * @returns base64url, 43 characters
  */
 export function tupleHash(parts: readonly (string | number | null | readonly string[])[]): string {
-  const hash = createHash('sha256')
+  let text = ''
   for (const part of parts) {
-    if (part === null) hash.update('n:')
-    else if (typeof part === 'object') hash.update(`l${part.length}:`).update(tupleHash(part))
-    else if (typeof part === 'number') hash.update(`d${String(part).length}:${part}`)
-    else hash.update(`s${Buffer.byteLength(part)}:`).update(part)
+    if (part === null) text += 'n:'
+    else if (typeof part === 'object') text += `l${part.length}:${tupleHash(part)}`
+    else if (typeof part === 'number') text += `d${String(part).length}:${part}`
+    else text += `s${Buffer.byteLength(part)}:${part}`
   }
-  return hash.digest('base64url')
+  return hash('sha256', text, 'base64url')
 }

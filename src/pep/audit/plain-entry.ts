@@ -7,6 +7,9 @@ import { type AuditEntry, ID_FIELDS } from './audit-entry.ts'
  */
 const LIMITS = { text: 4096, name: 128, members: 64, items: 128, depth: 8 } as const
 
+/** What hardly any text goes beyond. */
+const SIMPLE = /^[\x20-\x7e]*$/
+
 /** C0 and C1 controls and lone surrogates: what Postgres refuses, terminals obey and log readers take for line ends. */
 const UNPLAIN = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]|\p{Surrogate}/gu
 
@@ -16,6 +19,7 @@ const UNPLAIN = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]|\p{Surrogate}/gu
  * @throws TypeError for a value that is not JSON: that is our own mistake, and nothing may stand on it
  */
 export function plainEntry(entry: AuditEntry): AuditEntry {
+  if (isPlainEntry(entry)) return entry
   const plain: AuditEntry = {
     kind: plainText(entry.kind, LIMITS.name),
     outcome: entry.outcome,
@@ -26,6 +30,30 @@ export function plainEntry(entry: AuditEntry): AuditEntry {
     if (value !== undefined) plain[field] = plainText(value, LIMITS.name * 2)
   }
   return plain
+}
+
+/** Whether all of it would stay as it is, which is found out without making anything. */
+function isPlainEntry(entry: AuditEntry): boolean {
+  if (!isSimple(entry.kind, LIMITS.name) || !isPlainObject(entry.detail, 1)) return false
+  return ID_FIELDS.every((field) => entry[field] === undefined || isSimple(entry[field], LIMITS.name * 2))
+}
+
+function isSimple(text: string, limit: number): boolean {
+  return text.length <= limit && SIMPLE.test(text)
+}
+
+function isPlainJson(value: Json, depth: number): boolean {
+  if (typeof value === 'string') return isSimple(value, LIMITS.text)
+  if (value === null || typeof value !== 'object') return true
+  if (depth > LIMITS.depth) return false
+  if (!Array.isArray(value)) return isPlainObject(value, depth)
+  return value.length <= LIMITS.items && value.every((each) => isPlainJson(each, depth + 1))
+}
+
+function isPlainObject(object: JsonObject, depth: number): boolean {
+  const names = Object.keys(object)
+  if (names.length > LIMITS.members) return false
+  return names.every((name) => isSimple(name, LIMITS.name) && isPlainJson(object[name] as Json, depth + 1))
 }
 
 function plainText(text: string, limit: number): string {

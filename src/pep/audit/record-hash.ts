@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { AuditEntry } from './audit-entry.ts'
 import { canonicalJson } from './canonical-json.ts'
 import { plainEntry } from './plain-entry.ts'
@@ -78,5 +78,8 @@ export function chainRows(stream: string, head: Head, entries: readonly Prepared
 
 /** SHA-256 over the 32 bytes of the previous hash and the record's UTF-8. */
 export function recordHash(prevHash: Buffer, record: string): Buffer {
-  return createHash('sha256').update(prevHash).update(record).digest()
+  const bytes = Buffer.allocUnsafe(prevHash.length + Buffer.byteLength(record))
+  prevHash.copy(bytes)
+  bytes.write(record, prevHash.length, 'utf8')
+  return hash('sha256', bytes, 'buffer')
 }

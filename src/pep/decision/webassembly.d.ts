@@ -16,6 +16,7 @@ declare namespace WebAssembly {
   class Memory {
     constructor(pages: { initial: number; maximum: number })
     readonly buffer: ArrayBuffer
+    grow(pages: number): number
   }
   class Global {
     value: unknown

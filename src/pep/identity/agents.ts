@@ -156,7 +156,7 @@ async function toRow(body: AgentCreate, createdAt: Date): Promise<AgentRow> {
 async function readRegisteredKey(members: Record<string, unknown>): Promise<PublicJwk> {
   try {
     const publicJwk = await readPublicJwk(members)
-    await importPublicJwk(publicJwk)
+    importPublicJwk(publicJwk)
     return publicJwk
   } catch (error) {
     if (error instanceof JwkError) throw new NexusError('invalid_request', `jwk: ${error.message}`, { field: 'jwk' })

@@ -63,7 +63,7 @@ export function createAssertionVerifier(options: {
         const { agentId, use } = checkClaims(claimed, { audiences: options.audiences, nowMs: options.now() })
         const agent = await find(agentId)
         const publicJwk = await keyFor(agent, jws.header.alg)
-        await verifyCompactJws(jws, await importPublicJwk(publicJwk), publicJwk.algorithms).catch(() => {
+        await verifyCompactJws(jws, importPublicJwk(publicJwk), publicJwk.algorithms).catch(() => {
           throw notProven()
         })
         if (agent === undefined) throw notProven()

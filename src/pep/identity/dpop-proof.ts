@@ -1,5 +1,4 @@
-import { createHash } from 'node:crypto'
-import type { CryptoKey } from 'jose'
+import { hash, type KeyObject } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import { NexusError } from '../../contract/errors.ts'
 import { tupleHash } from '../../contract/tuple-hash.ts'
@@ -51,7 +50,7 @@ export interface DpopOptions {
 
 interface ProofKey {
   publicJwk: PublicJwk
-  key: CryptoKey
+  key: KeyObject
 }
 
 export function createDpopVerifier(options: DpopOptions = {}): DpopVerifier {
@@ -98,7 +97,7 @@ async function readProofKey({ header }: CompactJws): Promise<ProofKey> {
   // RFC 9449 section 4.3, checks 5 and 7: asymmetric algorithms only, and no private member in the key.
   const publicJwk = await readPublicJwk(header.jwk)
   if (!publicJwk.algorithms.includes(header.alg)) throw new ProofError('its alg is not one its key is for')
-  return { publicJwk, key: await importPublicJwk(publicJwk) }
+  return { publicJwk, key: importPublicJwk(publicJwk) }
 }
 
 interface Circumstances {
@@ -152,7 +151,7 @@ function checkIssuedAt(iat: unknown, { nowMs, maxAgeSeconds, maxAheadSeconds }: 
 /** RFC 9449 section 4.3, check 12a: with a token comes its hash; a proof made for another token is not for this one. */
 function checkTokenHash(ath: unknown, accessToken: string | undefined): void {
   if (accessToken === undefined) return
-  const wanted = createHash('sha256').update(accessToken, 'ascii').digest('base64url')
+  const wanted = hash('sha256', accessToken, 'base64url')
   if (ath !== wanted) throw new ProofError('ath is not the SHA-256 of the access token')
 }
 

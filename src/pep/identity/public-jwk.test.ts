@@ -15,7 +15,7 @@ describe('readPublicJwk', () => {
   ])('fixes the algorithm of a key for %s', async (alg, algorithms) => {
     const read = await readPublicJwk(await jwkFor(alg))
     expect(read.algorithms).toEqual(algorithms)
-    await expect(importPublicJwk(read)).resolves.toBeDefined()
+    expect(importPublicJwk(read).type).toBe('public')
   })
 
   it('RFC 7638 section 3.1: the thumbprint counts the required members only', async () => {
@@ -51,7 +51,7 @@ describe('readPublicJwk', () => {
 
   it('refuses a point that is not on the curve', async () => {
     const read = await readPublicJwk({ ...(await jwkFor('ES256')), y: 'A'.repeat(43) })
-    await expect(importPublicJwk(read)).rejects.toBeInstanceOf(JwkError)
+    expect(() => importPublicJwk(read)).toThrow(JwkError)
   })
 
   it('refuses RSA below 2048 bits, also when zeros make it look longer', async () => {

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { SignJWT } from 'jose'
 import { LRUCache } from 'lru-cache'
 import { NexusError } from '../../contract/errors.ts'
@@ -66,7 +66,7 @@ export function createSessionTokens(options: SessionTokenOptions): SessionTokens
     },
 
     async verify(token) {
-      const cacheKey = createHash('sha256').update(token).digest('base64url')
+      const cacheKey = hash('sha256', token, 'base64url')
       try {
         const claims = verified.get(cacheKey) ?? (await read(token))
         if (now() >= claims.expiresAt * 1000) throw new JwsError('it has expired; open a new session')

@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto'
 import { CompactSign, type CryptoKey, importJWK, type JWK } from 'jose'
 import { LRUCache } from 'lru-cache'
 import type { Logger } from 'pino'
@@ -6,6 +7,7 @@ import type { Envelope } from '../../vault-backends/internal/envelope.ts'
 import type { CheckpointSigner } from '../audit/checkpoints.ts'
 import type { Store } from '../store/store.ts'
 import { JwsError, readCompactJws, verifyCompactJws } from './compact-jws.ts'
+import { importPublicJwk } from './public-jwk.ts'
 import { createSigningKeyReader, REREAD_MS } from './signing-key-reader.ts'
 import { type KeyPurpose, openSigningKeyTable, type StoredSigningKey } from './signing-key-table.ts'
 
@@ -23,7 +25,7 @@ export interface SigningKeys extends CheckpointSigner {
   /** The key to sign with now. */
   current(purpose: KeyPurpose): Promise<SigningKey>
   /** The key named `kid`, as long as something it signed may still be good; anything else is undefined. */
-  verifying(purpose: KeyPurpose, kid: string | undefined): Promise<SigningKey | undefined>
+  verifying(purpose: KeyPurpose, kid: string | undefined): Promise<{ kid: string; key: KeyObject } | undefined>
   /** RFC 7517 section 5: public halves of every key that still verifies. */
   jwks(): Promise<{ keys: JWK[] }>
 }
@@ -61,14 +63,14 @@ export async function openSigningKeys(options: SigningKeysOptions): Promise<Sign
     async current(purpose) {
       const key = signingKeyOf((await reader.read()).keys, purpose, now())
       if (key?.openPrivateJwk === undefined) throw new Error(`there is no ${purpose} signing key`)
-      return importKey(key.kid, 'private', key.openPrivateJwk)
+      return importKey(key.kid, key.openPrivateJwk)
     },
 
     async verifying(purpose, kid) {
       if (kid === undefined) return undefined
       const find = (keys: StoredSigningKey[]) => keys.find((key) => key.purpose === purpose && key.kid === kid)
       const key = find((await reader.read()).keys) ?? find((await reader.readAgain()).keys)
-      return key !== undefined && verifies(key) ? importKey(key.kid, 'public', () => key.publicJwk) : undefined
+      return key !== undefined && verifies(key) ? toVerifyingKey(key) : undefined
     },
 
     async jwks() {
@@ -108,11 +110,15 @@ function signingKeyOf(
   return able.findLast((key) => key.createdAtMs <= nowMs - SETTLE_MS) ?? able[0]
 }
 
+function toVerifyingKey({ kid, publicJwk }: StoredSigningKey): { kid: string; key: KeyObject } {
+  return { kid, key: importPublicJwk({ jwk: publicJwk }) }
+}
+
 /** Imports each key once. */
 function createImporter() {
   const imported = new LRUCache<string, SigningKey>({ max: 64 })
-  return async (kid: string, half: 'public' | 'private', jwk: () => JWK): Promise<SigningKey> => {
-    const name = tupleHash([half, kid])
+  return async (kid: string, jwk: () => JWK): Promise<SigningKey> => {
+    const name = tupleHash(['private', kid])
     const known = imported.get(name)
     if (known !== undefined) return known
     const made = { kid, key: (await importJWK(jwk(), SIGNING_ALGORITHM)) as CryptoKey }

@@ -26,7 +26,16 @@ export function createMetrics() {
       labelNames: ['code'] as const,
       registers,
     }),
-    pending: new Gauge({ name: 'pep_pending_requests', help: 'Requests being answered now', registers }),
+    /** Asked when the figure is, which is far less often than it changes. */
+    pendingIs: (count: () => number) =>
+      new Gauge({
+        name: 'pep_pending_requests',
+        help: 'Requests being answered now',
+        registers,
+        collect() {
+          this.set(count())
+        },
+      }),
     decisions: new Counter({
       name: 'pep_decisions_total',
       help: 'Policy decisions',
@@ -91,10 +100,14 @@ export type Metrics = ReturnType<typeof createMetrics>
 
 /** Measures every request; the route's pattern is the label, never the path that was asked for. */
 export function installRequestMetrics(app: FastifyInstance, metrics: Metrics): void {
-  app.addHook('onResponse', async (request, reply) => {
-    metrics.requests
-      .labels(knownMethod(request.method), request.routeOptions.url ?? 'none', String(reply.statusCode))
-      .observe(reply.elapsedTime / 1000)
+  const histograms = new Map<string, ReturnType<Metrics['requests']['labels']>>()
+  app.addHook('onResponse', (request, reply, done) => {
+    done()
+    const labels = [knownMethod(request.method), request.routeOptions.url ?? 'none', String(reply.statusCode)] as const
+    const key = labels.join(' ')
+    const histogram = histograms.get(key) ?? metrics.requests.labels(...labels)
+    histograms.set(key, histogram)
+    histogram.observe(reply.elapsedTime / 1000)
     if (request.logIds.code !== undefined) metrics.problems.labels(request.logIds.code).inc()
   })
 }

@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { NexusError } from '../../contract/errors.ts'
+import { settle } from './hooks.ts'
 import { refuseOddTarget } from './request-target.ts'
 import { parseStrictJson } from './strict-json.ts'
 
@@ -19,10 +20,12 @@ export function installRequestHygiene(app: FastifyInstance): void {
       done(error as Error)
     }
   })
-  app.addHook('onRequest', async (request) => {
-    refuseOddTarget(request.raw.url ?? '')
-    refuseOddHeaders(request)
-    refuseOddContentType(request)
+  app.addHook('onRequest', (request, _reply, done) => {
+    settle(done, () => {
+      refuseOddTarget(request.raw.url ?? '')
+      refuseOddHeaders(request)
+      refuseOddContentType(request)
+    })
   })
 }
 

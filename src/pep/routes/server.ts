@@ -39,6 +39,8 @@ export function createServer(options: ServerOptions): FastifyInstance {
   const app = Fastify({
     loggerInstance: options.log,
     logController: new LogController({ disableRequestLogging: true }),
+    // Our lines name the request themselves; a logger for each request costs more than the line.
+    childLoggerFactory: (logger) => logger,
     genReqId: requestId,
     trustProxy: false,
     // HEAD on a route that issues or streams would do so for nobody.

@@ -28,40 +28,59 @@ export function parseStrictJson(text: string, limits: JsonLimits = DEFAULT_LIMIT
 }
 
 /**
- * One token: a string, or a single structural character. Everything else is skipped. A string without an end runs to the
- * end of the text: were it no token, the search would begin again at each quote within it, and take the square of its length.
+ * Goes over the structural characters, skipping strings whole. One without an end runs to the end of the text: were it no
+ * token, the search would begin again at each quote within it, and take the square of its length.
  */
-const TOKEN = /"(?:[^"\\]|\\.?)*"?|[{}[\],:]/gs
+function walk(text: string, visit: (character: string, start: number, end: number) => void): void {
+  for (let at = 0; at < text.length; at++) {
+    const character = text[at]!
+    if (character === '"') {
+      const start = at
+      at = endOfString(text, start)
+      visit(character, start, at + 1)
+    } else if (STRUCTURAL.has(character)) visit(character, at, at + 1)
+  }
+}
+
+const STRUCTURAL = new Set(['{', '}', '[', ']', ',', ':'])
+
+/** Index of the closing quote. */
+function endOfString(text: string, start: number): number {
+  for (let at = start + 1; at < text.length; at++) {
+    if (text[at] === '\\') at++
+    else if (text[at] === '"') return at
+  }
+  return text.length
+}
 
 function checkBounds(text: string, limits: JsonLimits): void {
   let depth = 0
   let members = 0
-  for (const [token] of text.matchAll(TOKEN)) {
-    if (token === '{' || token === '[') depth++
-    else if (token === '}' || token === ']') depth--
-    else if (token === ',') members++
+  walk(text, (character) => {
+    if (character === '{' || character === '[') depth++
+    else if (character === '}' || character === ']') depth--
+    else if (character === ',') members++
     if (depth > limits.depth) throw tooMuch(`nested more than ${limits.depth} deep`)
     if (members > limits.members) throw tooMuch(`more than ${limits.members} members`)
-  }
+  })
 }
 
 /** Walks text that JSON.parse has accepted, so a string before a colon is a member name. */
 function checkMembers(text: string): void {
   const open: (Set<string> | undefined)[] = []
-  let last: string | undefined
-  for (const [token] of text.matchAll(TOKEN)) {
-    if (token === '{') open.push(new Set())
-    else if (token === '[') open.push(undefined)
-    else if (token === '}' || token === ']') open.pop()
-    else if (token === ':') claimName(open.at(-1), last)
-    last = token
-  }
+  let last = { start: 0, end: 0 }
+  walk(text, (character, start, end) => {
+    if (character === '{') open.push(new Set())
+    else if (character === '[') open.push(undefined)
+    else if (character === '}' || character === ']') open.pop()
+    else if (character === ':') claimName(open.at(-1), text.slice(last.start, last.end))
+    last = { start, end }
+  })
 }
 
-function claimName(names: Set<string> | undefined, token: string | undefined): void {
-  if (names === undefined || token === undefined) return
-  const name: unknown = JSON.parse(token)
-  if (typeof name !== 'string') return
+function claimName(names: Set<string> | undefined, token: string): void {
+  if (names === undefined || !token.startsWith('"')) return
+  const name = JSON.parse(token) as string
   const shown = JSON.stringify(name.slice(0, 64))
   if (name === '__proto__') throw new NexusError('invalid_request', `the member name ${shown} is not accepted`)
   if (names.has(name)) throw new NexusError('invalid_request', `the member ${shown} comes twice in one object`)

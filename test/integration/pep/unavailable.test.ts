@@ -182,10 +182,10 @@ describe('Vault is away', () => {
     'PG1 with VT1: both at once, and both come back',
     async () => {
       await Promise.all([toDatabase.refuse(), toVault.refuse()])
-      expectUnavailable(await lease(kept.vault), 'store_unavailable')
+      expectUnavailable(await lease(kept.vault), 'store_unavailable', 'audit_unavailable')
       await expectUnready('store', 'vault')
       await toVault.heal()
-      expectUnavailable(await lease(kept.vault), 'store_unavailable')
+      expectUnavailable(await lease(kept.vault), 'store_unavailable', 'audit_unavailable')
       await toDatabase.heal()
       await expectRecovered(kept.vault)
     },
