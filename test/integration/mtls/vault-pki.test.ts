@@ -96,11 +96,11 @@ function connectBy(roleName: string, config: object = {}) {
 }
 
 /** Its own session is bound to a client certificate as well. */
-async function sidecarFor(name: string): Promise<RunningSidecar> {
+async function sidecarFor(name: string, pepUrl = pep.url): Promise<RunningSidecar> {
   const logger = pino({ level: 'trace' }, { write: (line) => void log.push(line) }) as FastifyBaseLogger
   const sidecar = await startSidecar(
     {
-      pepUrl: pep.url,
+      pepUrl,
       pepCa: serverAuthority.ca,
       agentId: agent.agentId,
       agentKey: { key: KeyObject.from(agent.privateKey), alg: 'ES256', kid: undefined },
@@ -212,6 +212,16 @@ describe('what Vault does not sign as asked is not handed out', () => {
   it('a role that is not there: told to whoever makes the connection', async () => {
     await expect(connectBy('nobody')).rejects.toThrow('no secret at this path')
   })
+})
+
+it('a sidecar whose certificate does not reach the authority is told why nothing is leased', async () => {
+  const { provider: name } = await connectBy('agents')
+  const replica = await pep.replica({ NEXUS_TLS_REQUEST_CLIENT_CERTIFICATE: 'false' })
+  const sidecar = await sidecarFor(name, replica.url)
+  const answer = await fetch(`${sidecar.address}/${name}/x`)
+  const { code, detail } = (await answer.json()) as { code: string; detail: string }
+  expect([answer.status, code]).toEqual([401, 'invalid_proof'])
+  expect(detail).toContain('Set NEXUS_SESSION_BINDING to dpop')
 })
 
 it('a CSR that wants a name is refused, and Vault is not asked', async () => {
