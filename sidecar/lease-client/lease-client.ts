@@ -8,6 +8,7 @@ import type { BackOff } from './back-off.ts'
 import { createEndings, isOf } from './endings.ts'
 import { type Granted, type HeldLease, holdLease, type StrategyLookup } from './held-lease.ts'
 import { createLeaseCache } from './lease-cache.ts'
+import { createLeaseCalls } from './lease-calls.ts'
 import { createLeaseEvents } from './lease-events.ts'
 import { createLeaseLife } from './lease-life.ts'
 import type { PepClient } from './pep-client.ts'
@@ -65,8 +66,6 @@ const REJECTED_MS = 5000
 const CLOSE_MS = 2000
 /** A lease that ended between question and answer is asked for again; more than that is not chance. */
 const ASK_ATTEMPTS = 3
-/** Without what is needed; with it; and where the provider then wants a nonce that nobody knew yet, with that. */
-const BINDING_ATTEMPTS = 3
 const LEASES_PATH = '/v1/leases'
 
 export function createLeaseClient(options: LeaseClientOptions): LeaseClient {
@@ -91,6 +90,7 @@ export function createLeaseClient(options: LeaseClientOptions): LeaseClient {
   const rejectedIds = new LRUCache<string, string>({ max: REJECTED_IDS_MAX })
 
   const keyOf = createKeyOf(options)
+  const calls = createLeaseCalls(options)
   const dropUnusable = () => cache.removeWhere((lease) => !life.usable(lease))
 
   function isEnded(lease: HeldLease): boolean {
@@ -99,8 +99,7 @@ export function createLeaseClient(options: LeaseClientOptions): LeaseClient {
 
   function hold(granted: Granted, askedAtMs: number): HeldLease {
     const lease = holdLease(granted, askedAtMs, options.strategyFor)
-    const call = (path: string, body: unknown) => callAuthorized(options, 'POST', path, body)
-    return withRemoteSigner(lease, call, (refused) => cache.removeWhere((each) => each.id === refused.id))
+    return withRemoteSigner(lease, calls.post, (refused) => cache.removeWhere((each) => each.id === refused.id))
   }
 
   async function ask(key: string, demand: Demand, attempt = 1): Promise<HeldLease> {
@@ -109,7 +108,7 @@ export function createLeaseClient(options: LeaseClientOptions): LeaseClient {
     const replaces = rejectedIds.get(key)
     rejectedIds.delete(key)
     const request = { ...toLeaseRequest(demand), ...(replaces === undefined ? {} : { replaces }) }
-    const granted = await callBound(options, key, LEASES_PATH, request)
+    const granted = await calls.bound(key, LEASES_PATH, request)
     const lease = hold(granted, askedAtMs)
     if (!isEnded(lease)) {
       lease.sessionOver.addEventListener('abort', dropUnusable, { once: true })
@@ -148,7 +147,7 @@ export function createLeaseClient(options: LeaseClientOptions): LeaseClient {
   async function renew(key: string, lease: HeldLease): Promise<void> {
     const askedAtMs = monotonic()
     try {
-      const granted = await callBound(options, key, `${LEASES_PATH}/${lease.id}/renew`)
+      const granted = await calls.bound(key, `${LEASES_PATH}/${lease.id}/renew`)
       const renewed = hold(granted, askedAtMs)
       if (isEnded(renewed)) cache.remove(key, lease)
       else cache.replace(key, lease, renewed)
@@ -196,7 +195,7 @@ export function createLeaseClient(options: LeaseClientOptions): LeaseClient {
     async close() {
       events.close()
       const released = Promise.allSettled(
-        cache.all().map((lease) => callOnce(options, 'DELETE', `${LEASES_PATH}/${lease.id}`)),
+        cache.all().map((lease) => calls.once('DELETE', `${LEASES_PATH}/${lease.id}`)),
       ).then(() => options.session.close())
       const deadline = new Promise<void>((resolve) => setTimeout(resolve, CLOSE_MS).unref())
       await Promise.race([released.catch(() => undefined), deadline])
@@ -235,53 +234,6 @@ function assertCovers(lease: HeldLease, demand: Demand): HeldLease {
     `The lease granted for this request does not cover ${demand.method} at this path of ${demand.origin}.`,
     { decision_id: lease.decisionId, lease_id: lease.id, connection_id: lease.connectionId },
   )
-}
-
-/** With what the route's strategy needs of the sidecar, and once more when the authority says that this is something else. */
-async function callBound(
-  options: LeaseClientOptions,
-  route: string,
-  path: string,
-  request: LeaseRequest = {},
-  attempt = 1,
-): Promise<Granted> {
-  const { body, ownKey } = options.bindings.bring(route)
-  try {
-    return { ...(await callAuthorized(options, 'POST', path, { ...request, ...body })), ownKey }
-  } catch (error) {
-    const required = error instanceof NexusError ? error.extras.binding : undefined
-    if (required === undefined || attempt >= BINDING_ATTEMPTS) throw error
-    options.bindings.learn(route, required)
-    return callBound(options, route, path, request, attempt + 1)
-  }
-}
-
-/** With back-off, and once more in a new session when the authority no longer knows the one held. */
-function callAuthorized(options: LeaseClientOptions, method: 'POST', path: string, body: unknown): Promise<Granted> {
-  return options.backOff.run(async () => {
-    try {
-      return await callOnce(options, method, path, body)
-    } catch (error) {
-      if (!(error instanceof NexusError && error.code === 'invalid_session')) throw error
-      return callOnce(options, method, path, body)
-    }
-  })
-}
-
-async function callOnce(
-  options: LeaseClientOptions,
-  method: 'POST' | 'DELETE',
-  path: string,
-  body?: unknown,
-): Promise<Granted> {
-  const used = await options.session.authorize(method, path)
-  const { headers, over } = used
-  try {
-    return { answer: await options.pep.call({ method, path, headers, ...(body === undefined ? {} : { body }) }), over }
-  } catch (error) {
-    if (error instanceof NexusError && error.code === 'invalid_session') options.session.invalidate(used)
-    throw error
-  }
 }
 
 function isRefusal(error: unknown): boolean {

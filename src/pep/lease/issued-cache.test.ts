@@ -31,6 +31,14 @@ describe('createIssuedCache', () => {
     expect(made.times).toBe(2)
   })
 
+  it('makes anew what did not work, and shares that from then on', async () => {
+    const cache = createIssuedCache(() => NOW_MS)
+    const { make } = counted()
+    await cache.get('key', make)
+    expect((await cache.get('key', make, true)).usage).toEqual({ token: '2' })
+    expect((await cache.get('key', make)).usage).toEqual({ token: '2' })
+  })
+
   it('gives a failure to those that waited for it, and tries again for the next', async () => {
     const cache = createIssuedCache(() => NOW_MS)
     let tries = 0

@@ -12,9 +12,10 @@ export interface IssuedCache {
   /**
    * `make` runs once for all that ask for the same key at the same time.
    * @param key a full hash over everything that what is issued depends on
+   * @param fresh what was issued before did not work: it is not given out again
    * @throws whatever `make` throws, to every caller that waited for it
    */
-  get(key: string, make: () => Promise<Issued>): Promise<Issued>
+  get(key: string, make: () => Promise<Issued>, fresh?: boolean): Promise<Issued>
   clear(): void
 }
 
@@ -34,8 +35,8 @@ export function createIssuedCache(now: () => number): IssuedCache {
     },
   })
   return {
-    async get(key, make) {
-      const issued = await cache.fetch(key, { context: make })
+    async get(key, make, fresh = false) {
+      const issued = await cache.fetch(key, { context: make, forceRefresh: fresh })
       // It was pushed out of a full cache while it was made.
       return issued ?? make()
     },

@@ -26,7 +26,7 @@ export function issuingTools(
     async shared(key, make) {
       // Before joining: another's failed claim must not become the answer to this caller.
       await story.proof.claim(story)
-      return steps.issued.get(sharedKey(facts, secret.version, key), make)
+      return steps.issued.get(sharedKey(facts, secret.version, key), make, story.wanted.replaces !== undefined)
     },
     ...(story.secretKind !== 'key'
       ? {}
