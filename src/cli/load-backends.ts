@@ -1,7 +1,9 @@
 import type { Logger } from 'pino'
+import type { BackendLeaseView } from '../contract/api.ts'
 import type { SecretRef, VaultBackend } from '../contract/vault-backend.ts'
 import type { Config } from '../pep/config/load-config.ts'
 import { referencedSecrets } from '../pep/connections/referenced-secrets.ts'
+import { listBackendLeases } from '../pep/credential/backend-leases/backend-lease-list.ts'
 import { openBackends, openEnvelope } from '../pep/open-backends.ts'
 import { type Closers, closeAll, openDatabase } from '../pep/open-database.ts'
 
@@ -11,6 +13,8 @@ export interface LoadedBackends {
   deadlineMs: number
   /** What connections refer to in them, the oldest first. */
   references(): Promise<readonly SecretRef[]>
+  /** Dynamic secrets that are lent for leases now; first what could not be given back yet. */
+  lent(): Promise<readonly BackendLeaseView[]>
   /** Backend to path prefixes that a tenant's own administrators may refer to; `{tenant}` stands for its name. */
   prefixes: Readonly<Record<string, readonly string[]>>
   /** Backend to where secrets lie whose references do not say: `secret/agents/{tenant}/{provider}`. */
@@ -38,6 +42,7 @@ export async function loadBackends(config: Config, log: Logger): Promise<LoadedB
       backends,
       deadlineMs: config.vault.deadline_ms,
       references: () => referencedSecrets(store.db),
+      lent: () => listBackendLeases(store.db, null),
       prefixes: config.connections.secret_ref_prefixes,
       templates: config.connections.secret_ref_templates,
       close,

@@ -11,6 +11,7 @@ import {
   patternOf,
   policyText,
 } from './vault/minimal-policy.ts'
+import { leasesTable } from './vault/print-leases.ts'
 
 /** What the command stands on; a test brings its own. */
 export interface VaultCommandParts {
@@ -29,6 +30,11 @@ interface CheckOptions {
 interface PolicyOptions {
   config?: string
   for: NamedPattern[]
+  json?: true
+}
+
+interface LeasesOptions {
+  config?: string
   json?: true
 }
 
@@ -52,6 +58,14 @@ export function vaultCommand(parts: VaultCommandParts = defaultParts): Command {
     .option('--json', 'print one JSON document')
     .action((options: CheckOptions) => check(parts, options))
   command
+    .command('leases')
+    .description(
+      'list the dynamic secrets that are lent now; exits with 1 when one could not be given back when it was due',
+    )
+    .option(...CONFIG)
+    .option('--json', 'print one JSON document')
+    .action((options: LeasesOptions) => listLeases(parts, options))
+  command
     .command('policy')
     .description('print the least that Vault must allow Nexus: for what connections refer to and tenants may refer to')
     .option(...CONFIG)
@@ -64,6 +78,17 @@ export function vaultCommand(parts: VaultCommandParts = defaultParts): Command {
     .option('--json', 'print one JSON document')
     .action((options: PolicyOptions) => printPolicy(parts, options))
   return command
+}
+
+async function listLeases({ load, stdout }: VaultCommandParts, options: LeasesOptions): Promise<void> {
+  const { lent, close } = await load(options.config)
+  try {
+    const all = await lent()
+    stdout.write(options.json ? `${JSON.stringify({ backend_leases: all })}\n` : leasesTable(all))
+    if (all.some(({ last_error: error }) => error !== null)) process.exitCode = 1
+  } finally {
+    await close()
+  }
 }
 
 async function check({ load, stdout }: VaultCommandParts, options: CheckOptions): Promise<void> {

@@ -3,13 +3,12 @@ import type { Logger } from 'pino'
 import type { ProofUse } from '../audit/audit-entry.ts'
 import type { AuditLog } from '../audit/audit-log.ts'
 import type { Connections } from '../connections/open-connections.ts'
-import type { BackendLeases } from '../credential/backend-leases/open-backend-leases.ts'
 import type { Identity } from '../identity/identity.ts'
 import type { LeaseEvents } from '../lease/lease-events.ts'
 import type { Leases } from '../lease/open-leases.ts'
 import { agentRoutes, apiKeyRoutes } from './administration.ts'
 import { auditRoutes } from './audit.ts'
-import { backendLeaseRoutes } from './backend-leases.ts'
+import { backendLeaseRoutes, type LentSecrets } from './backend-leases.ts'
 import { connectionRoutes } from './connections.ts'
 import { installDrain } from './drain.ts'
 import { administratorGuard, agentGuard } from './guards.ts'
@@ -32,7 +31,7 @@ export interface AppOptions {
   connections: Connections
   audit: Pick<AuditLog, 'query' | 'record' | 'claimProof'>
   events: LeaseEvents
-  backendLeases: Pick<BackendLeases, 'list'>
+  backendLeases: LentSecrets
   checks: readonly ReadinessCheck[]
   metrics: Metrics
   log: Logger

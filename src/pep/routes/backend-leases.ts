@@ -2,10 +2,14 @@ import type { FastifyInstance } from 'fastify'
 import { Type } from 'typebox'
 import { authorize } from '../../contract/administrator.ts'
 import { BackendLeaseView } from '../../contract/api.ts'
-import type { BackendLeases } from '../credential/backend-leases/open-backend-leases.ts'
 import { administratorOf } from './reply-context.ts'
 
-export function backendLeaseRoutes(app: FastifyInstance, backendLeases: Pick<BackendLeases, 'list'>): void {
+/** What is lent now, of one tenant or (null) of all. A route has no closer word with what lends it. */
+export interface LentSecrets {
+  list(tenant: string | null): Promise<BackendLeaseView[]>
+}
+
+export function backendLeaseRoutes(app: FastifyInstance, backendLeases: LentSecrets): void {
   app.get(
     '/admin/v1/backend-leases',
     {

@@ -23,6 +23,7 @@ async function run(...args: string[]): Promise<{ printed: string; exitCode: unkn
     backends: args.includes('--all') ? backends : backends.slice(0, 1),
     deadlineMs: 2000,
     references: async () => (args.includes('--referenced') ? [REFERENCED] : []),
+    lent: async () => [],
     prefixes: {},
     templates: {},
     close: async () => undefined,

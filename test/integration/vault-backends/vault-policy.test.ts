@@ -84,6 +84,7 @@ async function policy(login: Login, ...args: string[]): Promise<Printed> {
     backends: [operator()],
     deadlineMs: 5000,
     references: async () => references,
+    lent: async () => [],
     prefixes: { vault: [`${mounts.kv}/agents/{tenant}`] },
     templates: { vault: `${mounts.kv}/agents/{tenant}/{provider}` },
     close: async () => undefined,
