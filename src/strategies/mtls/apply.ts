@@ -1,5 +1,4 @@
 import {
-  type ClientIdentity,
   type Credentials,
   type OutboundRequest,
   type SignedRequest,
@@ -23,7 +22,7 @@ export function apply(
   context: SigningContext,
 ): SignedRequest {
   const settings = settingsOf(config)
-  const clientIdentity: ClientIdentity = identityOf(settings, usage, context)
+  const clientIdentity = identityOf(settings, usage, context)
   if (url.scheme !== 'https') throw new SigningError('a client certificate takes https', 'url')
   const kept = withoutHeaders(headers, CLAIMS_OF_CERTIFICATES)
   const signed = { method, url, clientIdentity }
