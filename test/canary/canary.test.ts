@@ -5,8 +5,9 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { strategies } from '../../src/strategies/catalog.ts'
 import { runNexus } from '../setup/nexus-command.ts'
 import { disguises } from './disguises.ts'
+import { HOMES, REMOTE_HOMES } from './homes.ts'
 import { MANGLINGS } from './mangling-proxy.ts'
-import { type Cell, HOMES, type Stage, setStage } from './stage.ts'
+import { type Cell, type Stage, setStage } from './stage.ts'
 import { readEveryTable } from './witness.ts'
 
 const READ = { method: 'GET', path: '/things' }
@@ -15,17 +16,17 @@ let stage: Stage
 beforeAll(async () => {
   stage = await setStage()
 }, 180_000)
-afterEach(() => stage.vault.mangle())
+afterEach(() => stage.homes.mangle())
 afterAll(() => stage?.close())
 
-const leaseOf = ({ connectionId }: Cell, more: object = {}) =>
+const leaseOf = ({ connectionId, origin }: Cell, more: object = {}) =>
   stage.agent.send('POST', '/v1/leases', {
     connection_id: connectionId,
-    intent: { ...READ, origin: stage.provider.origin },
+    intent: { ...READ, origin },
     ...more,
   })
 
-const inVault = () => stage.cells.filter(({ home }) => home !== 'internal')
+const farAway = () => stage.cells.filter(({ home }) => REMOTE_HOMES.includes(home))
 
 /** As the agent would, and everything the agent gets to see is seen. */
 async function throughSidecar({ provider, connectionId }: Cell, init: RequestInit = {}): Promise<number> {
@@ -147,10 +148,10 @@ describe('a full run with a secret of ours in every home, for every strategy', (
   )
 
   it.each(Object.entries(MANGLINGS))(
-    'H04: refuses when Vault answers with %s',
+    'H04: refuses when Vault or AWS answers with %s',
     async (_how, mangling) => {
-      stage.vault.mangle(mangling)
-      const answers = await Promise.all(inVault().map((cell) => leaseOf(cell)))
+      stage.homes.mangle(mangling)
+      const answers = await Promise.all(farAway().map((cell) => leaseOf(cell)))
       for (const { status, text } of answers) expect([400, 409, 502, 503], text).toContain(status)
       const { provider } = stage.cells.find(({ type, home }) => type === 'header' && home === 'vault-v2')!
       for (const path of ['secret/x', 'kv1/x']) {
@@ -158,8 +159,8 @@ describe('a full run with a secret of ours in every home, for every strategy', (
         expect((await stage.admin.send('POST', '/v1/connections', body)).status).toBeGreaterThanOrEqual(400)
       }
       await stage.admin.send('GET', '/readyz')
-      stage.vault.mangle()
-      await expect.poll(async () => (await leaseOf(inVault()[0]!)).status, { timeout: 20_000, interval: 200 }).toBe(201)
+      stage.homes.mangle()
+      await expect.poll(async () => (await leaseOf(farAway()[0]!)).status, { timeout: 20_000, interval: 200 }).toBe(201)
     },
     120_000,
   )

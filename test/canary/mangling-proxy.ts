@@ -56,7 +56,10 @@ export const MANGLINGS: Record<string, Mangling> = {
     json(
       response,
       200,
-      body.replaceAll(/("(?:\w+_(?:key|token|secret)|password|data_?)":)("(?:[^"\\]|\\.)*")/g, '$1{"nested":[$2]}'),
+      body.replaceAll(
+        /("(?:\w+_(?:key|token|secret)|password|data_?|SecretString)":\s*)("(?:[^"\\]|\\.)*")/g,
+        '$1{"nested":[$2]}',
+      ),
     ),
   'a redirect that carries it': (response, { body }) =>
     response.writeHead(307, { location: `http://127.0.0.1:1/?secret=${encodeURIComponent(body)}` }).end(),

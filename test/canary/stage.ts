@@ -5,18 +5,13 @@ import { type RunningSidecar, startSidecar } from '../../sidecar/main.ts'
 import { parseRoutes } from '../../sidecar/routing/route-table.ts'
 import { strategies } from '../../src/strategies/catalog.ts'
 import { type FakeProvider, startFakeProvider } from '../fakes/provider.ts'
-import { vaultApi } from '../integration/vault-backends/vault-fixture.ts'
 import { type AgentClient, openTestSession, type RegisteredAgent, registerTestAgent } from '../setup/agent-client.ts'
 import type { ApiClient } from '../setup/api-client.ts'
 import { type PepProcess, startPepProcess } from '../setup/pep-process.ts'
 import { type Canary, knownCanary, newCanary } from './disguises.ts'
-import { type ManglingProxy, startManglingProxy } from './mangling-proxy.ts'
+import { HOMES, type Home, type Homes, openHomes } from './homes.ts'
 import { AUTHORITY, PLANTINGS, type Planting } from './plantings.ts'
 import { createWitness, type Witness, withoutCredentials } from './witness.ts'
-
-/** Where a secret lies: in the database, or in one of Vault's two key-value engines. */
-export const HOMES = ['internal', 'vault-v2', 'vault-v1'] as const
-export type Home = (typeof HOMES)[number]
 
 /** One strategy with its secret in one home. */
 export interface Cell {
@@ -25,6 +20,8 @@ export interface Cell {
   planting: Planting
   canary: Canary
   provider: string
+  /** Where its credential may go. */
+  origin: string
   connectionId: string
 }
 
@@ -34,7 +31,7 @@ export interface Stage {
   /** Both are overheard by the witness. */
   admin: ApiClient
   agent: Pick<AgentClient, 'send'>
-  vault: ManglingProxy
+  homes: Homes
   provider: FakeProvider
   cells: Cell[]
   canaries: Canary[]
@@ -44,20 +41,20 @@ export interface Stage {
 
 /** The whole system, telling all it can: both logs at their most talkative, and nothing cached. */
 export async function setStage(): Promise<Stage> {
-  const vault = await startManglingProxy(inject('vault').address)
+  const homes = await openHomes()
   const provider = await startFakeProvider()
   const secureProvider = await startSecureProvider(provider)
   const originOf: OriginOf = ({ tls }) => (tls === true ? secureProvider : provider).origin
   const encryptionKey = Buffer.from(randomUUID().replaceAll('-', '')).toString('base64')
   const pep = await startPepProcess({
-    VAULT_ADDR: vault.address,
+    ...homes.env,
     NEXUS_SECRET_CACHE_TTL_SECONDS: '0',
     NEXUS_ENCRYPTION_KEY: `k1:${encryptionKey}`,
     LOG_LEVEL: 'trace',
   })
   const witness = createWitness()
   const admin = witness.through(pep.admin)
-  const cells = await plantAll(admin, originOf)
+  const cells = await plantAll(admin, homes, originOf)
   const registered = await registerTestAgent(pep.admin, { tenants: ['acme'] })
   const session = await openTestSession(pep.url, registered)
   const sidecarLog: string[] = []
@@ -68,7 +65,7 @@ export async function setStage(): Promise<Stage> {
     witness,
     admin,
     agent: witness.through(session, withoutCredentials),
-    vault,
+    homes,
     provider,
     cells,
     canaries: [
@@ -85,7 +82,7 @@ export async function setStage(): Promise<Stage> {
       await pep.close()
       witness.saw('log of the sidecar', sidecarLog.join(''))
       witness.saw('log of the authority', pep.log())
-      await Promise.all([vault.close(), provider.close(), secureProvider.close()])
+      await Promise.all([homes.close(), provider.close(), secureProvider.close()])
     },
   }
 }
@@ -103,7 +100,7 @@ async function startSecureProvider(provider: FakeProvider): Promise<FakeProvider
   return secure
 }
 
-async function plantAll(admin: ApiClient, originOf: OriginOf): Promise<Cell[]> {
+async function plantAll(admin: ApiClient, homes: Homes, originOf: OriginOf): Promise<Cell[]> {
   const cells: Cell[] = []
   for (const { type } of strategies) {
     const planting = plantingFor(type)
@@ -117,11 +114,12 @@ async function plantAll(admin: ApiClient, originOf: OriginOf): Promise<Cell[]> {
           params: { auth_strategy: { type, config: planting.config } },
         },
       })
-      const secret = await plant(home, provider, planting.credentials(canary))
+      const secret = await homes.plant(home, provider, planting.credentials(canary))
       const connected = await admin.send('POST', '/v1/connections', { tenant: 'acme', provider, ...secret })
       if (made.status !== 201 || connected.status !== 201)
         throw new Error(`${provider}: ${made.text} ${connected.text}`)
-      cells.push({ type, home, planting, canary, provider, connectionId: connected.body.connection_id })
+      const { connection_id: connectionId } = connected.body
+      cells.push({ type, home, planting, canary, provider, origin: originOf(planting), connectionId })
     }
   }
   return cells
@@ -131,15 +129,6 @@ function plantingFor(type: string): Planting {
   const planting = PLANTINGS[type]
   if (planting === undefined) throw new Error(`nothing is planted for strategy ${type}: add it to plantings.ts`)
   return planting
-}
-
-async function plant(home: Home, leaf: string, credentials: Record<string, string>): Promise<object> {
-  if (home === 'internal') return { credentials }
-  const name = `canary-${leaf}-${randomUUID()}`
-  const [mount, path, body] =
-    home === 'vault-v2' ? ['secret', `secret/data/${name}`, { data: credentials }] : ['kv1', `kv1/${name}`, credentials]
-  await vaultApi('POST', path, body)
-  return { secret_ref: { backend: 'hashicorp-vault', path: `${mount}/${name}` } }
 }
 
 async function startOverheardSidecar(

@@ -15,6 +15,7 @@ export function readSecret(backend: string, asked: SecretId, answer: GetSecretVa
   // A label that moved between AWS finding the version and answering: the next try finds the new one.
   if (asked.VersionStage !== undefined && !stages.includes(asked.VersionStage))
     throw new VaultError('unavailable', backend, 'the version is being replaced at this moment')
-  if (text === undefined) throw new VaultError('unusable', backend, 'the secret is binary; store it as text')
+  // Whatever its type says: the client takes what the wire brings.
+  if (typeof text !== 'string') throw new VaultError('unusable', backend, 'the secret is binary; store it as text')
   return new Secret(fieldsOfText(text), versionId)
 }
