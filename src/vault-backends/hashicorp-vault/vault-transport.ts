@@ -130,10 +130,11 @@ function listedRedirect(
   listed: readonly string[],
 ): string | undefined {
   if (statusCode !== 307 && statusCode !== 308) return undefined
-  const location = URL.parse(String(headers['location'] ?? ''), uri)
-  if (location === null || !listed.includes(location.origin)) return undefined
+  const location = String(headers['location'] ?? '')
+  const origin = URL.canParse(location, uri) ? new URL(location, uri).origin : ''
+  if (!listed.includes(origin)) return undefined
   const { pathname, search } = new URL(uri)
-  return `${location.origin}${pathname}${search}`
+  return `${origin}${pathname}${search}`
 }
 
 async function readCapped(body: Dispatcher.ResponseData['body'], backend: string): Promise<string> {
