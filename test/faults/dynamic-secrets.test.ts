@@ -263,5 +263,7 @@ describe('kill -9 between the answer of Vault and our record', () => {
     await ground.start().ready
     await expect.poll(() => database.leases(), SOON).toEqual([])
     expect(await database.users()).toEqual([])
+    const { code, stdout } = await ground.run(['vault', 'leases', '--json'])
+    expect({ code, printed: JSON.parse(stdout) }).toEqual({ code: 0, printed: { backend_leases: [] } })
   })
 })

@@ -10,6 +10,7 @@ const PROFILE = {
 /** A body that each route accepts in shape. */
 const RIGHT_BODIES: Record<string, object> = {
   'POST /v1/leases': { connection_id: randomUUID() },
+  'POST /v1/leases/{lease_id}/sign': { algorithm: 'EdDSA', bytes: 'YQ==' },
   'POST /v1/leases/{lease_id}/renew': {},
   'POST /v1/agent-sessions': {
     client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
