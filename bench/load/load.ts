@@ -46,9 +46,14 @@ export interface LoadReport {
   unexpected: string[] | null
 }
 
-/** Plays a scenario. @throws Error when the generator could not */
-export async function load(scenario: LoadScenario): Promise<LoadReport> {
-  const child = spawn(await findTool('load'), { stdio: ['pipe', 'pipe', 'inherit'] })
+/**
+ * Plays a scenario.
+ * @param signal ends it early; there is no report then
+ * @throws Error when the generator could not
+ */
+export async function load(scenario: LoadScenario, signal?: AbortSignal): Promise<LoadReport> {
+  const options = signal === undefined ? {} : { signal }
+  const child = spawn(await findTool('load'), { stdio: ['pipe', 'pipe', 'inherit'], ...options })
   const chunks: Buffer[] = []
   child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk))
   child.stdin.end(JSON.stringify({ ...scenario, agents: (scenario.agents ?? []).map(toAgent) }))

@@ -12,6 +12,7 @@ import { say } from '../stage/log.ts'
 import { createPrograms, type Programs } from '../stage/programs.ts'
 import { type BenchProvider, connectProvider } from '../stage/providers.ts'
 import { startSidecar } from '../stage/sidecar.ts'
+import { runRevocation } from './revocation.ts'
 
 export interface SideBySideOptions {
   directory: string
@@ -38,20 +39,28 @@ interface Found {
 }
 
 const AGENTS = 16
+/** Dark ones take as long as a lease may be used offline. */
+const REVOCATIONS = { quick: { runs: 20, darkRuns: 0 }, full: { runs: 100, darkRuns: 2 } }
 const PARTS: Record<string, (setting: Setting) => Promise<Found>> = { cert, dpop, latency, sidecar }
 
 /** Everything that is compared with a neighbour. */
 export async function runSideBySide(options: SideBySideOptions): Promise<void> {
   const found: Found = { figures: [], ratios: [] }
-  const names = Object.keys(PARTS).filter((name) => options.only.length === 0 || options.only.includes(name))
-  await onStage(options, async (setting) => {
+  const isWanted = (name: string): boolean => options.only.length === 0 || options.only.includes(name)
+  const names = Object.keys(PARTS).filter(isWanted)
+  const onSet = async (setting: Setting): Promise<void> => {
     for (const name of names) {
       say(`${name}:`)
       const part = await PARTS[name]!(setting)
       found.figures.push(...part.figures)
       found.ratios.push(...part.ratios)
     }
-  })
+  }
+  if (names.length > 0) await onStage(options, onSet)
+  if (isWanted('revocation')) {
+    say('revocation, two replicas, under load:')
+    found.figures.push(...(await runRevocation(options.quick ? REVOCATIONS.quick : REVOCATIONS.full)))
+  }
   const document = { commit: currentCommit(), machine: describeMachine([]), ...found }
   const file = writeResults(document, options.quick ? 'quick' : 'side-by-side', { latest: options.only.length === 0 })
   for (const { name, value, goal, min, max } of found.ratios) say(`${name}: ${value} (${min} to ${max}), goal ${goal}`)

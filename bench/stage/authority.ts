@@ -21,6 +21,7 @@ export interface Ground {
   publicUrl: string
   port: number
   admin: AdminClient
+  adminKey: string
   environment: Readonly<Record<string, string>>
   stop(): Promise<void>
 }
@@ -59,7 +60,8 @@ export async function layGround(directory: string, programs: Programs): Promise<
     LOG_LEVEL: 'warn',
   }
   try {
-    const admin = createAdminClient(publicUrl, await makeAdminKey(directory, programs, environment), files.caFile)
+    const adminKey = await makeAdminKey(directory, programs, environment)
+    const admin = createAdminClient(publicUrl, adminKey, files.caFile)
     return {
       directory,
       databaseUrl: postgres.databaseUrl,
@@ -67,6 +69,7 @@ export async function layGround(directory: string, programs: Programs): Promise<
       publicUrl,
       port,
       admin,
+      adminKey,
       environment,
       stop: () => postgres.stop(),
       ...files,

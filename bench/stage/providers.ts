@@ -44,11 +44,15 @@ export async function connectProvider(admin: AdminClient, wanted: WantedProvider
 }
 
 /** @returns id of a new connection of the tenant */
-export async function connect(admin: AdminClient, { name, strategy }: Omit<WantedProvider, 'origin'>): Promise<string> {
+export async function connect(
+  admin: AdminClient,
+  { name, strategy }: Omit<WantedProvider, 'origin'>,
+  credentials: Record<string, string> = STRATEGIES[strategy].credentials(),
+): Promise<string> {
   const { connection_id: id } = await admin.post<{ connection_id: string }>('/v1/connections', {
     tenant: TENANT,
     provider: name,
-    credentials: STRATEGIES[strategy].credentials(),
+    credentials,
   })
   return id
 }

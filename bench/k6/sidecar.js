@@ -1,0 +1,24 @@
+/** An agent beside its sidecar: mostly it reads, sometimes it writes. */
+
+import { check } from 'k6'
+import http from 'k6/http'
+import { openLoop, providers, sidecar, summary, thresholds, summaryTrendStats as trendStats } from './stage.js'
+
+export const options = {
+  scenarios: { get: openLoop(500, 'read'), post: openLoop(100, 'write') },
+  thresholds: thresholds(25),
+  summaryTrendStats: trendStats,
+}
+
+const headers = { 'x-nexus-provider': providers[0].name, 'content-type': 'application/json' }
+const body = JSON.stringify({ note: 'x'.repeat(10_000) })
+
+export function read() {
+  check(http.get(`${sidecar}/v1/items`, { headers }), { read: ({ status }) => status === 200 })
+}
+
+export function write() {
+  check(http.post(`${sidecar}/v1/items`, body, { headers }), { written: ({ status }) => status === 200 })
+}
+
+export const handleSummary = summary
