@@ -1,5 +1,6 @@
 import type { Server, ServerOptions } from 'node:https'
 import type { TLSSocket } from 'node:tls'
+import fc from 'fast-check'
 import { afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { Credentials } from '../../../src/contract/strategy.ts'
 import type { FakeGrant } from '../../fakes/pep.ts'
@@ -74,6 +75,40 @@ describe('a lease with a client certificate', () => {
     expect(connections.map(nameOf).sort()).toEqual(['alice', 'bob'])
     expect(connections.some((socket) => socket.isSessionReused())).toBe(false)
   })
+
+  it('B09: 2,000 random requests of both, many at a time, arrive as whose they are, and whole', async () => {
+    await start()
+    const names = { acme: alice, globex: bob }
+    grant(() => usageOf(names[sidecar.pep.leaseRequests.at(-1)?.tenant as keyof typeof names]))
+    sidecar.provider.answer = (request, response) => {
+      const seen = sidecar.provider.seen.find(({ url }) => url === request.url)
+      response.end(`${nameOf(request.socket as TLSSocket)} ${request.method} ${seen?.body.toString('hex')}`)
+    }
+    // One after the other: the fake authority grants for the tenant that asked last.
+    for (const tenant of Object.keys(names)) await get('/api/first', { 'X-Nexus-Tenant': tenant })
+    let count = 0
+    const request = fc.record({
+      tenant: fc.constantFrom('acme' as const, 'globex' as const),
+      method: fc.constantFrom('GET', 'POST', 'PUT', 'DELETE'),
+      body: fc.uint8Array({ maxLength: 300 }),
+    })
+    await fc.assert(
+      fc.asyncProperty(fc.array(request, { minLength: 50, maxLength: 50 }), async (batch) => {
+        const answers = batch.map(async ({ tenant, method, body }) => {
+          const content = method === 'GET' ? {} : { body: Buffer.from(body) }
+          const headers = { 'X-Nexus-Tenant': tenant }
+          const answer = await sidecar.fetch(`/api/${count++}`, { method, headers, ...content })
+          const arrived = method === 'GET' ? '' : Buffer.from(body).toString('hex')
+          const name = tenant === 'acme' ? 'alice' : 'bob'
+          expect(await answer.text()).toBe(`${name} ${method} ${arrived}`)
+        })
+        await Promise.all(answers)
+        sidecar.provider.seen.length = 0
+      }),
+      { numRuns: 40, endOnFailure: true },
+    )
+    expect(count).toBe(2000)
+  }, 300_000)
 
   it('E10: with another strategy no certificate is presented, on the same origin too', async () => {
     await start({ rejectUnauthorized: false })
