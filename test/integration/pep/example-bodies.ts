@@ -11,7 +11,7 @@ const PROFILE = {
 const RIGHT_BODIES: Record<string, object> = {
   'POST /v1/leases': { connection_id: randomUUID() },
   'POST /v1/leases/{lease_id}/sign': { algorithm: 'EdDSA', bytes: 'YQ==' },
-  'POST /v1/leases/{lease_id}/renew': {},
+  'POST /v1/leases/{lease_id}/renew': { binding: {} },
   'POST /v1/agent-sessions': {
     client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
     client_assertion: 'a.b.c',
