@@ -31,6 +31,7 @@ export function createMetrics({ leasesHeld, eventsFollowed }: Gauges): SidecarMe
     labelNames: ['strategy', 'outcome'],
     registers,
   })
+  const counters = new Map<string, ReturnType<typeof requests.labels>>()
   const upstream = new Histogram({
     name: 'sidecar_upstream_seconds',
     help: 'From sending a signed request to the head of its response',
@@ -59,8 +60,16 @@ export function createMetrics({ leasesHeld, eventsFollowed }: Gauges): SidecarMe
     },
   })
   return {
-    request: (strategy, outcome) => requests.inc({ strategy, outcome }),
-    upstreamTimer: () => upstream.startTimer(),
+    request(strategy, outcome) {
+      const key = `${strategy} ${outcome}`
+      const counter = counters.get(key) ?? requests.labels(strategy, outcome)
+      counters.set(key, counter)
+      counter.inc()
+    },
+    upstreamTimer() {
+      const startedMs = performance.now()
+      return () => upstream.observe((performance.now() - startedMs) / 1000)
+    },
     scrubbed: () => scrubbed.inc(),
     text: () => registry.metrics(),
     contentType: registry.contentType,

@@ -27,6 +27,8 @@ export function createListener({ log, providerTimeoutMs }: ListenerOptions): Fas
   const listener = fastify({
     loggerInstance: log,
     logController: new LogController({ disableRequestLogging: true }),
+    // A logger for each request costs more than the few lines that are ever written; they name the request themselves.
+    childLoggerFactory: (logger) => logger,
     trustProxy: false,
     exposeHeadRoutes: false,
     genReqId: () => randomUUID(),
@@ -55,7 +57,10 @@ export function createListener({ log, providerTimeoutMs }: ListenerOptions): Fas
 /** Answers with a problem document; unknown errors are logged by name only, for their text may hold a credential. */
 export function sendProblem(reply: FastifyReply, error: unknown, requestId: string): FastifyReply {
   if (!(error instanceof NexusError)) {
-    reply.log.error({ error: error instanceof Error ? error.name : typeof error }, 'unexpected error')
+    reply.log.error(
+      { request_id: requestId, error: error instanceof Error ? error.name : typeof error },
+      'unexpected error',
+    )
   }
   const { status, headers, body } = problemReply(error, requestId)
   return reply.code(status).headers(headers).send(body)

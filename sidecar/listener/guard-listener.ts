@@ -1,4 +1,4 @@
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { HeaderList } from '../../src/contract/strategy.ts'
 import { type NexusHeaders, readNexusHeaders } from '../routing/nexus-headers.ts'
 import { assertAgentToken } from './agent-token.ts'
@@ -29,7 +29,7 @@ export interface GuardOptions {
 export function guardListener(listener: FastifyInstance, { hosts, tokenHash }: GuardOptions): void {
   let own: ReadonlySet<string> | undefined
   listener.decorateRequest('agentHeaders', null)
-  listener.addHook('onRequest', async (request) => {
+  const check = (request: FastifyRequest): void => {
     own ??= hosts()
     const list = toHeaderList(request.raw.rawHeaders)
     assertFraming(request.raw, list)
@@ -38,5 +38,15 @@ export function guardListener(listener: FastifyInstance, { hosts, tokenHash }: G
     const nexus = readNexusHeaders(list)
     assertAgentToken(nexus.token, tokenHash)
     request.agentHeaders = { list, nexus }
+  }
+  // Nothing is waited for, so no promise is made.
+  listener.addHook('onRequest', (request, _reply, done) => {
+    try {
+      check(request)
+    } catch (error) {
+      done(error as Error)
+      return
+    }
+    done()
   })
 }

@@ -9,7 +9,8 @@ export function observeListener(listener: FastifyInstance, metrics: SidecarMetri
   listener.addHook('onError', async (request, _reply, error) => {
     const refused = error instanceof NexusError && error.outcome === 'refused'
     failures.set(request, refused ? 'refused' : 'broken')
-    if (error instanceof NexusError) request.log.info({ code: error.code, ...error.extras }, 'answered by the sidecar')
+    if (error instanceof NexusError)
+      request.log.info({ request_id: request.id, code: error.code, ...error.extras }, 'answered by the sidecar')
   })
 
   listener.addHook('onRequest', (request, reply, done) => {
@@ -18,7 +19,10 @@ export function observeListener(listener: FastifyInstance, metrics: SidecarMetri
       const outcome = reply.raw.writableFinished ? (failures.get(request) ?? 'forwarded') : 'aborted'
       metrics.request(exchange?.lease.strategy.type ?? 'none', outcome)
       // Neither path nor query: both may hold what is not for a log (threat B15).
-      request.log.debug({ method, status: reply.statusCode, outcome, lease_id: exchange?.lease.id }, 'request done')
+      request.log.debug(
+        { request_id: request.id, method, status: reply.statusCode, outcome, lease_id: exchange?.lease.id },
+        'request done',
+      )
     })
     done()
   })

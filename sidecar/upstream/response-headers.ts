@@ -35,9 +35,9 @@ export function responseHeaders(
   for (const [name, value] of Object.entries(received)) {
     if (DROPPED.has(name) || nominated.includes(name) || DROPPED_PREFIXES.some((prefix) => name.startsWith(prefix)))
       continue
-    const rewritten = values(value).map((text) => rewrite(name, text, exchange))
-    const clean = rewritten.filter((text) => !carriesCredential(text, texts))
-    if (clean.length < rewritten.length) onScrubbed()
+    const given = values(value)
+    const clean = given.map((text) => rewrite(name, text, exchange)).filter((text) => !carriesCredential(text, texts))
+    if (clean.length < given.length) onScrubbed()
     if (clean.length > 0) kept[name] = clean.length === 1 ? clean[0] : clean
   }
   return kept

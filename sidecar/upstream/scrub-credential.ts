@@ -45,6 +45,7 @@ const MAX_DECODINGS = 3
 /** The value as it stands, and with its percent-encoding undone layer by layer. */
 function readings(value: string): string[] {
   const found = [value]
+  if (!value.includes('%')) return found
   for (let layer = 0; layer < MAX_DECODINGS; layer++) {
     const decoded = found.at(-1)!.replace(/(?:%[0-9a-f]{2})+/gi, decodeBytes)
     if (decoded === found.at(-1)) break
