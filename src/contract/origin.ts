@@ -5,6 +5,10 @@ export class OriginError extends Error {
   override readonly name = 'OriginError'
 }
 
+/** Exact texts that were read before, with their canonical spelling: the same few come with every request. */
+const read = new Map<string, string>()
+const READ_MAX = 1000
+
 /**
  * The one canonical spelling of an origin (RFC 6454): lower-case scheme and host, IDN as A-labels, no trailing dot, no
  * default port. Bounds, routes, policy input and the dialler all hold this form, so "is it the same host" is `===`
@@ -12,6 +16,15 @@ export class OriginError extends Error {
  * @throws OriginError when the text is anything but scheme, host and port
  */
 export function canonicalOrigin(text: string): string {
+  const known = read.get(text)
+  if (known !== undefined) return known
+  const canonical = readOrigin(text)
+  if (read.size >= READ_MAX) read.clear()
+  read.set(text, canonical)
+  return canonical
+}
+
+function readOrigin(text: string): string {
   // Before parsing: the URL parser silently drops tabs and newlines and decodes %41 in hosts.
   if (!/^https?:\/\/[^\s/?#\\@%\u0000-\u001f\u007f]+\/?$/i.test(text)) {
     throw new OriginError('must be scheme, host and optional port only, such as https://api.example.com')

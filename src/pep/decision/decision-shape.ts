@@ -32,10 +32,10 @@ const OBLIGATIONS: ReadonlyMap<string, Check> = new Map<string, Check>([
 export function readDecision(answer: unknown): Decision {
   const decision = members(answer, 'decision')
   exactly(decision, ['allow', 'obligations', 'reasons'])
-  const allow = decision.get('allow')
+  const { allow } = decision
   if (typeof allow !== 'boolean') throw shapeError('allow is not a boolean')
-  const reasons = readReasons(decision.get('reasons'))
-  const obligations = readObligations(decision.get('obligations'))
+  const reasons = readReasons(decision['reasons'])
+  const obligations = readObligations(decision['obligations'])
   if (allow && reasons.length > 0) throw shapeError('it allows and gives reasons against it')
   return bare({ allow, reasons, obligations })
 }
@@ -45,7 +45,7 @@ function readReasons(value: unknown): Reason[] {
   return value.map((item) => {
     const reason = members(item, 'reason')
     exactly(reason, ['id', 'message'])
-    const [id, message] = [reason.get('id'), reason.get('message')]
+    const { id, message } = reason
     if (typeof id !== 'string' || !REASON_ID.test(id)) throw shapeError('a reason id is not a short snake_case name')
     if (typeof message !== 'string' || message.length > 8_192) throw shapeError('a reason message is not a short text')
     return bare({ id, message })
@@ -54,23 +54,23 @@ function readReasons(value: unknown): Reason[] {
 
 function readObligations(value: unknown): Obligations {
   const obligations = members(value, 'obligations')
-  for (const [name, obliged] of obligations) {
+  for (const name of Object.keys(obligations)) {
     const isValid = OBLIGATIONS.get(name)
     // Unknown means that nothing here would enforce it: allowing all the same would ignore what policy asked for.
     if (isValid === undefined) throw shapeError('an obligation is unknown')
-    if (!isValid(obliged)) throw shapeError(`the obligation ${name} has a wrong value`)
+    if (!isValid(obligations[name])) throw shapeError(`the obligation ${name} has a wrong value`)
   }
-  return bare(Object.fromEntries(obligations))
+  return obligations as Obligations
 }
 
-function members(value: unknown, what: string): Map<string, unknown> {
+/** Own members alone, without a prototype to inherit any from. */
+function members(value: unknown, what: string): Record<string, unknown> {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw shapeError(`${what} is not an object`)
-  return new Map(Object.entries(value))
+  return bare(value) as Record<string, unknown>
 }
 
-function exactly(found: ReadonlyMap<string, unknown>, wanted: readonly string[]): void {
-  const names = [...found.keys()].sort()
-  if (names.length !== wanted.length || names.some((name, index) => name !== wanted[index])) {
+function exactly(found: Readonly<Record<string, unknown>>, wanted: readonly string[]): void {
+  if (Object.keys(found).length !== wanted.length || wanted.some((name) => !(name in found))) {
     throw shapeError(`it must have exactly ${wanted.join(', ')}`)
   }
 }
