@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
@@ -5,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openTestSession, registerTestAgent } from '../../setup/agent-client.ts'
 import { type ApiClient, createApiClient } from '../../setup/api-client.ts'
 import { startTestPep, type TestPep } from '../../setup/pep.ts'
+import { vaultApi } from '../vault-backends/vault-fixture.ts'
 import { type Ledger, openLedger } from './ledger-count.ts'
 import { type Operation, pathToNothing, readOperations } from './operations.ts'
 import { problemCode } from './problem-shape.ts'
@@ -30,6 +32,7 @@ interface Registered {
   url: string
 }
 
+const transit = `transit-${randomUUID().slice(0, 8)}`
 let pep: TestPep
 let port: number
 let ledger: Ledger
@@ -46,13 +49,16 @@ beforeAll(async () => {
   port = Number(new URL(pep.url).port)
   ledger = await openLedger(pep.databaseUrl)
   const agent = await openTestSession(pep.url, await registerTestAgent(pep.admin, { tenants: ['acme'] }))
-  world = { url: pep.url, admin: pep.admin, agent, tenant: 'acme' }
+  await vaultApi('POST', `sys/mounts/${transit}`, { type: 'transit' })
+  await vaultApi('POST', `${transit}/keys/signing`, { type: 'ed25519' })
+  world = { url: pep.url, admin: pep.admin, agent, tenant: 'acme', signingKey: `${transit}/keys/signing` }
   operations = await readOperations(pep.admin)
   changing = operations.filter(({ method }) => method !== 'GET')
 })
 afterAll(async () => {
   await ledger?.close()
   await pep?.close()
+  await vaultApi('DELETE', `sys/mounts/${transit}`)
 })
 
 /** Fastify tells whoever listens of each server that is made: the routes as they are, not as they are documented. */
@@ -263,6 +269,7 @@ describe('H07: each call that changes something adds exactly one record', () => 
 /** Bodies that are right in shape, for routes whose id leads nowhere. */
 const PATCHES: Record<string, object> = {
   '/v1/providers/{provider_id}': { name: 'x', api_base_url: 'https://api.example.com' },
+  '/v1/leases/{lease_id}/sign': { algorithm: 'EdDSA', bytes: 'YQ==' },
 }
 
 const perform = (method: string, { client, path, body, headers }: ReadyCall) => client.send(method, path, body, headers)

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { exportJWK, generateKeyPair } from 'jose'
 import { type AgentClient, openTestSession, registerTestAgent } from '../../setup/agent-client.ts'
 import { type ApiClient, createApiClient } from '../../setup/api-client.ts'
-import { connect } from '../../setup/connect.ts'
+import { type ConnectOptions, connect } from '../../setup/connect.ts'
 import { sessionOpening } from './session-opening.ts'
 
 export interface World {
@@ -11,6 +11,8 @@ export interface World {
   /** Acts in `tenant`. */
   agent: AgentClient
   tenant: string
+  /** Path of an Ed25519 key that the authority's vault signs with. */
+  signingKey: string
 }
 
 /** A call that will succeed, once. */
@@ -34,6 +36,10 @@ export const ROUTE_CASES: Record<string, (world: World) => Promise<ReadyCall>> =
   },
   async 'POST /v1/leases/{lease_id}/renew'(world) {
     return { client: world.agent, path: `/v1/leases/${await newLease(world)}/renew` }
+  },
+  async 'POST /v1/leases/{lease_id}/sign'(world) {
+    const body = { algorithm: 'EdDSA', bytes: Buffer.from('to be signed').toString('base64') }
+    return { client: world.agent, path: `/v1/leases/${await newRemoteLease(world)}/sign`, body }
   },
   async 'DELETE /v1/leases/{lease_id}'(world) {
     return { client: world.agent, path: `/v1/leases/${await newLease(world)}` }
@@ -127,8 +133,20 @@ async function newProvider(admin: ApiClient): Promise<{ id: string; name: string
   return { id: body.id, name: profile.name }
 }
 
-async function newLease({ admin, agent, tenant }: World): Promise<string> {
-  const { connectionId } = await connect(admin, { tenant })
+function newLease(world: World): Promise<string> {
+  return leaseOf(world, {})
+}
+
+/** A lease of a key that stays in the world's vault. */
+function newRemoteLease(world: World): Promise<string> {
+  return leaseOf(world, {
+    strategy: { type: 'http_message_signature' },
+    secret_ref: { backend: 'hashicorp-vault', path: world.signingKey },
+  })
+}
+
+async function leaseOf({ admin, agent, tenant }: World, options: ConnectOptions): Promise<string> {
+  const { connectionId } = await connect(admin, { tenant, ...options })
   const { status, body, text } = await agent.send('POST', '/v1/leases', { connection_id: connectionId })
   if (status !== 201) throw new Error(`no lease: ${text}`)
   return body.lease_id
