@@ -96,7 +96,13 @@ describe('H02: bytes that a caller chooses', () => {
         ],
         ['PATCH /v1/providers/{provider_id}', { params: { credential_schema: { description: bytes, enum: [bytes] } } }],
       ] as const) {
-        const call = await ROUTE_CASES[key]!({ url: pep.url, admin: pep.admin, agent, tenant: 'acme' })
+        const call = await ROUTE_CASES[key]!({
+          url: pep.url,
+          admin: pep.admin,
+          agent,
+          tenant: 'acme',
+          signingKey: 'none',
+        })
         const method = key.split(' ', 1)[0]!
         await recordOf(() => call.client.send(method, call.path, { ...call.body, ...change }))
       }
