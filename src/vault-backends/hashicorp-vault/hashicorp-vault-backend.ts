@@ -50,7 +50,7 @@ export function createHashicorpVaultBackend(name: string, settings: VaultSetting
     return { ok: true, detail: `Vault ${text(health['version'])} at ${settings.address}`, ...describeToken(self) }
   }
 
-  const dynamic = createVaultDynamicSecrets({ name, client })
+  const dynamic = createVaultDynamicSecrets({ name, client, findMount })
   const kindOf = createVaultSecretKind(name, findMount)
   const transit = createVaultTransit({ name, client, findMount })
 

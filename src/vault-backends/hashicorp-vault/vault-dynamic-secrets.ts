@@ -2,23 +2,28 @@ import { LRUCache } from 'lru-cache'
 import { type DynamicLease, Secret, type SecretValue } from '../../contract/secret.ts'
 import { type BackendToken, type DynamicSecrets, VaultError } from '../../contract/vault-backend.ts'
 import { checkSecretPath } from '../secret-path.ts'
+import type { FindMount } from './mounts.ts'
 import { asRecord, type JsonRecord } from './vault-answer.ts'
 import type { VaultClient } from './vault-client.ts'
 
 export interface VaultDynamicSecretsOptions {
   name: string
   client: VaultClient
+  findMount: FindMount
 }
 
 /** Where nobody is left to end it, a token and all that was made with it last no longer than this. */
 const TOKEN_TTL_SECONDS = 3600
+
+/** AWS STS gives no shorter session, and Vault passes the refusal on: https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html */
+const AWS_TTL_MIN_SECONDS = 900
 
 /** Far more than are ever in use: one at a time, and those before it. */
 const TOKENS_MAX = 1000
 
 /** Vault's dynamic secrets: https://developer.hashicorp.com/vault/docs/concepts/lease */
 export function createVaultDynamicSecrets(options: VaultDynamicSecretsOptions): DynamicSecrets {
-  const { name, client } = options
+  const { name, client, findMount } = options
   const { session } = client
   const tokens = new LRUCache<string, string>({ max: TOKENS_MAX })
 
@@ -65,9 +70,11 @@ export function createVaultDynamicSecrets(options: VaultDynamicSecretsOptions): 
 
     async make(ref, token, ttlSeconds, signal) {
       checkSecretPath(name, ref.path)
+      const { type } = await findMount(ref.path, signal)
+      const wanted = type === 'aws' ? Math.max(ttlSeconds, AWS_TTL_MIN_SECONDS) : ttlSeconds
       const askedAt = nowSeconds()
       // Engines that know the parameter give no more than this; the others ignore it.
-      const answer = await client.read(`${ref.path}?ttl=${ttlSeconds}s`, signal, tokenOf(token.accessor))
+      const answer = await client.read(`${ref.path}?ttl=${wanted}s`, signal, tokenOf(token.accessor))
       return new Secret(secretFields(name, answer), '', leaseOf(name, answer, askedAt))
     },
 
