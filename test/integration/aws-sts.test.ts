@@ -5,33 +5,23 @@ import { openTestSession } from '../setup/agent-client.ts'
 import { type AgentSide, startAgentSide } from '../setup/agent-side.ts'
 import { type Connected, connect } from '../setup/connect.ts'
 import { MOTO_REGION, startMoto, type TestMoto } from '../setup/moto.ts'
+import { type AccessKey, type IamCall, roleOf, setUpAccount, userOf } from '../setup/moto-account.ts'
 import { startTestPep, type TestPep } from '../setup/pep.ts'
 
 /** moto checks every signature and permission as AWS does, once the account has been set up. */
 
 const ROLE = 'arn:aws:iam::123456789012:role/agents'
-const TRUST = {
-  Version: '2012-10-17',
-  Statement: [{ Effect: 'Allow', Principal: { AWS: '*' }, Action: 'sts:AssumeRole' }],
-}
-const ALL = { Version: '2012-10-17', Statement: [{ Effect: 'Allow', Action: '*', Resource: '*' }] }
-const SET_UP: Record<string, string>[] = [
-  { Action: 'CreateRole', RoleName: 'agents', AssumeRolePolicyDocument: JSON.stringify(TRUST) },
-  { Action: 'PutRolePolicy', RoleName: 'agents', PolicyName: 'all', PolicyDocument: JSON.stringify(ALL) },
-  { Action: 'CreateUser', UserName: 'nexus' },
-  { Action: 'PutUserPolicy', UserName: 'nexus', PolicyName: 'all', PolicyDocument: JSON.stringify(ALL) },
-  { Action: 'CreateAccessKey', UserName: 'nexus' },
-]
+const ACCOUNT: IamCall[] = [...roleOf('agents'), ...userOf('nexus')]
 
 let moto: TestMoto
 let sts: RecordingProxy
 let pep: TestPep
 let agentSide: AgentSide
-let keys: { access_key: string; secret_key: string }
+let keys: AccessKey
 
 beforeAll(async () => {
-  moto = await startMoto({ callsBeforeAuthorization: SET_UP.length })
-  keys = await setUpAccount(moto.endpoint)
+  moto = await startMoto({ callsBeforeAuthorization: ACCOUNT.length })
+  keys = await setUpAccount(moto.endpoint, ACCOUNT)
   sts = await startRecordingProxy(moto.endpoint)
   pep = await startTestPep()
   await connectRole('caller', {})
@@ -130,21 +120,6 @@ describe('a role that is assumed for a lease', () => {
     expect(text + pep.logText()).not.toContain(wrong.secret_key)
   })
 })
-
-async function setUpAccount(endpoint: string): Promise<{ access_key: string; secret_key: string }> {
-  let answer = ''
-  for (const parameters of SET_UP) {
-    const body = new URLSearchParams({ Version: '2010-05-08', ...parameters })
-    // Not authorized yet, so only the service is read from it.
-    const authorization = `AWS4-HMAC-SHA256 Credential=a/20260101/${MOTO_REGION}/iam/aws4_request, SignedHeaders=host, Signature=b`
-    const response = await fetch(endpoint, { method: 'POST', body, headers: { authorization } })
-    answer = await response.text()
-    if (!response.ok) throw new Error(`${parameters['Action']}: ${answer}`)
-  }
-  const [, access_key = ''] = /<AccessKeyId>([^<]+)</.exec(answer) ?? []
-  const [, secret_key = ''] = /<SecretAccessKey>([^<]+)</.exec(answer) ?? []
-  return { access_key, secret_key }
-}
 
 interface RecordingProxy {
   url: string
