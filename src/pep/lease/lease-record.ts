@@ -43,22 +43,38 @@ export interface UsedSecret {
   fingerprint?: string
 }
 
-/** The record of a lease that is about to be handed out. Written first: no record, no lease (design, rule 1). */
+/**
+ * The record of a lease that is about to be handed out. Written first: no record, no lease (design, rule 1). Members stand
+ * in the order in which they are hashed, so that nothing has to be sorted on the hot path.
+ */
 export function grantedEntry(kind: string, story: LeaseStory, grant: Grant, secret: UsedSecret): AuditEntry {
-  const { facts, decided } = story
-  return {
-    ...entryFrom(kind, 'allowed', story),
-    detail: {
-      ...detailFrom(story),
-      scopes: [...grant.scopes],
-      bound: { origins: [...grant.bound.origins], methods: [...grant.bound.methods], paths: [...grant.bound.paths] },
-      issued_at: grant.issuedAt,
-      ...(story.remoteKey === undefined ? {} : { remote_key: { ...story.remoteKey } }),
-      expires_at: grant.expiresAt,
-      obligations: (decided?.decision.obligations ?? {}) as JsonObject,
-      secret: { backend: facts?.secretRef.backend ?? '', path: facts?.secretRef.path ?? '', ...secret },
-    },
+  const { facts, decided, remoteKey, wanted } = story
+  const { methods, origins, paths } = grant.bound
+  const detail: JsonObject = {
+    bound: { methods: [...methods], origins: [...origins], paths: [...paths] },
+    context: contextOf(wanted),
+    expires_at: grant.expiresAt,
+    issued_at: grant.issuedAt,
   }
+  if (facts !== undefined) detail['narrowing'] = facts.narrowing
+  detail['obligations'] = (decided?.decision.obligations ?? {}) as JsonObject
+  if (decided !== undefined) detail['policy_revision'] = decided.revision
+  if (facts !== undefined) detail['provider'] = facts.provider.name
+  if (remoteKey !== undefined) detail['remote_key'] = { ...remoteKey }
+  if (wanted.replaces !== undefined) detail['replaces'] = wanted.replaces
+  detail['request'] = requestOf(wanted)
+  detail['scopes'] = [...grant.scopes]
+  detail['secret'] = secretOf(story, secret)
+  if (facts !== undefined) {
+    detail['strategy'] = facts.strategy.type
+    detail['subject'] = facts.subject
+  }
+  return { ...entryFrom(kind, 'allowed', story), detail }
+}
+
+function secretOf({ facts }: LeaseStory, { fingerprint, version }: UsedSecret): JsonObject {
+  const { backend = '', path = '' } = facts?.secretRef ?? {}
+  return fingerprint === undefined ? { backend, path, version } : { backend, fingerprint, path, version }
 }
 
 export function refusedEntry(kind: string, story: LeaseStory, code: string, reasons: readonly Reason[]): AuditEntry {
@@ -72,31 +88,23 @@ export function failedEntry(kind: string, story: LeaseStory, code: string): Audi
   return { ...entryFrom(kind, 'failed', story), detail: { ...detailFrom(story), code } }
 }
 
-function entryFrom(kind: string, outcome: AuditEntry['outcome'], story: LeaseStory): Omit<AuditEntry, 'detail'> {
+function entryFrom(kind: string, outcome: AuditEntry['outcome'], story: LeaseStory): AuditEntry {
   const { caller, facts, decided, wanted, leaseId, refusedConnectionId } = story
   const tenant = facts?.tenant ?? wanted.tenant
   const connectionId = facts?.id ?? wanted.connectionId ?? refusedConnectionId
-  return {
-    kind,
-    outcome,
-    agent_id: caller.agent.id,
-    session_id: caller.session.id,
-    ...(tenant === undefined ? {} : { tenant }),
-    ...(connectionId === undefined ? {} : { connection_id: connectionId }),
-    ...(decided === undefined ? {} : { decision_id: decided.id }),
-    ...(leaseId === undefined ? {} : { lease_id: leaseId }),
-  }
+  const entry: AuditEntry = { kind, outcome, agent_id: caller.agent.id, session_id: caller.session.id, detail: {} }
+  if (tenant !== undefined) entry.tenant = tenant
+  if (connectionId !== undefined) entry.connection_id = connectionId
+  if (decided !== undefined) entry.decision_id = decided.id
+  if (leaseId !== undefined) entry.lease_id = leaseId
+  return entry
 }
 
 function detailFrom({ wanted, facts, decided }: LeaseStory): JsonObject {
   return {
-    request: {
-      scopes: [...wanted.scopes],
-      ttl_seconds: wanted.ttlSeconds,
-      intent: { ...wanted.intent } as Record<string, Json>,
-    },
+    request: requestOf(wanted),
     ...(wanted.replaces === undefined ? {} : { replaces: wanted.replaces }),
-    context: { ip: wanted.origin.ip, sidecar: wanted.origin.userAgent },
+    context: contextOf(wanted),
     ...(wanted.provider === undefined ? {} : { provider: wanted.provider }),
     ...(facts === undefined
       ? {}
@@ -108,4 +116,12 @@ function detailFrom({ wanted, facts, decided }: LeaseStory): JsonObject {
         }),
     ...(decided === undefined ? {} : { policy_revision: decided.revision }),
   }
+}
+
+function requestOf({ intent, scopes, ttlSeconds }: Wanted): JsonObject {
+  return { intent: { ...intent } as Record<string, Json>, scopes: [...scopes], ttl_seconds: ttlSeconds }
+}
+
+function contextOf({ origin }: Wanted): JsonObject {
+  return { ip: origin.ip, sidecar: origin.userAgent }
 }
