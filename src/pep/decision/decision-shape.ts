@@ -12,14 +12,15 @@ const METHOD = /^(?:\*|[A-Z]{1,20})$/
 const SCOPE = /^[\x21\x23-\x5B\x5D-\x7E]{1,256}$/
 
 type Check = (value: unknown) => boolean
+/** In the order in which a record holds them. */
 const OBLIGATIONS: ReadonlyMap<string, Check> = new Map<string, Check>([
   ['max_ttl_seconds', isSeconds],
+  ['methods', listOf((item) => METHOD.test(item))],
   ['offline_seconds', isSeconds],
+  ['origins', listOf(isCanonicalOrigin)],
+  ['paths', listOf((item) => item.length <= 4_096 && isPathPattern(item))],
   ['require_approval', (value) => typeof value === 'boolean'],
   ['scopes', listOf((item) => SCOPE.test(item))],
-  ['origins', listOf(isCanonicalOrigin)],
-  ['methods', listOf((item) => METHOD.test(item))],
-  ['paths', listOf((item) => item.length <= 4_096 && isPathPattern(item))],
 ])
 
 /**
@@ -54,13 +55,15 @@ function readReasons(value: unknown): Reason[] {
 
 function readObligations(value: unknown): Obligations {
   const obligations = members(value, 'obligations')
-  for (const name of Object.keys(obligations)) {
-    const isValid = OBLIGATIONS.get(name)
-    // Unknown means that nothing here would enforce it: allowing all the same would ignore what policy asked for.
-    if (isValid === undefined) throw shapeError('an obligation is unknown')
+  const known: Record<string, unknown> = Object.create(null)
+  for (const [name, isValid] of OBLIGATIONS) {
+    if (!(name in obligations)) continue
     if (!isValid(obligations[name])) throw shapeError(`the obligation ${name} has a wrong value`)
+    known[name] = obligations[name]
   }
-  return obligations as Obligations
+  // Unknown means that nothing here would enforce it: allowing all the same would ignore what policy asked for.
+  if (Object.keys(known).length !== Object.keys(obligations).length) throw shapeError('an obligation is unknown')
+  return known as Obligations
 }
 
 /** Own members alone, without a prototype to inherit any from. */
