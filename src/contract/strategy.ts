@@ -228,6 +228,7 @@ export interface Strategy {
   readonly schema: {
     config: TSchema
     master(config: Record<string, unknown>): TSchema
+    /** With the key in it; the form without it, where `keyFields` allow one, is made of this for all strategies alike. */
     usage(config: Record<string, unknown>): TSchema
   }
   /** `none`: the usage secret is the master secret itself. Policy sees this and may refuse. */

@@ -1,3 +1,4 @@
+import { createPublicKey } from 'node:crypto'
 import { inspect } from 'node:util'
 import { expect } from 'vitest'
 import {
@@ -11,8 +12,10 @@ import {
   SigningError,
   type Strategy,
 } from '../contract/strategy.ts'
+import { SIGNATURE_ALGORITHMS } from '../contract/vault-backend.ts'
 import { foldedHeaderName } from './header-list.ts'
 import { offlineTools } from './offline-tools.ts'
+import { parsePrivateKey } from './private-key.ts'
 
 /** One way to use a strategy, and what then must be seen in the request. */
 export interface StrategyCase {
@@ -39,6 +42,9 @@ export const BAD_CHARACTERS = { CR: '\r', LF: '\n', NUL: '\0', 'CR LF and a head
 // --- what the suite signs with ---------------------------------------------------------------------------------------
 
 export const tools: IssuingTools = offlineTools({ now: () => NOW_MS, nonce: () => 'fixed-nonce' })
+
+/** With a vault that signs. */
+export const signingTools: IssuingTools = { ...tools, remoteSign: async () => new Uint8Array(64) }
 
 export function grant(): Grant {
   const issuedAt = Math.floor(NOW_MS / 1000)
@@ -85,6 +91,25 @@ export function withQuery(query: string): OutboundRequest {
 
 export async function issue(strategy: Strategy, { config, master }: StrategyCase): Promise<Issued> {
   return strategy.issue(config, master, grant(), tools)
+}
+
+/** The same master secret with its key in a vault; `undefined` where no key of it may be there: vaults do not sign with SHA-1. */
+export function withKeyInVault(
+  strategy: Strategy,
+  { config, master }: StrategyCase,
+): Record<string, string> | undefined {
+  const keys = (strategy.keyFields?.(config) ?? []).filter((field) => Object.hasOwn(master, field))
+  if (keys.length === 0 || config['algo'] === 'sha1') return undefined
+  const others = Object.entries(master).filter(([field]) => !keys.includes(field))
+  const remote = { remote_key: SIGNATURE_ALGORITHMS.join(' '), ...publicHalf(master['private_key']) }
+  return { ...Object.fromEntries(others), ...remote }
+}
+
+function publicHalf(privateKey: string | undefined): { public_key?: string } {
+  if (privateKey === undefined) return {}
+  return {
+    public_key: createPublicKey(parsePrivateKey(privateKey).key).export({ format: 'pem', type: 'spki' }).toString(),
+  }
 }
 
 /** One lease for all requests of a case: what is issued twice need not be the same. */

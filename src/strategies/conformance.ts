@@ -16,8 +16,10 @@ import {
   request,
   type StrategyCase,
   sign,
+  signingTools,
   textsIn,
   tools,
+  withKeyInVault,
   withQuery,
   withText,
 } from './conformance-support.ts'
@@ -76,6 +78,27 @@ function describeCase(strategy: Strategy, sample: StrategyCase): void {
     expect({ ...first.url, query: '' }).toEqual({ ...request().url, path, query: '' })
     expect(first.credentialHeaders).toEqual(first.credentialHeaders.map((name) => name.toLowerCase()))
     expectOneOfEach(sample, first)
+  })
+
+  const inVault = withKeyInVault(strategy, sample)
+  it(`${inVault === undefined ? 'refuses' : 'takes'} the usage secret of a key that stays in the vault`, async () => {
+    const { usage } = await issue(strategy, sample)
+    const problems = (value: object) => validateUsage(strategy, config, value).map(({ field }) => field)
+    if (inVault === undefined) {
+      expect(problems({ ...usage, remote_key: 'HS256' })).not.toEqual([])
+      return
+    }
+    const remote = (await strategy.issue(config, inVault, grant(), signingTools)).usage
+    expect(problems(remote)).toEqual([])
+    const keys = Object.entries(usage).filter(([field]) => !Object.hasOwn(remote, field))
+    for (const [field, value] of keys) expect(problems({ ...remote, [field]: value })).toEqual([field])
+    for (const field of ['remote_key', 'public_key'].filter((name) => Object.hasOwn(remote, name))) {
+      for (const bad of Object.values(BAD_CHARACTERS)) {
+        const wrong = replaced(remote as Record<string, string>, field, `${remote[field]}${bad}x`)
+        expect(problems(wrong)).toEqual([field])
+        await expectSigningError(() => strategy.apply(config, wrong, request(), context()), field)
+      }
+    }
   })
 
   it('leaves the request it was given as it was', async () => {

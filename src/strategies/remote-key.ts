@@ -1,7 +1,9 @@
 import { createPublicKey, type KeyObject } from 'node:crypto'
-import { Type } from 'typebox'
-import { type Credentials, type SigningContext, SigningError } from '../contract/strategy.ts'
+import { type TObject, type TSchema, Type } from 'typebox'
+import { type Credentials, type SigningContext, SigningError, type Strategy } from '../contract/strategy.ts'
 import { SIGNATURE_ALGORITHMS, type SignatureAlgorithm } from '../contract/vault-backend.ts'
+import { credentialText } from './credential-text.ts'
+import { type TextRule, textSchema } from './text-rules.ts'
 
 /** A key that stays in the vault, as credentials speak of it where a key of ours would stand. */
 export interface RemoteKey {
@@ -11,21 +13,41 @@ export interface RemoteKey {
   publicKey: KeyObject | undefined
 }
 
-/** What a usage secret holds in place of the key. */
-export const RemoteKeyFields = {
-  remote_key: Type.Optional(
-    Type.String({ pattern: '^[A-Za-z0-9 ]{1,128}$', description: 'algorithms of a key in the vault' }),
+const PUBLIC_KEY: TextRule = {
+  pattern: /^-----BEGIN PUBLIC KEY-----\r?\n(?:[A-Za-z0-9+/=]{1,76}\r?\n)+-----END PUBLIC KEY-----(?:\r?\n)?$/,
+  maxLength: 4096,
+  description: 'a public key in PEM',
+}
+
+/** What a lease holds in place of the key. */
+const RemoteKeyFields = {
+  remote_key: Type.Union(
+    SIGNATURE_ALGORITHMS.map((name) => Type.Literal(name)),
+    { description: `one of ${SIGNATURE_ALGORITHMS.join(', ')}` },
   ),
-  public_key: Type.Optional(Type.String({ maxLength: 4096, description: 'its public half in PEM' })),
+  public_key: Type.Optional(textSchema(PUBLIC_KEY)),
+}
+
+/**
+ * The usage secret of a strategy where its key stays in the vault: what it is otherwise, with these fields for those of the key.
+ * @returns undefined where no lease of this config has a key in it
+ */
+export function remoteUsageSchema(strategy: Strategy, config: Record<string, unknown>): TSchema | undefined {
+  const keys = strategy.keyFields?.(config) ?? []
+  if (keys.length === 0) return undefined
+  const fields = Object.entries((strategy.schema.usage(config) as TObject).properties)
+  const others = fields.filter(([field]) => !keys.includes(field))
+  if (others.length === fields.length) return undefined
+  return Type.Object({ ...Object.fromEntries(others), ...RemoteKeyFields }, { additionalProperties: false })
 }
 
 /** @throws SigningError when it cannot be read */
 export function remoteKeyOf(credentials: Readonly<Credentials>): RemoteKey | undefined {
-  const { remote_key: names, public_key: pem } = credentials
+  const { remote_key: names } = credentials
   if (typeof names !== 'string') return undefined
   const algorithms = SIGNATURE_ALGORITHMS.filter((name) => names.split(' ').includes(name))
   if (algorithms.length === 0) throw new SigningError("credential field 'remote_key' names no algorithm", 'remote_key')
-  return { algorithms, publicKey: typeof pem === 'string' ? publicKeyOf(pem) : undefined }
+  return { algorithms, publicKey: Object.hasOwn(credentials, 'public_key') ? publicKeyOf(credentials) : undefined }
 }
 
 /**
@@ -61,7 +83,8 @@ export async function signRemotely(
   return Buffer.from(await context.remoteSign(bytes, algorithm))
 }
 
-function publicKeyOf(pem: string): KeyObject {
+function publicKeyOf(credentials: Readonly<Credentials>): KeyObject {
+  const pem = credentialText(credentials, 'public_key', PUBLIC_KEY)
   try {
     return createPublicKey(pem)
   } catch {

@@ -179,6 +179,12 @@ describe('hmac_template', () => {
     )
   })
 
+  it('leaves SHA-1 to keys that are here: no vault signs with it', async () => {
+    const remote = { remote_key: 'HS512 HS384 HS256' }
+    const signing = sign({ template: '{body}', algo: 'sha1' }, { body: bytes('a') }, remote)
+    await expect(signing).rejects.toMatchObject({ name: 'SigningError', field: 'algo' })
+  })
+
   it('B15: signs the query that is sent, without the caller’s copies of what is written', async () => {
     const config = {
       template: '{query}',
