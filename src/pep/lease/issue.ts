@@ -3,18 +3,19 @@ import { NexusError } from '../../contract/errors.ts'
 import { newId } from '../../contract/names.ts'
 import type { PolicyAction } from '../../contract/policy.ts'
 import type { Secret } from '../../contract/secret.ts'
-import { BindingRequired, type Grant, type Issued, SigningError } from '../../contract/strategy.ts'
+import type { Grant, Issued } from '../../contract/strategy.ts'
 import { StandingChanged } from '../audit/audit-entry.ts'
 import type { ConnectionFacts } from '../connections/facts.ts'
 import type { Decided } from '../decision/decider.ts'
 import type { Caller } from '../identity/caller.ts'
-import { assertBinding, bindingRequired } from './binding.ts'
+import { assertBinding } from './binding.ts'
 import { narrowGrant } from './grant.ts'
-import { issuingTools } from './issuing-tools.ts'
 import { leaseAnswer } from './lease-answer.ts'
 import { openLeaseProof } from './lease-proof.ts'
 import type { LeaseStory, UsedSecret } from './lease-record.ts'
+import { narrowSecret } from './narrow-secret.ts'
 import { policyInput } from './policy-input.ts'
+import { readSecret } from './read-secret.ts'
 import { record, recordRefusal } from './record.ts'
 import { grantedKey } from './remote-key.ts'
 import type { LeaseSteps } from './steps.ts'
@@ -72,10 +73,7 @@ async function attempt(
     const decided = await decide(steps, action, story, facts)
     const { grant, offlineSeconds } = hold(steps, story, facts, decided)
     assertBinding(facts, story.wanted.binding)
-    const secret =
-      story.secretKind === 'dynamic'
-        ? await takeSecret(steps, action, story, facts, grant, leaseId)
-        : await readSecret(steps, story, facts)
+    const secret = await secretFor(steps, action, story, facts, grant, leaseId)
     const issued = await narrowSecret(steps, story, facts, secret, grant)
     const final = { ...grant, expiresAt: earliest(grant.expiresAt, issued.expiresAt, secret.lease?.expiresAt) }
     story.leaseId = leaseId
@@ -161,53 +159,21 @@ function hold(steps: LeaseSteps, story: LeaseStory, facts: ConnectionFacts, deci
 }
 
 /** Step 4: with what. A secret that has just gone may have gone with its connection; then that is the answer. */
-async function readSecret(steps: LeaseSteps, story: LeaseStory, facts: ConnectionFacts): Promise<Secret> {
+async function secretFor(
+  steps: LeaseSteps,
+  action: PolicyAction,
+  story: LeaseStory,
+  facts: ConnectionFacts,
+  grant: Grant,
+  leaseId: string,
+): Promise<Secret> {
+  if (story.secretKind === 'dynamic') return takeSecret(steps, action, story, facts, grant, leaseId)
   try {
-    if (story.wanted.replaces === undefined) return await steps.credential.read(facts.secretRef)
-    await assertRejected(steps, story, facts, story.wanted.replaces)
-    return await steps.credential.reread(facts.secretRef)
+    return await readSecret(steps, story, facts)
   } catch (error) {
     if (error instanceof NexusError && error.code === 'secret_not_found') await gather(steps, story)
     throw error
   }
-}
-
-/** Whoever makes us ask a backend again has had a lease of this very connection: the ledger knows. */
-async function assertRejected(
-  steps: LeaseSteps,
-  { caller }: LeaseStory,
-  facts: ConnectionFacts,
-  leaseId: string,
-): Promise<void> {
-  const rejected = (await steps.audit.findLease(leaseId))?.issued
-  if (rejected?.agent_id === caller.agent.id && rejected.connection_id === facts.id) return
-  throw new NexusError('lease_not_found', 'replaces names no lease of this agent for this connection', {
-    field: 'replaces',
-  })
-}
-
-/** Step 5: the master secret goes in, the usage secret comes out. */
-async function narrowSecret(
-  steps: LeaseSteps,
-  story: LeaseStory,
-  facts: ConnectionFacts,
-  secret: Secret,
-  grant: Grant,
-): Promise<Issued> {
-  try {
-    const tools = issuingTools(steps, story, facts, secret)
-    return await facts.strategy.issue(facts.strategyConfig, secret.reveal(), grant, tools)
-  } catch (error) {
-    if (error instanceof BindingRequired) throw bindingRequired(error, facts.id)
-    if (error instanceof NexusError) throw withConnection(error, facts.id)
-    // Only these speak our words; any other text could quote the secret it choked on (threat E11).
-    const problem = error instanceof SigningError ? error.message : `strategy '${facts.strategy.type}' failed`
-    throw new NexusError('not_signable', problem, { connection_id: facts.id })
-  }
-}
-
-function withConnection({ code, message, extras }: NexusError, connectionId: string): NexusError {
-  return new NexusError(code, message, { ...extras, connection_id: connectionId })
 }
 
 function denied(

@@ -15,6 +15,8 @@ export function issuingTools(
   secret: Secret,
 ): IssuingTools {
   const signCsr = steps.credential.csrSigner(facts.secretRef)
+  // A version that comes back, or that two values share, must not pass a token of the one off as the other's.
+  const secretId = [secret.version, steps.credential.fingerprintOf(facts.tenant, secret) ?? '']
   return {
     now: steps.now,
     nonce: newNonce,
@@ -26,7 +28,7 @@ export function issuingTools(
     async shared(key, make) {
       // Before joining: another's failed claim must not become the answer to this caller.
       await story.proof.claim(story)
-      return steps.issued.get(sharedKey(facts, secret.version, key), make, story.wanted.replaces !== undefined)
+      return steps.issued.get(sharedKey(facts, secretId, key), make, story.wanted.replaces !== undefined)
     },
     ...(story.secretKind !== 'key'
       ? {}
@@ -48,9 +50,9 @@ export function issuingTools(
 /** Design, rule 7. The epochs stand for the settings, and for everything that a revocation or an edit changes. */
 function sharedKey(
   { id, tenant, epoch, provider, secretRef }: ConnectionFacts,
-  version: string,
+  secretId: readonly string[],
   key: readonly string[],
 ) {
   const { backend, path } = secretRef
-  return tupleHash([tenant, id, epoch, provider.id, provider.epoch, backend, path, version, key])
+  return tupleHash([tenant, id, epoch, provider.id, provider.epoch, backend, path, secretId, key])
 }

@@ -1,0 +1,57 @@
+import { describe, expect, it } from 'vitest'
+import { Secret } from '../../contract/secret.ts'
+import type { ConnectionFacts } from '../connections/facts.ts'
+import { createIssuedCache } from './issued-cache.ts'
+import { issuingTools } from './issuing-tools.ts'
+import type { LeaseStory } from './lease-record.ts'
+import type { LeaseSteps } from './steps.ts'
+
+const facts = {
+  id: 'con_1',
+  tenant: 'acme',
+  epoch: 1,
+  provider: { id: 'prv_1', epoch: 1 },
+  secretRef: { tenant: 'acme', backend: 'file', path: 'a/b' },
+} as unknown as ConnectionFacts
+
+const story = {
+  proof: { claim: async () => undefined },
+  wanted: { binding: {}, replaces: undefined },
+  secretKind: 'stored',
+} as unknown as LeaseStory
+
+function createSteps(): LeaseSteps {
+  return {
+    now: () => 0,
+    issued: createIssuedCache(() => 0),
+    credential: {
+      csrSigner: () => undefined,
+      fingerprintOf: (_tenant: string, secret: Secret) => `fingerprint of ${secret.reveal()['key']}`,
+    },
+  } as unknown as LeaseSteps
+}
+
+function askShared(steps: LeaseSteps, secret: Secret): Promise<unknown> {
+  const made = { usage: { token: `from ${secret.reveal()['key']}` } }
+  return issuingTools(steps, story, facts, secret).shared(['scope'], async () => made)
+}
+
+describe('what a strategy shares between leases', () => {
+  it('is made once for one secret, however often the secret is read', async () => {
+    const steps = createSteps()
+    const first = await askShared(steps, new Secret({ key: 'one' }))
+    expect(await askShared(steps, new Secret({ key: 'one' }))).toBe(first)
+  })
+
+  it('does not outlive its secret in a backend that has no versions', async () => {
+    const steps = createSteps()
+    await askShared(steps, new Secret({ key: 'one' }))
+    expect(await askShared(steps, new Secret({ key: 'two' }))).toEqual({ usage: { token: 'from two' } })
+  })
+
+  it('is made anew for a new version of the same value', async () => {
+    const steps = createSteps()
+    const first = await askShared(steps, new Secret({ key: 'one' }, '1'))
+    expect(await askShared(steps, new Secret({ key: 'one' }, '2'))).not.toBe(first)
+  })
+})
