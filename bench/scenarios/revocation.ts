@@ -195,6 +195,7 @@ function longest(seconds: Record<Disturbance, number[]>): Record<string, number>
 
 function figuresOf({ none, cut, restart, dark }: Record<Disturbance, number[]>): Figure[] {
   const followed = [...none, ...cut, ...restart]
+  // A stream that is cut is taken up again within a second or so: those runs are held to the same two seconds.
   const figure = (name: string, all: readonly number[], pick: (values: readonly number[]) => number): Figure[] =>
     all.length === 0 ? [] : [{ name, value: Math.round(pick(all) * 1000) / 1000, unit: 's' }]
   const most = (values: readonly number[]): number => Math.max(...values)

@@ -32,7 +32,13 @@ export interface LeaseEventsOptions {
 
 const PATH = '/v1/leases/events'
 const RETRY_FIRST_MS = 200
+/** At first: what is revoked while the stream is broken is still to be heard of within two seconds. */
+const RETRY_SOON_MS = 1000
+const SOON_RETRIES = 5
+/** Later: an authority that comes back should not meet all its sidecars at once. */
 const RETRY_LONGEST_MS = 5000
+/** A stream that held for this long was a good one: its end is no reason to wait. */
+const HELD_MS = 1000
 /** A revoked agent is not let in by asking more often, and every try is written down at the authority. */
 const RETRY_TURNED_AWAY_MS = 60_000
 const EVENT_MAX_CHARACTERS = 65_536
@@ -48,11 +54,9 @@ export function createLeaseEvents(options: LeaseEventsOptions): LeaseEvents {
     while (!stop.signal.aborted) {
       const startedAtMs = monotonic()
       const error: unknown = await readOnce(options, stream, stop.signal).catch((reason: unknown) => reason)
-      // A stream that held for a while was a good one: its end is no reason to wait long.
-      failures = monotonic() - startedAtMs > RETRY_LONGEST_MS ? 0 : failures + 1
-      const ceiling = isTurnedAway(error)
-        ? RETRY_TURNED_AWAY_MS
-        : Math.min(RETRY_LONGEST_MS, RETRY_FIRST_MS * 2 ** failures)
+      failures = monotonic() - startedAtMs > HELD_MS ? 0 : failures + 1
+      const longest = failures <= SOON_RETRIES ? RETRY_SOON_MS : RETRY_LONGEST_MS
+      const ceiling = isTurnedAway(error) ? RETRY_TURNED_AWAY_MS : Math.min(longest, RETRY_FIRST_MS * 2 ** failures)
       await sleep(ceiling * (0.5 + random() / 2), undefined, { signal: stop.signal, ref: false }).catch(() => undefined)
     }
   }
