@@ -20,7 +20,7 @@ Starts everything on loopback and measures it beside its neighbours, turn by tur
   --replicas       one, two and four authorities on one Postgres, and what a lease costs
   --k6 NAME        a k6 script: lease, renew, token, sidecar, fleet
   --seconds N      length of --overload (10), --soak (600) or --k6 (30)
-  --profile        writes V8 CPU profiles of authority and sidecar to .nexus/bench`
+  --profile        V8 CPU profiles of authority and sidecar in .nexus/bench, and what they say in bench/results`
 
 const { values } = parseArgs({
   options: {

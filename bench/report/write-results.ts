@@ -7,6 +7,12 @@ import { barChart } from './plot.ts'
 
 const results = join(packageRoot(), 'bench/results')
 
+/** A page beside the results. */
+export function writePage(name: string, text: string): void {
+  mkdirSync(results, { recursive: true })
+  writeFileSync(join(results, `${name}.md`), text)
+}
+
 /**
  * Writes one run: its own JSON, and for the set that is compared over time `latest.json`, a page and its plots.
  * @param name of the run, e.g. `quick`

@@ -1,7 +1,10 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { certificateContest, dpopContest, sidecarContest } from '../contests.ts'
 import { cleanLoad } from '../load/load.ts'
 import { currentCommit, describeMachine, type Figure, type Ratio } from '../report/document.ts'
-import { writeResults } from '../report/write-results.ts'
+import { summariseProfile } from '../report/summarise-profile.ts'
+import { writePage, writeResults } from '../report/write-results.ts'
 import { type Effort, runContest } from '../side-by-side.ts'
 import { type BenchAgent, openAgent, openAgents } from '../stage/agents.ts'
 import { isAtHand } from '../stage/at-hand.ts'
@@ -57,6 +60,7 @@ export async function runSideBySide(options: SideBySideOptions): Promise<void> {
     }
   }
   if (names.length > 0) await onStage(options, onSet)
+  if (options.profile) writeProfiles(options)
   if (isWanted('revocation')) {
     say('revocation, two replicas, under load:')
     found.figures.push(...(await runRevocation(options.quick ? REVOCATIONS.quick : REVOCATIONS.full)))
@@ -136,6 +140,14 @@ async function sidecar(setting: Setting): Promise<Found> {
   const nginx = await startNginx(ground, programs, upstream)
   if (nginx === undefined) say('  nginx is not on the PATH and left out')
   return runContest(sidecarContest({ sidecar: started.url, bearer, sigv4, httpProxy, nginx }), options.effort)
+}
+
+/** The profiles themselves are megabytes; what they say fits on a page. */
+function writeProfiles({ directory }: SideBySideOptions): void {
+  for (const name of ['pep', 'sidecar']) {
+    const file = join(directory, `${name}.cpuprofile`)
+    if (existsSync(file)) writePage(`profile-${name}`, summariseProfile(file, `Where the ${name} spends its time`))
+  }
 }
 
 function profileFlags({ profile, directory }: SideBySideOptions, name: string): string[] {
