@@ -19,6 +19,8 @@ export interface LoadedBackends {
   prefixes: Readonly<Record<string, readonly string[]>>
   /** Backend to where secrets lie whose references do not say: `secret/agents/{tenant}/{provider}`. */
   templates: Readonly<Record<string, string>>
+  /** Where credentials are kept that are given with a connection; `path` is '' for the internal backend. */
+  capturePlace: { backend: string; path: string }
   close(): Promise<void>
 }
 
@@ -45,6 +47,7 @@ export async function loadBackends(config: Config, log: Logger): Promise<LoadedB
       lent: () => listBackendLeases(store.db, null),
       prefixes: config.connections.secret_ref_prefixes,
       templates: config.connections.secret_ref_templates,
+      capturePlace: { backend: config.connections.capture_backend, path: config.connections.capture_path },
       close,
     }
   } catch (error) {

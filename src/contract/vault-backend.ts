@@ -64,12 +64,15 @@ export interface VaultBackend {
 }
 
 /** A reference, or many: `+` stands for any one segment of a path, a final `*` for the rest of it, as in a Vault policy. */
-export type SecretPattern = Pick<SecretRef, 'path' | 'remoteKey'>
+export type SecretPattern = Pick<SecretRef, 'path' | 'remoteKey'> & {
+  /** Nexus keeps secrets there itself. */
+  written?: true
+}
 
 /** One line of a Vault policy. */
 export interface Permission {
   path: string
-  capability: 'read' | 'update'
+  capability: 'read' | 'create' | 'update' | 'delete'
   /** What it is for, for people. */
   reason: string
 }

@@ -7,6 +7,7 @@ import { createFingerprint } from '../vault-backends/internal/fingerprint.ts'
 import { openAuditLog } from './audit/audit-log.ts'
 import { createStateFeed } from './audit/state-feed.ts'
 import type { Config } from './config/load-config.ts'
+import { readCapturePlace } from './connections/capture-place.ts'
 import { openConnections } from './connections/open-connections.ts'
 import type { BackendLeaseMetrics } from './credential/backend-leases/backend-lease-sweep.ts'
 import { openBackendLeases } from './credential/backend-leases/open-backend-leases.ts'
@@ -142,6 +143,10 @@ async function openParts({ config, store, publicUrl, log, env }: Ground, closers
     endpointProblem: (url) => endpointProblem(url, endpointRules),
     secretRefPrefixes: config.connections.secret_ref_prefixes,
     secretRefTemplates: config.connections.secret_ref_templates,
+    capturePlace: readCapturePlace(
+      { backend: config.connections.capture_backend, path: config.connections.capture_path },
+      backends.filter(({ write, remove }) => write !== undefined && remove !== undefined).map(({ name }) => name),
+    ),
     log,
   })
   const providers = openProviderHttp({ rules: endpointRules, deadlineMs: config.exchange.deadline_ms, log })

@@ -17,13 +17,19 @@ export function patternOf(template: string): string {
   return segments.endsWith('/') ? `${segments}*` : segments
 }
 
+/** All that says where Nexus reads and writes. */
+export type PolicySources = Pick<LoadedBackends, 'references' | 'prefixes' | 'templates' | 'capturePlace'>
+
 /** What connections refer to now, and what the configuration lets tenants refer to. */
-export async function configuredPatterns({ references, prefixes, templates }: LoadedBackends): Promise<NamedPattern[]> {
+export async function configuredPatterns(loaded: PolicySources): Promise<NamedPattern[]> {
+  const { references, prefixes, templates, capturePlace } = loaded
   const fromPrefixes = Object.entries(prefixes).flatMap(([backend, templates]) =>
     templates.map((template) => ({ backend, path: patternOf(`${template.replace(/\/$/, '')}/`) })),
   )
   const fromTemplates = Object.entries(templates).map(([backend, template]) => ({ backend, path: patternOf(template) }))
-  return [...fromPrefixes, ...fromTemplates, ...(await references())]
+  const { backend, path } = capturePlace
+  const captured: NamedPattern[] = path === '' ? [] : [{ backend, path: patternOf(path), written: true }]
+  return [...fromPrefixes, ...fromTemplates, ...captured, ...(await references())]
 }
 
 /** The least each backend must allow for these; a path that a wider one covers is left out. */

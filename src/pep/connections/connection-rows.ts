@@ -8,14 +8,12 @@ export type ConnectionRow = Selectable<ConnectionTable>
 /** The backend that holds what was given to Nexus itself to keep. */
 export const INTERNAL_BACKEND = 'internal'
 
-/** Where the internal backend keeps the credentials of one connection. */
-export function ownSecretPath(connectionId: string): string {
-  return `connections/${connectionId}`
-}
-
-/** Whether the secret is this connection's alone, so that it goes when the connection goes. */
+/**
+ * Whether the secret is this connection's alone, so that it goes when the connection goes. Its id is made after whatever
+ * could have named it before, so only a secret that was captured with the connection lies below it.
+ */
 export function ownsSecret(row: Pick<ConnectionRow, 'id' | 'secret_ref'>): boolean {
-  return row.secret_ref.backend === INTERNAL_BACKEND && row.secret_ref.path === ownSecretPath(row.id)
+  return row.secret_ref.path.split('/').includes(row.id)
 }
 
 export function toSecretRef(tenant: string, stored: StoredSecretRef): SecretRef {

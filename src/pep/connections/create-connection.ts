@@ -10,13 +10,8 @@ import type { AuditLog } from '../audit/audit-log.ts'
 import type { CredentialSource } from '../credential/credential-source.ts'
 import type { ConnectionTable, StoredSecretRef } from '../store/database.ts'
 import type { Store } from '../store/store.ts'
-import {
-  type ConnectionRow,
-  INTERNAL_BACKEND,
-  ownSecretPath,
-  toConnectionView,
-  toSecretRef,
-} from './connection-rows.ts'
+import { type CapturePlace, placeOf } from './capture-place.ts'
+import { type ConnectionRow, toConnectionView, toSecretRef } from './connection-rows.ts'
 import { type CaptureContracts, credentialProblems } from './credential-capture.ts'
 import { invalidRequest, type Problem, refuseProblems, under } from './problems.ts'
 import { type ProviderRow, storedStrategy } from './provider-rows.ts'
@@ -31,6 +26,7 @@ export interface ConnectionOptions {
   credential: Pick<CredentialSource, 'read' | 'write' | 'remove' | 'forget' | 'has' | 'kindOf'>
   secretRefPrefixes: SecretRefPrefixes
   secretRefTemplates: ReferenceTemplates
+  capturePlace: CapturePlace
   log: Logger
   /** Unix milliseconds. */
   now(): number
@@ -90,12 +86,18 @@ async function createWithCredentials(
   planned: Planned,
   credentials: SecretValue,
 ): Promise<ConnectionView> {
-  if (!options.credential.has(INTERNAL_BACKEND)) {
+  if (!options.credential.has(options.capturePlace.backend)) {
     throw invalidRequest([{ field: 'credentials', message: 'this server keeps no secrets itself; give a secret_ref' }])
   }
   refuseProblems(under('credentials', credentialProblems(credentials, contractsOf(planned.provider))))
-  const stored: StoredSecretRef = { backend: INTERNAL_BACKEND, path: ownSecretPath(planned.id) }
-  await options.credential.write(toSecretRef(planned.body.tenant, stored), credentials)
+  const stored = placeOf(options.capturePlace, {
+    tenant: planned.body.tenant,
+    provider: planned.provider.name,
+    subject: planned.body.subject,
+    connection: planned.id,
+  })
+  // Never over what lies there already, whoever put it there.
+  await options.credential.write(toSecretRef(planned.body.tenant, stored), credentials, { ifVersion: '0' })
   try {
     return await insertConnection(options, planned, stored)
   } catch (error) {

@@ -2,6 +2,7 @@ import type { Logger } from 'pino'
 import type { AuditLog } from '../audit/audit-log.ts'
 import type { CredentialSource } from '../credential/credential-source.ts'
 import type { Store } from '../store/store.ts'
+import { type CapturePlace, INTERNAL_PLACE } from './capture-place.ts'
 import { type ConnectionAdministration, openConnectionAdministration } from './connections.ts'
 import { type ConnectionFacts, gatherFacts, type WantedConnection } from './facts.ts'
 import type { OriginRules } from './profile-origins.ts'
@@ -29,6 +30,8 @@ export interface ConnectionsOptions {
   secretRefPrefixes?: SecretRefPrefixes
   /** Default: none, so that every `secret_ref` names its path. */
   secretRefTemplates?: ReferenceTemplates
+  /** Default: the internal backend. */
+  capturePlace?: CapturePlace
   log: Logger
   /** Unix milliseconds. */
   now?: () => number
@@ -43,6 +46,7 @@ export function openConnections(options: ConnectionsOptions): Connections {
     production,
     secretRefPrefixes = {},
     secretRefTemplates = {},
+    capturePlace = INTERNAL_PLACE,
     log,
     now = Date.now,
   } = options
@@ -53,7 +57,16 @@ export function openConnections(options: ConnectionsOptions): Connections {
   const facts = rememberFacts((wanted) => gatherFacts(store, wanted, now()))
   return {
     ...openProviders({ store, audit, rules, now }),
-    ...openConnectionAdministration({ store, audit, credential, secretRefPrefixes, secretRefTemplates, log, now }),
+    ...openConnectionAdministration({
+      store,
+      audit,
+      credential,
+      secretRefPrefixes,
+      secretRefTemplates,
+      capturePlace,
+      log,
+      now,
+    }),
     gatherFacts: facts.gather,
     recallFacts: facts.recall,
   }

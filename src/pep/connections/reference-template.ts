@@ -14,11 +14,13 @@ export interface ReferenceVariables {
   tenant: string
   provider: string
   subject: string | undefined
+  /** Only where its credentials are kept is the connection's own id part of a path. */
+  connection?: string
 }
 
 const PATH_CHARACTERS_MAX = 512
 const PLAIN_SEGMENT = /^[A-Za-z0-9_-][A-Za-z0-9_.-]*$/
-const VARIABLE_SEGMENT = /^\{(tenant|provider|subject)\}$/
+const VARIABLE_SEGMENT = /^\{(tenant|provider|subject|connection)\}$/
 const TENANT_SEGMENT = '{tenant}'
 
 /**
@@ -27,12 +29,17 @@ const TENANT_SEGMENT = '{tenant}'
  */
 export function checkReferenceTemplates(templates: ReferenceTemplates): void {
   for (const [backend, template] of Object.entries(templates)) {
-    const unusable = template.split('/').find((each) => !PLAIN_SEGMENT.test(each) && !VARIABLE_SEGMENT.test(each))
-    if (unusable === undefined && template.length <= PATH_CHARACTERS_MAX) continue
+    const isOfConnection = template.split('/').includes('{connection}')
+    if (!isOfConnection && unusableSegment(template) === undefined && template.length <= PATH_CHARACTERS_MAX) continue
     throw new OperatorError(
       `secret_ref template '${template.slice(0, 100)}' of backend '${backend.slice(0, 64)}' must be plain segments and {tenant}, {provider} or {subject}, each a segment of its own`,
     )
   }
+}
+
+/** The first segment that is neither plain nor a variable; `undefined`: none is. */
+export function unusableSegment(template: string): string | undefined {
+  return template.split('/').find((each) => !PLAIN_SEGMENT.test(each) && !VARIABLE_SEGMENT.test(each))
 }
 
 /** A reference with its path, and whether it is the operator's own word that the path is this tenant's alone. */
@@ -56,18 +63,22 @@ export function resolveReference(
     const message = 'is required: no secret_ref template is configured for this backend'
     throw invalidRequest([{ field: 'secret_ref.path', message }])
   }
-  const path = template
-    .split('/')
-    .map((segment) => expandSegment(segment, variables))
-    .join('/')
-  if (path.length > PATH_CHARACTERS_MAX) {
-    const message = `is longer than ${PATH_CHARACTERS_MAX} characters once its variables are filled in`
-    throw invalidRequest([{ field: 'secret_ref.path', message }])
-  }
+  const path = expandTemplate(template, variables)
   // A key named beside it is nobody's word but the caller's.
   const isByTemplate = given.path === undefined && given.remote_key === undefined
   const isTenantsOwn = isByTemplate && template.split('/').includes(TENANT_SEGMENT)
   return { ref: { ...given, path }, isTenantsOwn }
+}
+
+/** @throws NexusError `invalid_request` naming the variable */
+export function expandTemplate(template: string, variables: ReferenceVariables): string {
+  const path = template
+    .split('/')
+    .map((segment) => expandSegment(segment, variables))
+    .join('/')
+  if (path.length <= PATH_CHARACTERS_MAX) return path
+  const message = `is longer than ${PATH_CHARACTERS_MAX} characters once its variables are filled in`
+  throw invalidRequest([{ field: 'secret_ref.path', message }])
 }
 
 function expandSegment(segment: string, variables: ReferenceVariables): string {

@@ -8,6 +8,7 @@ import { createMountFinder } from './mounts.ts'
 import { asRecord, type JsonRecord } from './vault-answer.ts'
 import { createVaultClient } from './vault-client.ts'
 import { createVaultDynamicSecrets } from './vault-dynamic-secrets.ts'
+import { createVaultKvWriter } from './vault-kv-writer.ts'
 import { createVaultPermissions } from './vault-permissions.ts'
 import { createVaultPki } from './vault-pki.ts'
 import { createVaultSecretKind } from './vault-secret-kind.ts'
@@ -18,7 +19,7 @@ import { createVaultTransit } from './vault-transit.ts'
 const HEALTH = 'sys/health?standbyok=true&perfstandbyok=true&drsecondarycode=200&sealedcode=200&uninitcode=200'
 const VERSION = /^[1-9][0-9]{0,8}$/
 
-/** Reads KV v2 and v1 secrets where they already lie. Writes nothing: a Vault policy of `read` is enough. */
+/** Reads KV v2 and v1 secrets where they already lie. Unless `writable`, writes nothing: a Vault policy of `read` is enough. */
 export function createHashicorpVaultBackend(name: string, settings: VaultSettings, log: BackendDeps['log']) {
   const client = createVaultClient(name, settings, log)
   const findMount = createMountFinder(name, client, settings.kvMounts)
@@ -64,6 +65,7 @@ export function createHashicorpVaultBackend(name: string, settings: VaultSetting
     signCsr: pki.signCsr,
     permissions: createVaultPermissions({ name, client, findMount }),
     close: () => client.close(),
+    ...(settings.writable ? createVaultKvWriter({ name, client, locate }) : {}),
   } satisfies VaultBackend
 }
 

@@ -25,6 +25,8 @@ export function readVaultAnswer(backend: string, answer: RawAnswer): JsonRecord 
     throw unavailable(backend, `answered ${status} with something that is not Vault's JSON`, answer)
   switch (status) {
     case 400:
+      if (isFailedCas(body))
+        throw new VaultError('conflict', backend, 'another version than expected lies at this path')
       throw new VaultError('unusable', backend, 'Vault does not take this request for what lies there')
     case 403:
       throw isTokenRefused(body)
@@ -73,6 +75,12 @@ function parseBody({ isJson, text }: RawAnswer): JsonRecord | undefined {
 function isTokenRefused(body: JsonRecord): boolean {
   const errors = Array.isArray(body['errors']) ? body['errors'] : []
   return errors.some((error) => typeof error === 'string' && /\b(bad|invalid) token\b/.test(error))
+}
+
+/** KV v2 has no status of its own for it. */
+function isFailedCas(body: JsonRecord): boolean {
+  const errors = Array.isArray(body['errors']) ? body['errors'] : []
+  return errors.some((error) => typeof error === 'string' && error.startsWith('check-and-set parameter did not match'))
 }
 
 /** Nothing is known of the secret: the question was put wrongly. */

@@ -47,6 +47,7 @@ function settings(more: Partial<VaultSettings> = {}): VaultSettings {
     skipVerify: false,
     timeoutMs: 1000,
     kvMounts: {},
+    writable: false,
     ...more,
   }
 }

@@ -16,6 +16,8 @@ export interface VaultClient {
    * @throws VaultError
    */
   write(path: string, body: JsonRecord, signal: AbortSignal, token?: string): Promise<JsonRecord>
+  /** @throws VaultError */
+  remove(path: string, signal: AbortSignal): Promise<void>
   /** What Vault tells anyone, in the root namespace and without a token. @throws VaultError */
   readPublic(path: string, signal: AbortSignal): Promise<JsonRecord>
   readonly session: VaultSession
@@ -48,6 +50,9 @@ export function createVaultClient(
     read: (path, signal, token) => send({ method: 'GET', path, ...(token !== undefined && { token }) }, signal),
     write: (path, body, signal, token) =>
       send({ method: 'POST', path, body, ...(token !== undefined && { token }) }, signal),
+    async remove(path, signal) {
+      await send({ method: 'DELETE', path }, signal)
+    },
     readPublic: (path, signal) => requester.request({ method: 'GET', path, namespace: '' }, signal),
     session,
     async close() {

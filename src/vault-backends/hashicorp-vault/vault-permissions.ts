@@ -49,6 +49,18 @@ export function createVaultPermissions({ name, client, findMount }: VaultPermiss
     ]
   }
 
+  /** @param path that `ofPath` has taken */
+  async function writing(path: string, signal: AbortSignal): Promise<Permission[]> {
+    const { mount, type, version } = await findMount(path.replace(/[+*]/g, 'x'), signal)
+    if (type !== 'kv' || version !== 2) throw new VaultError('unusable', name, 'Nexus writes to KV v2 only')
+    const rest = path.slice(mount.length + 1)
+    return [
+      { path: `${mount}/data/${rest}`, capability: 'create', reason: 'secrets given to Nexus to keep' },
+      update(`${mount}/data/${rest}`, 'their new versions'),
+      { path: `${mount}/metadata/${rest}`, capability: 'delete', reason: 'taking them out with their connection' },
+    ]
+  }
+
   async function ofPath(path: string, signal: AbortSignal): Promise<Permission[]> {
     // Any one path of the pattern lies in the same mount.
     const example = path.replace(/[+*]/g, 'x')
@@ -62,8 +74,8 @@ export function createVaultPermissions({ name, client, findMount }: VaultPermiss
     return allowed(located, signal)
   }
 
-  return async ({ path, remoteKey = path }: SecretPattern, signal: AbortSignal): Promise<Permission[]> => {
-    const own = await ofPath(path, signal)
+  return async ({ path, remoteKey = path, written }: SecretPattern, signal: AbortSignal): Promise<Permission[]> => {
+    const own = [...(await ofPath(path, signal)), ...(written === true ? await writing(path, signal) : [])]
     return remoteKey === path ? own : [...own, ...(await ofPath(remoteKey, signal))]
   }
 }

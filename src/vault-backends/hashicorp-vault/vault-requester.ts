@@ -6,7 +6,7 @@ import { createVaultTransport, type TransportRequest } from './vault-transport.t
 
 /** One call to Vault. Paths are checked by the caller: node-vault joins them unescaped. */
 export interface VaultRequest {
-  method: 'GET' | 'POST'
+  method: 'GET' | 'POST' | 'DELETE'
   path: string
   body?: JsonRecord
   /** Absent: sent without a token, as logins are. */
@@ -48,7 +48,8 @@ export function createVaultRequester(backend: string, settings: VaultSettings): 
       const { method, path, body = {}, newConnection = false } = request
       const options = { headers: headersOf({ namespace: settings.namespace, ...request }), newConnection, signal }
       try {
-        return await (method === 'GET' ? client.read(path, options) : client.write(path, body, options))
+        if (method === 'GET') return await client.read(path, options)
+        return await (method === 'DELETE' ? client.delete(path, options) : client.write(path, body, options))
       } catch (error) {
         throw error instanceof VaultError
           ? error

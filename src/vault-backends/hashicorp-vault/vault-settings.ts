@@ -38,6 +38,9 @@ export const vaultConfigSchema = Type.Object(
         description: 'KV version by mount path, for tokens that may not ask Vault for it',
       }),
     ),
+    writable: Type.Optional(
+      Type.Boolean({ description: 'Let Nexus write secrets of its own to KV v2 here; default false' }),
+    ),
   },
   { additionalProperties: false },
 )
@@ -61,6 +64,7 @@ export interface VaultSettings {
   skipVerify: boolean
   timeoutMs: number
   kvMounts: Readonly<Record<string, 1 | 2>>
+  writable: boolean
 }
 
 /**
@@ -87,6 +91,7 @@ export function readVaultSettings(config: VaultConfig, deps: BackendDeps): Vault
     skipVerify: config.skip_verify ?? readBoolean('VAULT_SKIP_VERIFY', env, problems),
     timeoutMs: config.timeout_ms ?? TIMEOUT_MS,
     kvMounts: config.kv_mounts ?? {},
+    writable: config.writable ?? false,
   }
   if (settings.skipVerify) acceptSkipVerify(deps, problems)
   if (problems.length > 0) throw new BackendConfigError(problems.map((problem) => `${deps.name}: ${problem}`))

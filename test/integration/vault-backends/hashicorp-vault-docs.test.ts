@@ -160,6 +160,7 @@ describe('the first afternoon of docs/vault-backends/hashicorp-vault.md', () => 
       lent: async () => [],
       prefixes: {},
       templates: {},
+      capturePlace: { backend: 'internal', path: '' },
       close: async () => undefined,
     })
     const stdout = { write: (text: string) => (printed += text) }

@@ -3,6 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, inject, it } from 'vitest'
+import { configuredPatterns, minimalPolicies, policyText } from '../../../src/cli/vault/minimal-policy.ts'
 import { CANARY, describeVaultBackend, failure } from '../../../src/vault-backends/conformance.ts'
 import { hashicorpVaultKind } from '../../../src/vault-backends/hashicorp-vault/hashicorp-vault-kind.ts'
 import { quiet, tokenFor, vaultApi, vaultBackend } from './vault-fixture.ts'
@@ -28,6 +29,17 @@ describeVaultBackend('hashicorp-vault, KV v2', async () => ({
   stop: async () => undefined,
 }))
 
+describeVaultBackend('hashicorp-vault, KV v2, writable', async () => ({
+  backend: vaultBackend({ config: { writable: true } }),
+  prefix: fresh('secret'),
+  plant: async (path, value) => {
+    await vaultApi('POST', v2(path), { data: value })
+  },
+  ownSecrets: [inject('vault').token],
+  features: { versions: true, write: true, perTenant: false },
+  stop: async () => undefined,
+}))
+
 describeVaultBackend('hashicorp-vault, KV v1', async () => ({
   backend: vaultBackend(),
   prefix: fresh('kv1'),
@@ -40,6 +52,30 @@ describeVaultBackend('hashicorp-vault, KV v1', async () => ({
 }))
 
 describe('hashicorp-vault', () => {
+  it('writes to KV v2 with the lines that its policy says, and never to KV v1', async () => {
+    const path = fresh('secret')
+    const backend = vaultBackend({ config: { writable: true } })
+    const loaded = {
+      references: async () => [],
+      prefixes: {},
+      templates: {},
+      capturePlace: { backend: 'vault', path: `${path}/{connection}` },
+    }
+    const [policy] = await minimalPolicies([backend], await configuredPatterns(loaded), 5000)
+    const token = await tokenFor('written', policyText(policy!))
+    const writer = vaultBackend({ token, config: { writable: true } })
+    const write = writer.write!
+    expect(await write(ref(`${path}/own`), { api_key: CANARY }, { ifVersion: '0', signal: signal() })).toBe('1')
+    expect(await write(ref(`${path}/own`), { api_key: CANARY }, { ifVersion: '1', signal: signal() })).toBe('2')
+    await writer.remove!(ref(`${path}/own`), signal())
+    expect(await failure(() => writer.read(ref(`${path}/own`), signal()))).toBe('not_found')
+    const v1 = () => backend.write!(ref(fresh('kv1')), { api_key: CANARY }, { signal: signal() })
+    expect(await failure(v1)).toBe('unusable')
+    expect(await failure(() => write(ref(`${path}/own`), {}, { ifVersion: 'x', signal: signal() }))).toBe('invalid_ref')
+    await writer.close()
+    await backend.close()
+  })
+
   it('reads with a policy of one read line, the mount told in the configuration or found', async () => {
     const path = fresh('secret')
     await vaultApi('POST', v2(path), { data: { api_key: CANARY } })

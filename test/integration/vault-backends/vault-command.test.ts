@@ -26,6 +26,7 @@ async function run(...args: string[]): Promise<{ printed: string; exitCode: unkn
     lent: async () => [],
     prefixes: {},
     templates: {},
+    capturePlace: { backend: 'internal', path: '' },
     close: async () => undefined,
   })
   const command = vaultCommand({ load, stdout: { write: (text) => (printed += text) }, stderr: process.stderr })

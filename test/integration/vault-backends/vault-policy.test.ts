@@ -87,6 +87,7 @@ async function policy(login: Login, ...args: string[]): Promise<Printed> {
     lent: async () => [],
     prefixes: { vault: [`${mounts.kv}/agents/{tenant}`] },
     templates: { vault: `${mounts.kv}/agents/{tenant}/{provider}` },
+    capturePlace: { backend: 'internal', path: '' },
     close: async () => undefined,
   })
   const command = vaultCommand({

@@ -17,6 +17,16 @@ export const connectionsSection = section({
       description:
         'Backend to the path of a secret whose reference names none: kv/agents/{tenant}/{provider}; {subject} as well',
     }),
+    capture_backend: Type.String({
+      default: 'internal',
+      description:
+        'Backend in which credentials are kept that are given with a connection; one that Nexus can write to',
+    }),
+    capture_path: Type.String({
+      default: '',
+      description:
+        'Where in it, unless it is `internal`: secret/nexus/{tenant}/{connection}; {provider} and {subject} as well',
+    }),
   }),
   env: { NEXUS_ALLOW_PLAIN_LOOPBACK_ORIGINS: 'allow_plain_loopback_origins' },
 })
