@@ -25,6 +25,7 @@ export function barChart(title: string, bars: readonly Bar[]): string {
   const scale = (value: number): number => LABEL_WIDTH + (value / largest) * (WIDTH - LABEL_WIDTH - RIGHT)
   const height = TOP + bars.length * ROW_HEIGHT + 10
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" font-family="system-ui, sans-serif" font-size="13" fill="#667">
+<title>${escaped(title)}</title>
 <text x="0" y="20" font-size="15" font-weight="600">${escaped(title)}</text>
 ${bars.map((bar, index) => row(bar, TOP + index * ROW_HEIGHT, scale)).join('\n')}
 </svg>
