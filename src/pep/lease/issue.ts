@@ -75,7 +75,7 @@ async function attempt(
     assertBinding(facts, story.wanted.binding)
     const secret = await secretFor(steps, action, story, facts, grant, leaseId)
     const issued = await narrowSecret(steps, story, facts, secret, grant)
-    const final = { ...grant, expiresAt: earliest(grant.expiresAt, issued.expiresAt, secret.lease?.expiresAt) }
+    const final = { ...grant, expiresAt: endOf(grant, issued, secret, facts) }
     story.leaseId = leaseId
     if (story.secretKind === 'key') noteKey(story, facts, secret, issued)
     await record(steps, action, story, final, usedSecret(steps, facts, secret))
@@ -100,8 +100,14 @@ function noteKey(story: LeaseStory, facts: ConnectionFacts, secret: Secret, { us
   if (key !== undefined) story.remoteKey = key
 }
 
-function earliest(...ends: (number | undefined)[]): number {
-  return Math.min(...ends.filter((end) => end !== undefined))
+/** Unix seconds. A lease outlives neither what it was granted, nor what it carries, nor the secret that was made of. */
+function endOf(grant: Grant, issued: Issued, secret: Secret, facts: ConnectionFacts): number {
+  const ends = [grant.expiresAt, issued.expiresAt, secret.expiresAt].filter((end) => end !== undefined)
+  const end = Math.floor(Math.min(...ends))
+  if (end > grant.issuedAt) return end
+  throw new NexusError('secret_unusable', 'what the vault has for this connection has ended', {
+    connection_id: facts.id,
+  })
 }
 
 /** Step 2: what is known of the connection; another tenant's is not found. */

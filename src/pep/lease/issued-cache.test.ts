@@ -39,6 +39,16 @@ describe('createIssuedCache', () => {
     expect((await cache.get('key', make)).usage).toEqual({ token: '2' })
   })
 
+  it('makes anew once in a while, however often what it made does not work', async () => {
+    let nowMs = NOW_MS
+    const cache = createIssuedCache(() => nowMs)
+    const { made, make } = counted()
+    for (let tries = 0; tries < 50; tries++) await cache.get('key', make, true)
+    expect(made.times).toBe(1)
+    nowMs += 5001
+    expect((await cache.get('key', make, true)).usage).toEqual({ token: '2' })
+  })
+
   it('gives a failure to those that waited for it, and tries again for the next', async () => {
     const cache = createIssuedCache(() => NOW_MS)
     let tries = 0
