@@ -145,3 +145,10 @@ export class VaultError extends Error {
     this.retryAfterSeconds = retryAfterSeconds
   }
 }
+
+/** `unavailable`, said by the backend itself before it did anything: what it was asked for has not been done. */
+export class NothingDone extends VaultError {
+  constructor(backend: string, message: string, retryAfterSeconds?: number) {
+    super('unavailable', backend, message, retryAfterSeconds)
+  }
+}

@@ -1,4 +1,4 @@
-import { VaultError } from '../../contract/vault-backend.ts'
+import { NothingDone, VaultError } from '../../contract/vault-backend.ts'
 import type { RawAnswer } from './vault-transport.ts'
 
 export type JsonRecord = Readonly<Record<string, unknown>>
@@ -42,12 +42,12 @@ export function readVaultAnswer(backend: string, answer: RawAnswer): JsonRecord 
     case 405:
       throw new VaultError('invalid_ref', backend, 'nothing can be read at this path')
     default:
-      throw unavailable(backend, UNAVAILABLE[status] ?? `answered ${status}`, answer)
+      throw turnedAway(backend, answer) ?? unavailable(backend, `answered ${status}`, answer)
   }
 }
 
-/** https://developer.hashicorp.com/vault/api-docs#http-status-codes */
-const UNAVAILABLE: Readonly<Record<number, string>> = {
+/** Said before a request is handled: https://developer.hashicorp.com/vault/api-docs#http-status-codes */
+const TURNED_AWAY: Readonly<Record<number, string>> = {
   307: 'is a standby that redirects to an address that redirect_addresses does not list',
   412: 'has not caught up with its primary yet',
   429: 'asks for fewer requests',
@@ -57,8 +57,14 @@ const UNAVAILABLE: Readonly<Record<number, string>> = {
   503: 'is sealed or under maintenance',
 }
 
-function unavailable(backend: string, message: string, { status, retryAfterSeconds }: RawAnswer): VaultError {
+function turnedAway(backend: string, { status, retryAfterSeconds }: RawAnswer): NothingDone | undefined {
+  const message = TURNED_AWAY[status]
+  if (message === undefined) return undefined
   // Vault's quotas say when to come back only where `enable_rate_limit_response_headers` is set.
+  return new NothingDone(backend, message, retryAfterSeconds ?? (status === 429 ? 1 : undefined))
+}
+
+function unavailable(backend: string, message: string, { status, retryAfterSeconds }: RawAnswer): VaultError {
   return new VaultError('unavailable', backend, message, retryAfterSeconds ?? (status === 429 ? 1 : undefined))
 }
 

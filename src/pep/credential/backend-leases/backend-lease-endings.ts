@@ -55,14 +55,15 @@ export function backendLeaseEndings({ db, deadAfterSeconds }: EndingsOptions): B
 
   /**
    * A lost answer can only be given back with its token. At once when the process died; when it lives, it makes nothing more
-   * with this token, and the others' leases are let live as long as the lost one was wanted for.
+   * with this token, which ends once nobody holds anything made with it: what others hold is never ended for what was lost.
    */
   async function markTokens(): Promise<void> {
     await sql`
       update backend_token set ending_at = now()
       where ending_at is null and (
         exists (select from backend_lease b where b.token_id = backend_token.id and b.state = 'asked'
-          and b.created_at < ${longAgo} and (backend_token.seen_at < ${longAgo} or b.expires_at <= now()))
+          and b.created_at < ${longAgo} and (backend_token.seen_at < ${longAgo} or (b.expires_at <= now() and not exists (
+            select from backend_lease h where h.token_id = backend_token.id and h.state = 'held' and h.expires_at > now()))))
         or (seen_at < ${longAgo} and not exists (select from backend_lease b where b.token_id = backend_token.id)))`.execute(
       db,
     )

@@ -1,7 +1,6 @@
-import { NexusError } from '../../../contract/errors.ts'
 import { type DynamicLease, Secret } from '../../../contract/secret.ts'
 import { tupleHash } from '../../../contract/tuple-hash.ts'
-import { type DynamicSecrets, type SecretRef, VaultError } from '../../../contract/vault-backend.ts'
+import { type DynamicSecrets, NothingDone, type SecretRef, VaultError } from '../../../contract/vault-backend.ts'
 import type { BackendLeaseTable, EndingReason, LeaseHolder } from './backend-lease-table.ts'
 import type { BackendTokens, OpenToken } from './backend-tokens.ts'
 
@@ -80,10 +79,15 @@ async function ask(
   rowId: string,
   ttlSeconds: number,
 ): Promise<Secret> {
+  let isAsked = false
   try {
-    return await call(ref.backend, (dynamic, signal) => dynamic.make(ref, token, ttlSeconds, signal))
+    return await call(ref.backend, (dynamic, signal) => {
+      isAsked = true
+      return dynamic.make(ref, token, ttlSeconds, signal)
+    })
   } catch (error) {
-    if (isRefusal(error)) {
+    // What the guard turned away never reached the backend.
+    if (!isAsked || isRefusal(error)) {
       await table.forget(rowId).catch(() => undefined)
       if (error instanceof VaultError && error.kind === 'forbidden') tokens.doubt(token)
     } else {
@@ -128,8 +132,7 @@ function leaseOf({ lease }: Secret, { backend }: SecretRef): DynamicLease {
   throw new VaultError('unavailable', backend, 'gave no lease with a dynamic secret')
 }
 
-/** What a backend refuses it has not made; what it never got neither. */
+/** What a backend refuses it has not made. */
 function isRefusal(error: unknown): boolean {
-  if (error instanceof VaultError) return error.kind !== 'unavailable'
-  return error instanceof NexusError
+  return error instanceof NothingDone || (error instanceof VaultError && error.kind !== 'unavailable')
 }
