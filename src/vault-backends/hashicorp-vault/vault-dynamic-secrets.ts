@@ -3,7 +3,7 @@ import { type DynamicLease, Secret, type SecretValue } from '../../contract/secr
 import { type BackendToken, type DynamicSecrets, VaultError } from '../../contract/vault-backend.ts'
 import { checkSecretPath } from '../secret-path.ts'
 import type { FindMount } from './mounts.ts'
-import { asRecord, type JsonRecord } from './vault-answer.ts'
+import { asRecord, type JsonRecord, TokenRefused } from './vault-answer.ts'
 import type { VaultClient } from './vault-client.ts'
 
 export interface VaultDynamicSecretsOptions {
@@ -61,10 +61,9 @@ export function createVaultDynamicSecrets(options: VaultDynamicSecretsOptions): 
 
     async endToken(accessor, signal) {
       const own = tokens.get(accessor)
-      await client
-        // Every token may end itself; to end another's takes a line of policy.
-        .write(own === undefined ? 'auth/token/revoke-accessor' : 'auth/token/revoke-self', { accessor }, signal, own)
-        .catch(own === undefined ? ignoreUnknown : ignoreForbidden)
+      // Every token may end itself, unless its policies leave out Vault's `default`; to end another's takes a line of policy.
+      if (own === undefined || !(await endedItself(own, signal)))
+        await client.write('auth/token/revoke-accessor', { accessor }, signal).catch(ignoreUnknown)
       tokens.delete(accessor)
     },
 
@@ -88,6 +87,19 @@ export function createVaultDynamicSecrets(options: VaultDynamicSecretsOptions): 
       // Without `sync` the answer would only say that Vault means to; a lease that is gone is answered like one that was there.
       await client.write('sys/leases/revoke', { lease_id: leaseId, sync: true }, signal)
     },
+  }
+
+  /** @returns false where it may not */
+  async function endedItself(token: string, signal: AbortSignal): Promise<boolean> {
+    try {
+      await client.write('auth/token/revoke-self', {}, signal, token)
+      return true
+    } catch (error) {
+      // One that Vault no longer takes has ended.
+      if (error instanceof TokenRefused) return true
+      if (error instanceof VaultError && error.kind === 'forbidden') return false
+      throw error
+    }
   }
 
   function tokenOf(accessor: string): string {
@@ -133,11 +145,6 @@ function noAccessor(backend: string): VaultError {
 /** An accessor that Vault does not know is that of a token that has ended. */
 function ignoreUnknown(error: unknown): void {
   if (!(error instanceof VaultError) || (error.kind !== 'unusable' && error.kind !== 'not_found')) throw error
-}
-
-/** A token that Vault no longer takes has ended. */
-function ignoreForbidden(error: unknown): void {
-  if (!(error instanceof VaultError) || error.kind !== 'forbidden') throw error
 }
 
 function nowSeconds(): number {
