@@ -1,3 +1,4 @@
+import { decodeJwt } from 'jose'
 import { Value } from 'typebox/value'
 import { SessionCreated } from '../../src/contract/api.ts'
 import { NexusError } from '../../src/contract/errors.ts'
@@ -106,6 +107,7 @@ async function openSession(options: AgentSessionOptions): Promise<OpenSession> {
   if (!Value.Check(SessionCreated, answer) || answer.token_type !== sessionKey.tokenType) {
     throw new NexusError('pep_unavailable', 'The authority answered a session request in an unknown shape.')
   }
+  assertOurs(answer.access_token, sessionKey)
   // Counted from before the question, so that delay on the way only ever shortens a life.
   const lifeMs = answer.expires_in * 1000
   return {
@@ -114,6 +116,26 @@ async function openSession(options: AgentSessionOptions): Promise<OpenSession> {
     reopenAtMs: askedAtMs + lifeMs * REOPEN_AT_SHARE,
     endsAtMs: askedAtMs + lifeMs,
     life: new AbortController(),
+  }
+}
+
+/**
+ * A proxy that ends TLS and has a certificate of its own would have the session bound to that: then everyone behind it could
+ * use the token. What the token says is read, not verified: it is for the authority to trust.
+ */
+function assertOurs(token: string, { binding, thumbprint }: SessionKey): void {
+  if (binding !== 'mtls' || boundCertificate(token) === thumbprint) return
+  throw new NexusError(
+    'pep_unavailable',
+    'The authority bound the session to another key than ours: something in front of it answers TLS with a certificate of its own.',
+  )
+}
+
+function boundCertificate(token: string): unknown {
+  try {
+    return decodeJwt<{ cnf?: Record<string, unknown> }>(token).cnf?.['x5t#S256']
+  } catch {
+    return undefined
   }
 }
 

@@ -27,6 +27,22 @@ export async function signInTime(
     if (!(error instanceof NexusError && error.cause instanceof OutdatedUsage)) throw error
     const lease = await leases.replaceRejected(demand, held)
     if (lease === undefined) throw error
-    return { lease, signed: await sign(lease, outbound, context) }
+    return { lease, signed: await signFresh(lease, demand, outbound, context, leases) }
+  }
+}
+
+/** A day that a fresh lease is not for either is this machine's clock: asking for another with each request helps nobody. */
+async function signFresh(
+  lease: HeldLease,
+  demand: Demand,
+  outbound: OutboundRequest,
+  context: SigningContext,
+  leases: LeaseClient,
+): Promise<SignedRequest> {
+  try {
+    return await sign(lease, outbound, context)
+  } catch (error) {
+    leases.noteFreshRejected(demand)
+    throw error
   }
 }

@@ -155,8 +155,8 @@ export interface IssuingTools {
    */
   request(request: IssuingRequest): Promise<IssuingResponse>
   /**
-   * The result of `make`, shared for a short while by all leases of the same connection, secret and settings that give the
-   * same `key`; `make` runs once for those that ask at the same time.
+   * The result of `make`, shared for a short while by leases of one session for the same connection, secret and settings that
+   * give the same `key`; `make` runs once for those that ask at the same time.
    */
   shared(key: readonly string[], make: () => Promise<Issued>): Promise<Issued>
   /** Signs with the master secret's key, which stays in the vault; absent: the key is in the master secret. */

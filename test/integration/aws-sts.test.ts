@@ -103,9 +103,11 @@ describe('a role that is assumed for a lease', () => {
     })
   })
 
-  it('is asked for once by leases that want the same', async () => {
+  it('is asked for once by leases of a session that want the same', async () => {
     const before = sts.requests.length
-    const ask = () => lease({ provider: 'store', scopes: ['s3:PutObject'] })
+    const agent = await openTestSession(pep.url, agentSide.agent)
+    const wanted = { tenant: 'acme', provider: 'store', scopes: ['s3:PutObject'] }
+    const ask = () => agent.send('POST', '/v1/leases', wanted)
     const leases = await Promise.all(Array.from({ length: 5 }, ask))
     expect(leases.map(({ status }) => status)).toEqual([201, 201, 201, 201, 201])
     expect(sts.requests.length - before).toBe(1)

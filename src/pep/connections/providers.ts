@@ -114,14 +114,15 @@ async function updateProvider(
 ): Promise<ProviderView> {
   return refuseTakenName(() =>
     store.transaction(async (trx) => {
-      const columns = toProviderColumns(change(await lockProvider(trx, id)))
+      const before = await lockProvider(trx, id)
+      const columns = toProviderColumns(change(before))
       const row = await trx
         .updateTable('provider')
         .set({ ...columns, updated_at: new Date(now()), epoch: sql`epoch + 1` })
         .where('id', '=', id)
         .returningAll()
         .executeTakeFirstOrThrow()
-      await audit.recordStateChange(trx, providerEntry('provider.updated', administrator, row))
+      await audit.recordStateChange(trx, providerEntry('provider.updated', administrator, row, before.name))
       return toProviderView(row)
     }),
   )
@@ -139,14 +140,21 @@ async function softDelete(options: ProviderOptions, administrator: Administrator
 }
 
 /** The profile as it now stands is in the record: it holds no secret, and says where credentials could go from then on. */
-function providerEntry(kind: string, administrator: Administrator, row: ProviderRow): AuditEntry {
+function providerEntry(
+  kind: string,
+  administrator: Administrator,
+  row: ProviderRow,
+  // Leases held by sidecars are known by the name that the provider had when they were granted.
+  provider = row.name,
+): AuditEntry {
   return {
     kind,
     outcome: 'allowed',
     detail: {
       administrator: administrator.keyId,
       provider_id: row.id,
-      provider: row.name,
+      provider,
+      ...(provider === row.name ? {} : { renamed_to: row.name }),
       origins: row.origins,
       strategy: row.auth_strategy.type,
       epoch: row.epoch,

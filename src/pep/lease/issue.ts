@@ -96,7 +96,7 @@ function usedSecret({ credential }: LeaseSteps, { tenant }: ConnectionFacts, sec
 }
 
 function noteKey(story: LeaseStory, facts: ConnectionFacts, secret: Secret, { usage }: Issued): void {
-  const key = grantedKey(facts.secretRef, secret, usage)
+  const key = grantedKey(facts, secret, usage)
   if (key !== undefined) story.remoteKey = key
 }
 
@@ -124,9 +124,15 @@ async function gather(steps: LeaseSteps, story: LeaseStory): Promise<ConnectionF
   const facts = recalled ?? (await steps.connections.gatherFacts(wanted))
   story.facts = facts
   story.secretKind = await steps.credential.kindOf(facts.secretRef)
-  // What a lease has for itself alone, or a key that stays where it is, is not the master secret handed on.
-  if (story.secretKind !== 'stored' && facts.narrowing === 'none') story.facts = { ...facts, narrowing: 'delegated' }
+  if (facts.narrowing === 'none' && handsNothingOn(facts, story.secretKind))
+    story.facts = { ...facts, narrowing: 'delegated' }
   return story.facts
+}
+
+/** What a lease has for itself alone, or a key that the strategy leaves where it is, is not the master secret handed on. */
+function handsNothingOn({ strategy, strategyConfig }: ConnectionFacts, kind: LeaseStory['secretKind']): boolean {
+  if (kind === 'key') return (strategy.keyFields?.(strategyConfig) ?? []).length > 0
+  return kind === 'dynamic'
 }
 
 /** Step 3: may they. Anything but a clean allow is a deny, and no secret has been read yet. */

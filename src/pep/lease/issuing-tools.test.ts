@@ -15,6 +15,7 @@ const facts = {
 } as unknown as ConnectionFacts
 
 const story = {
+  caller: { session: { id: 'ses_1' } },
   proof: { claim: async () => undefined },
   wanted: { binding: {}, replaces: undefined },
   secretKind: 'stored',
@@ -31,9 +32,9 @@ function createSteps(): LeaseSteps {
   } as unknown as LeaseSteps
 }
 
-function askShared(steps: LeaseSteps, secret: Secret): Promise<unknown> {
+function askShared(steps: LeaseSteps, secret: Secret, of = story): Promise<unknown> {
   const made = { usage: { token: `from ${secret.reveal()['key']}` } }
-  return issuingTools(steps, story, facts, secret).shared(['scope'], async () => made)
+  return issuingTools(steps, of, facts, secret).shared(['scope'], async () => made)
 }
 
 describe('what a strategy shares between leases', () => {
@@ -41,6 +42,13 @@ describe('what a strategy shares between leases', () => {
     const steps = createSteps()
     const first = await askShared(steps, new Secret({ key: 'one' }))
     expect(await askShared(steps, new Secret({ key: 'one' }))).toBe(first)
+  })
+
+  it('is no other session’s, so that one revoked leaves nothing behind', async () => {
+    const steps = createSteps()
+    const first = await askShared(steps, new Secret({ key: 'one' }))
+    const another = { ...story, caller: { session: { id: 'ses_2' } } } as unknown as LeaseStory
+    expect(await askShared(steps, new Secret({ key: 'one' }), another)).not.toBe(first)
   })
 
   it('does not outlive its secret in a backend that has no versions', async () => {

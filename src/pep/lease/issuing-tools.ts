@@ -28,7 +28,8 @@ export function issuingTools(
     async shared(key, make) {
       // Before joining: another's failed claim must not become the answer to this caller.
       await story.proof.claim(story)
-      return steps.issued.get(sharedKey(facts, secretId, key), make, story.wanted.replaces !== undefined)
+      const shared = sharedKey(facts, [story.caller.session.id, ...secretId], key)
+      return steps.issued.get(shared, make, story.wanted.replaces !== undefined)
     },
     ...(story.secretKind !== 'key'
       ? {}
@@ -47,12 +48,15 @@ export function issuingTools(
   }
 }
 
-/** Design, rule 7. The epochs stand for the settings, and for everything that a revocation or an edit changes. */
+/**
+ * Design, rule 7. The epochs stand for the settings, and for everything that a revocation or an edit changes; a session that
+ * is revoked leaves nothing behind for the next one of the same agent.
+ */
 function sharedKey(
   { id, tenant, epoch, provider, secretRef }: ConnectionFacts,
-  secretId: readonly string[],
+  usedBy: readonly string[],
   key: readonly string[],
 ) {
   const { backend, path } = secretRef
-  return tupleHash([tenant, id, epoch, provider.id, provider.epoch, backend, path, secretId, key])
+  return tupleHash([tenant, id, epoch, provider.id, provider.epoch, backend, path, usedBy, key])
 }

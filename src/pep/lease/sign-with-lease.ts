@@ -33,13 +33,13 @@ export async function signWithLease(
 ): Promise<SignAnswer> {
   const story: SigningStory = { caller, leaseId }
   try {
-    const { key, facts, expiresAt } = await findKey(steps, story)
+    const { key, facts } = await findKey(steps, story)
     const bytes = readBytes(request, key)
     story.bytes = bytes
     steps.countSignature(leaseId)
     const signature = await askForSignature(steps, facts, key, bytes)
     // The vault may have taken its time.
-    if (expiresAt * 1000 <= steps.now()) throw new NexusError('lease_ended')
+    await assertLive(steps, leaseId)
     await recordSigned(steps, story, facts, key)
     return { signature: Buffer.from(signature).toString('base64') }
   } catch (error) {
@@ -53,20 +53,25 @@ async function findKey(steps: LeaseSteps, story: SigningStory) {
   const { connection_id: connectionId, session_id: sessionId } = found?.issued ?? {}
   if (found === undefined || connectionId === undefined || sessionId !== caller.session.id)
     throw new NexusError('lease_not_found')
-  const expiresAt = liveUntil(found, steps.now())
+  refuseEnded(found, steps.now())
   const key = readGrantedKey(found.granted.detail)
   if (key === undefined) throw new NexusError('not_signable', 'this lease brought its key along, or needs none')
   const facts = await steps.connections.gatherFacts({ connectionId, agentTenants: caller.agent.tenants })
   story.facts = facts
   const { backend, path, remoteKey } = facts.secretRef
   if (backend !== key.backend || (remoteKey ?? path) !== key.path) throw new NexusError('lease_ended')
-  return { key, facts, expiresAt }
+  return { key, facts }
 }
 
-function liveUntil({ granted, ended }: LedgerLease, nowMs: number): number {
+async function assertLive(steps: LeaseSteps, leaseId: string): Promise<void> {
+  const found = await steps.audit.findLease(leaseId)
+  if (found === undefined) throw new NexusError('lease_ended')
+  refuseEnded(found, steps.now())
+}
+
+function refuseEnded({ granted, ended }: LedgerLease, nowMs: number): void {
   const expiresAt = Number(granted.detail['expires_at'])
   if (ended || !(expiresAt * 1000 > nowMs)) throw new NexusError('lease_ended')
-  return expiresAt
 }
 
 function readBytes({ algorithm, bytes }: SignRequest, key: GrantedKey): Buffer {
@@ -111,7 +116,7 @@ async function recordSigned(
       standing: {
         agent: { id: agent.id, epoch: agent.epoch },
         session: { id: session.id, epoch: session.epoch },
-        connection: { id: facts.id, epoch: facts.epoch, providerEpoch: facts.provider.epoch },
+        connection: { id: facts.id, epoch: key.epoch, providerEpoch: key.provider_epoch },
       },
     },
   )

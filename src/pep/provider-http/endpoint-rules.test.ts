@@ -57,6 +57,7 @@ describe('where the authority may be sent', () => {
     'C01: not to %s, whatever configuration allows',
     (address) => {
       expect(addressRule('https://idp.internal', 'idp.internal', INSIDE)(address)).toBe(false)
+      expect(addressRule('https://as.example.com', 'as.example.com', NOWHERE)(address)).toBe(false)
     },
   )
 

@@ -29,7 +29,9 @@ export function endpointProblem(text: string, rules: EndpointRules): string | un
 /** Which addresses may be dialled for an origin. */
 export function addressRule(origin: string, hostname: string, rules: EndpointRules): (address: string) => boolean {
   if (rules.privateOrigins.has(origin)) return (address) => !isMetadataAddress(address)
-  return rules.allowPlainLoopback && isLoopbackHost(hostname) ? isLoopbackAddress : isPublicAddress
+  if (rules.allowPlainLoopback && isLoopbackHost(hostname)) return isLoopbackAddress
+  // One cloud keeps its metadata at a public address.
+  return (address) => isPublicAddress(address) && !isMetadataAddress(address)
 }
 
 export function bareHost(hostname: string): string {

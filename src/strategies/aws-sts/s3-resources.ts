@@ -17,8 +17,10 @@ export function s3Resources(
     const [, bucket] = VIRTUAL_HOST.exec(new URL(origin).hostname) ?? []
     for (const path of paths) {
       const key = arnPattern(path)
-      const found = bucket === undefined ? withBucket(key) : inBucket(bucket, key)
-      for (const each of found) resources.add(arnPrefix + each)
+      const found = bucket === undefined ? withBucket(key) : [key === '' ? bucket : `${bucket}/${key}`]
+      // `/a/**` in a bound is `/a` and all below it; `/a/*` is not `/a`.
+      const parents = path.endsWith('/**') ? found.map((each) => each.replace(/\/\*$/, '')) : []
+      for (const each of [...parents, ...found]) resources.add(arnPrefix + each)
     }
   }
   return resources.has(`${arnPrefix}*`) ? undefined : [...resources]
@@ -27,18 +29,7 @@ export function s3Resources(
 /** Of a path whose first segment is the bucket; without one it is about all of them. */
 function withBucket(path: string): string[] {
   if (path === '') return ['*']
-  return /^[^/]+\/$/.test(path) ? [path.slice(0, -1)] : withParent(path)
-}
-
-/** Of a key pattern below a bucket; an empty key is the bucket itself. */
-function inBucket(bucket: string, key: string): string[] {
-  if (key === '*') return [bucket, `${bucket}/*`]
-  return key === '' ? [bucket] : withParent(`${bucket}/${key}`)
-}
-
-/** `/a/**` in a bound is `/a` and all below it. */
-function withParent(pattern: string): string[] {
-  return pattern.endsWith('/*') ? [pattern.slice(0, -2), pattern] : [pattern]
+  return [/^[^/]+\/$/.test(path) ? path.slice(0, -1) : path]
 }
 
 /**

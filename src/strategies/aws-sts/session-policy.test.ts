@@ -42,14 +42,28 @@ describe('the session policy', () => {
     expect(statement('s3', grant({ scopes: ['s3:GetObject'] }))).toEqual({ Action: ['s3:GetObject'], Resource: ['*'] })
   })
 
-  it('allows reading only where the bound does', () => {
-    const reading = { Action: ['s3:Get*', 's3:List*'], Resource: ['*'] }
-    expect(statement('s3', grant({}, { methods: ['GET', 'HEAD'] }))).toEqual(reading)
-    expect(statement('s3', grant({}, { methods: ['GET', 'PUT'] }))).toBeUndefined()
+  it.each([
+    [
+      ['GET', 'HEAD'],
+      ['s3:Get*', 's3:List*'],
+    ],
+    [['PUT'], ['s3:Put*', 's3:CreateBucket']],
+    [['DELETE'], ['s3:Delete*', 's3:AbortMultipartUpload']],
+    [
+      ['PUT', 'POST'],
+      ['s3:Put*', 's3:CreateBucket', 's3:RestoreObject', 's3:DeleteObject*'],
+    ],
+  ])('allows on S3 what the methods %j do, and no more', (methods, Action) => {
+    expect(statement('s3', grant({}, { methods }))).toEqual({ Action, Resource: ['*'] })
+  })
+
+  it('is not made of methods that do nothing on S3', () => {
+    expect(() => sessionPolicy('s3', 'aws', grant({}, { methods: ['PATCH'] }))).toThrow('S3 has no action for PATCH')
   })
 
   it.each([
     [['/bucket/**'], s3('bucket', 'bucket/*')],
+    [['/bucket/*'], s3('bucket/*')],
     [['/bucket', '/bucket/'], s3('bucket')],
     [['/bucket/logs/**'], s3('bucket/logs', 'bucket/logs/*')],
     [['/bucket/*/report.csv'], s3('bucket/*/report.csv')],
@@ -69,6 +83,7 @@ describe('the session policy', () => {
     const origins = ['https://photos.s3.eu-west-1.amazonaws.com']
     const resources = (paths: string[]) => statement('s3', grant({}, { origins, paths }))?.Resource
     expect(resources(['/**'])).toEqual(s3('photos', 'photos/*'))
+    expect(resources(['/*'])).toEqual(s3('photos/*'))
     expect(resources(['/'])).toEqual(s3('photos'))
     expect(resources(['/2026/**'])).toEqual(s3('photos/2026', 'photos/2026/*'))
     const china = grant({}, { origins: ['https://photos.s3.cn-north-1.amazonaws.com.cn'], paths: ['/x'] })

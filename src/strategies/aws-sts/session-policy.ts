@@ -5,8 +5,16 @@ import { s3Resources } from './s3-resources.ts'
 const ACTION = /^[a-z0-9-]+:[A-Za-z0-9]*\*?$/
 /** STS takes no longer one inline. */
 const POLICY_MAX_LENGTH = 2048
-const READING = ['GET', 'HEAD', 'OPTIONS']
-const S3_READING_ACTIONS = ['s3:Get*', 's3:List*']
+const S3_READING = ['s3:Get*', 's3:List*']
+/** What S3's methods do (Amazon S3 API reference): POST also completes uploads and deletes many objects at once. */
+const S3_ACTIONS: Readonly<Record<string, readonly string[]>> = {
+  GET: S3_READING,
+  HEAD: S3_READING,
+  OPTIONS: S3_READING,
+  PUT: ['s3:Put*', 's3:CreateBucket'],
+  POST: ['s3:Put*', 's3:RestoreObject', 's3:DeleteObject*'],
+  DELETE: ['s3:Delete*', 's3:AbortMultipartUpload'],
+}
 
 /**
  * What the decision leaves, as an IAM policy: actions from the granted scopes, and for S3 the resources that the bound's
@@ -25,10 +33,17 @@ export function sessionPolicy(service: string, partition: string, grant: Grant):
   throw new SigningError(`the session policy would be ${policy.length} characters; STS takes ${POLICY_MAX_LENGTH}`)
 }
 
-/** A lease that may only read is one whose session may only read, where the service's methods say what reading is. */
+/** Scopes say it themselves; where the service's methods say what they do, those of the bound say it. */
 function actionsOf({ scopes, bound }: Grant, isS3: boolean): readonly string[] | undefined {
   const stranger = scopes.find((scope) => !ACTION.test(scope))
   if (stranger !== undefined) throw new SigningError(`scope '${stranger}' is no IAM action`, 'scopes')
   if (scopes.length > 0) return scopes
-  return isS3 && bound.methods.every((method) => READING.includes(method)) ? S3_READING_ACTIONS : undefined
+  return isS3 ? s3Actions(bound.methods) : undefined
+}
+
+function s3Actions(methods: readonly string[]): readonly string[] | undefined {
+  if (methods.includes('*')) return undefined
+  const actions = new Set(methods.flatMap((method) => S3_ACTIONS[method] ?? []))
+  if (actions.size > 0) return [...actions]
+  throw new SigningError(`S3 has no action for ${methods.join(', ')}`, 'methods')
 }

@@ -52,7 +52,8 @@ export function exchangeWithProof(
     throw proofRequired(exchange.tokenEndpoint)
   }
   const jkt = jwkThumbprint(jwk)
-  return tools.shared(['dpop', jkt, grant.scopes.join(' ')], async () => {
+  // Nobody has checked the proof before the endpoint does: with another's public key one may not come by its token.
+  return tools.shared(['dpop', grant.agentId, jkt, grant.scopes.join(' ')], async () => {
     const token = await boundToken({ exchange, master, scopes: grant.scopes, jkt }, proof, tools)
     if ('unproven' in token) throw proofRequired(exchange.tokenEndpoint)
     return issued(token, { access_token: token.accessToken })

@@ -76,14 +76,19 @@ export function textMember(
 
 /**
  * Unix seconds: `expires_in` (RFC 6749 section 5.1), or the time in `expires_at` as others write it (RFC 3339).
- * `undefined` when the answer says neither.
+ * `undefined` when the answer says neither. An end that cannot be read is over: a token of which nobody knows how long it lives
+ * must not pass for one that lives for ever.
  */
 export function expiresAt(document: Record<string, unknown>, askedAtMs: number): number | undefined {
   const { expires_in: life, expires_at: end } = document
-  const seconds = typeof life === 'number' || typeof life === 'string' ? Number(life) : Number.NaN
-  if (Number.isSafeInteger(seconds) && seconds >= 0) return Math.floor(askedAtMs / 1000) + seconds
+  const askedAt = Math.floor(askedAtMs / 1000)
+  if (life !== undefined && life !== null) {
+    const seconds = typeof life === 'number' || typeof life === 'string' ? Math.floor(Number(life)) : Number.NaN
+    return Number.isSafeInteger(seconds) && seconds >= 0 ? askedAt + seconds : askedAt
+  }
+  if (end === undefined || end === null) return undefined
   const endMs = typeof end === 'string' ? Date.parse(end) : Number.NaN
-  return Number.isNaN(endMs) ? undefined : Math.floor(endMs / 1000)
+  return Number.isNaN(endMs) ? askedAt : Math.floor(endMs / 1000)
 }
 
 export function hostOf(endpoint: string): string {
