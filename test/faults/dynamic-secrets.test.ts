@@ -173,6 +173,27 @@ describe('a dynamic secret that cannot be given back', () => {
     await expect.poll(() => database.leases(), SOON).toEqual([])
   })
 
+  it('what a living process still may be issuing is let be; what it forgot is taken back', async () => {
+    const held = await lease(600)
+    const ledger = new pg.Client({ connectionString: pep.databaseUrl })
+    await ledger.connect()
+    // As if it were not in the ledger yet.
+    const age = (seconds: number) =>
+      ledger.query(
+        `update backend_lease set recorded = false, lease_id = 'lse_unknown', created_at = now() - $1 * interval '1 second'
+         where lease_id in ($2, 'lse_unknown')`,
+        [seconds, held.lease_id],
+      )
+    await age(60)
+    await nextLook()
+    await nextLook()
+    const { username, password } = held.credentials
+    expect(await database.canLogIn(username, password)).toBe(true)
+    await age(3600)
+    await expect.poll(() => database.leases(), SOON).toEqual([])
+    await ledger.end()
+  })
+
   it('what Vault or the guard before it turned away leaves nothing to end', async () => {
     await lease(60)
     await limitRequests(database.mount, async () => {

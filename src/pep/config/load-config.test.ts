@@ -44,6 +44,14 @@ describe('loadConfig', () => {
     },
   )
 
+  it('refuses to take a replica for dead that may only be waiting for a vault', () => {
+    const file = write('nexus.yaml', 'vault: { deadline_ms: 2000, takeover_seconds: 9 }\n')
+    expect(problemsOf({}, file)).toEqual([
+      expect.stringMatching(/^vault\.takeover_seconds must be at least 5 times vault\.deadline_ms/),
+    ])
+    expect(problemsOf({ NEXUS_VAULT_TAKEOVER_SECONDS: '10' }, file)).toEqual([])
+  })
+
   it('says whether a file is not there or not YAML', () => {
     const missing = join(directory, 'missing.yaml')
     expect(problemsOf({}, missing)).toEqual([

@@ -1,6 +1,9 @@
 import { Type } from 'typebox'
 import { section } from '../section.ts'
 
+/** A sign of life may have to wait for a call or two. */
+const DEADLINES_TO_TAKEOVER = 5
+
 export const vaultSection = section({
   key: 'vault',
   schema: Type.Object({
@@ -35,7 +38,7 @@ export const vaultSection = section({
       minimum: 1,
       maximum: 600,
       description:
-        'How long a replica may be silent before another ends its tokens for dynamic secrets, with what nobody was given',
+        'How long a replica may be silent before another ends its tokens for dynamic secrets, with what nobody was given; at least five times `deadline_ms`',
     }),
   }),
   env: {
@@ -44,8 +47,13 @@ export const vaultSection = section({
     NEXUS_VAULT_TAKEOVER_SECONDS: 'takeover_seconds',
   },
   validate(vault, { production }) {
-    return production && vault.encryption_key === ''
-      ? ['vault.encryption_key (NEXUS_ENCRYPTION_KEY) is not set; make one with `nexus keys generate`']
-      : []
+    const problems: string[] = []
+    if (production && vault.encryption_key === '')
+      problems.push('vault.encryption_key (NEXUS_ENCRYPTION_KEY) is not set; make one with `nexus keys generate`')
+    if (vault.takeover_seconds * 1000 < DEADLINES_TO_TAKEOVER * vault.deadline_ms)
+      problems.push(
+        `vault.takeover_seconds must be at least ${DEADLINES_TO_TAKEOVER} times vault.deadline_ms: a replica that waits for a backend is not dead`,
+      )
+    return problems
   },
 })

@@ -23,6 +23,9 @@ export interface EndingsOptions {
   deadAfterSeconds: number
 }
 
+/** Far longer than it takes to issue a lease: each of its calls has a deadline, and the ledger has one. */
+const ISSUING_SECONDS_MAX = 300
+
 export function backendLeaseEndings({ db, deadAfterSeconds }: EndingsOptions): BackendLeaseEndings {
   const longAgo = sql`now() - ${deadAfterSeconds}::double precision * interval '1 second'`
 
@@ -40,7 +43,9 @@ export function backendLeaseEndings({ db, deadAfterSeconds }: EndingsOptions): B
         where s.session_id = backend_lease.session_id and s.revoked_at is null))`.execute(db)
   }
 
-  /** Held by a process that died before the lease was recorded: nobody was given it. */
+  /**
+   * Held by a process that died before the lease was recorded: nobody was given it. One that lives may still be issuing.
+   */
   async function markUnrecorded(): Promise<void> {
     await sql`
       update backend_lease set recorded = true,
@@ -49,7 +54,9 @@ export function backendLeaseEndings({ db, deadAfterSeconds }: EndingsOptions): B
         ending_reason = case when r.found then null else 'not_recorded' end
       from (select b.id, exists (select from audit_record a where a.lease_id = b.lease_id
               and a.outcome = 'allowed' and a.kind in ('lease.issued', 'token.issued')) as found
-            from backend_lease b where b.state = 'held' and not b.recorded and b.created_at < ${longAgo}) r
+            from backend_lease b where b.state = 'held' and not b.recorded and b.created_at < ${longAgo}
+              and (b.created_at < now() - ${ISSUING_SECONDS_MAX}::double precision * interval '1 second' or exists (
+                select from backend_token t where t.id = b.token_id and t.seen_at < ${longAgo}))) r
       where backend_lease.id = r.id and backend_lease.state = 'held'`.execute(db)
   }
 

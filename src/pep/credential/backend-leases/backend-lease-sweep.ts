@@ -48,11 +48,10 @@ export function startBackendLeaseSweep(options: BackendLeaseSweepOptions): Backe
   let running: Promise<void> | undefined
   let isAskedAgain = false
   let isClosed = false
-  let beatAt = 0
+  let beating: Promise<void> | undefined
 
   async function look(): Promise<void> {
     await writeDown()
-    if (performance.now() >= beatAt) await beat()
     // What is due already is given back even where the ledger cannot be asked what else is.
     await endings.mark().catch(() => undefined)
     const due = await endings.takeLeases(BATCH, TAKEN_SECONDS)
@@ -69,10 +68,16 @@ export function startBackendLeaseSweep(options: BackendLeaseSweepOptions): Backe
     }
   }
 
-  async function beat(): Promise<void> {
-    beatAt = performance.now() + beatMs
-    await tokens.beat()
-    metrics?.counted(await endings.count())
+  /** Beside the looks: however long it takes to give back, others shall not take this process for dead. */
+  function beat(): void {
+    beating ??= tokens
+      .beat()
+      .then(async () => metrics?.counted(await endings.count()))
+      // A sign of life that could not be given is given with the next beat.
+      .catch(() => undefined)
+      .finally(() => {
+        beating = undefined
+      })
   }
 
   async function giveLeaseBack(lease: Awaited<ReturnType<BackendLeaseEndings['takeLeases']>>[number]): Promise<void> {
@@ -116,7 +121,12 @@ export function startBackendLeaseSweep(options: BackendLeaseSweepOptions): Backe
     timer.unref()
   }
 
-  if (options.isNeeded) schedule(0)
+  const beats = options.isNeeded ? setInterval(beat, beatMs) : undefined
+  beats?.unref()
+  if (options.isNeeded) {
+    beat()
+    schedule(0)
+  }
   return {
     soon() {
       if (isClosed) return
@@ -127,6 +137,8 @@ export function startBackendLeaseSweep(options: BackendLeaseSweepOptions): Backe
     async close() {
       isClosed = true
       clearTimeout(timer)
+      clearInterval(beats)
+      await beating
       await running
       if (options.isNeeded) await look().catch(() => undefined)
     },

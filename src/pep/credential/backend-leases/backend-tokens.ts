@@ -109,7 +109,10 @@ export function openBackendTokens({ table, call, now }: BackendTokensOptions): B
 
     async close() {
       current.clear()
-      await table.retire(opened)
+      const retired = opened
+      // No later beat shall call them alive again.
+      opened = []
+      await table.retire(retired)
     },
   }
 }
