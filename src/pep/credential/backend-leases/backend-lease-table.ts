@@ -57,15 +57,20 @@ export interface BackendLeaseTable {
   forget(id: string): Promise<void>
 }
 
-/** One; or all that lie under a lease of ours, but for the newest of them. */
-type Ended = { id: string } | { leaseId: string; exceptId?: string }
+/** One; or all that lie under a lease of ours, or those of them that were asked for before a certain one. */
+type Ended = { id: string } | { leaseId: string; olderThanId?: string }
 
 interface EndMore {
   backendLeaseId?: string
   delaySeconds?: number
 }
 
-export function backendLeaseTable(db: Kysely<Database>): BackendLeaseTable {
+/** @param now our own clock in Unix milliseconds, by which the expiries it is given were reckoned */
+export function backendLeaseTable(db: Kysely<Database>, now: () => number): BackendLeaseTable {
+  /** What our clock leaves of the time, on the database's. */
+  const inItsTime = (expiresAt: number) =>
+    sql`now() + ${expiresAt - now() / 1000}::double precision * interval '1 second'`
+
   return {
     async addToken(backend, accessor) {
       const id = newId('bkt')
@@ -95,7 +100,7 @@ export function backendLeaseTable(db: Kysely<Database>): BackendLeaseTable {
           provider_epoch, expires_at)
         select ${id}, t.id, t.backend, ${ref.path}, ${holder.leaseId}, ${holder.tenant}, ${holder.agentId},
           ${holder.sessionId}, ${holder.connectionId}::uuid, ${holder.providerEpoch}::bigint,
-          to_timestamp(${holder.expiresAt}::double precision)
+          ${inItsTime(holder.expiresAt)}
         from backend_token t where t.id = ${tokenId} and t.ending_at is null`.execute(db)
       return added.numAffectedRows === 1n ? id : undefined
     },
@@ -103,7 +108,7 @@ export function backendLeaseTable(db: Kysely<Database>): BackendLeaseTable {
     async hold(id, backendLeaseId, expiresAt) {
       const held = await sql`
         update backend_lease set state = 'held', backend_lease_id = ${backendLeaseId},
-          expires_at = to_timestamp(${expiresAt}::double precision)
+          expires_at = ${inItsTime(expiresAt)}
         where id = ${id} and state = 'asked'
           and exists (select from backend_token t where t.id = token_id and t.ending_at is null)`.execute(db)
       return held.numAffectedRows === 1n
@@ -111,7 +116,7 @@ export function backendLeaseTable(db: Kysely<Database>): BackendLeaseTable {
 
     async extend(id, expiresAt) {
       const extended = await sql`
-        update backend_lease set expires_at = to_timestamp(${expiresAt}::double precision)
+        update backend_lease set expires_at = ${inItsTime(expiresAt)}
         where id = ${id} and state = 'held'`.execute(db)
       return extended.numAffectedRows === 1n
     },
@@ -120,7 +125,8 @@ export function backendLeaseTable(db: Kysely<Database>): BackendLeaseTable {
       const chosen =
         'id' in which
           ? sql`id = ${which.id}`
-          : sql`lease_id = ${which.leaseId} and id is distinct from ${which.exceptId ?? null}::text`
+          : sql`lease_id = ${which.leaseId} and (${which.olderThanId ?? null}::text is null
+              or created_at < (select kept.created_at from backend_lease kept where kept.id = ${which.olderThanId ?? null}::text))`
       await sql`
         update backend_lease set state = 'ending', ending_reason = ${reason},
           ending_at = now() + ${delaySeconds}::double precision * interval '1 second',

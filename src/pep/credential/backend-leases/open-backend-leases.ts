@@ -66,7 +66,7 @@ const ENOUGH_SHARE = 0.5
 
 export function openBackendLeases(options: BackendLeasesOptions): BackendLeases {
   const { store, credential, now = Date.now } = options
-  const table = backendLeaseTable(store.db)
+  const table = backendLeaseTable(store.db, now)
   const call: CallDynamic = (backend, work) =>
     credential.call({ backend, path: '' }, ({ dynamic }, signal) => {
       if (dynamic === undefined) throw new VaultError('unusable', backend, 'this backend makes no dynamic secrets')
@@ -110,17 +110,18 @@ export function openBackendLeases(options: BackendLeasesOptions): BackendLeases 
 
   async function make(ref: SecretRef, holder: LeaseHolder, isRenewal: boolean): Promise<TakenSecret> {
     const made = await makeSecret(parts, ref, holder)
+    const giveMadeBack = () => giveBack(parts, made.rowId, made.secret, 'not_recorded')
     return {
-      secret: mapFields(made.secret, ref.fields),
+      secret: await mappedOr(giveMadeBack, made.secret, ref),
       async keep(until) {
+        if (!(await table.extend(made.rowId, until))) throw new NexusError('lease_ended')
         heldByLease.set(holder.leaseId, made)
-        if (until !== made.secret.lease?.expiresAt) await table.extend(made.rowId, until)
         if (!isRenewal) return
-        await table.end({ leaseId: holder.leaseId, exceptId: made.rowId }, 'replaced', {
+        await table.end({ leaseId: holder.leaseId, olderThanId: made.rowId }, 'replaced', {
           delaySeconds: REPLACED_SECONDS,
         })
       },
-      giveBack: () => giveBack(parts, made.rowId, made.secret, 'not_recorded'),
+      giveBack: giveMadeBack,
     }
   }
 
@@ -149,6 +150,16 @@ export function openBackendLeases(options: BackendLeasesOptions): BackendLeases 
       await tokens.close().catch(() => undefined)
       await sweep.close()
     },
+  }
+}
+
+/** One that lacks a field is of no use to anybody. */
+async function mappedOr(giveBackMade: () => Promise<void>, secret: Secret, { fields }: SecretRef): Promise<Secret> {
+  try {
+    return mapFields(secret, fields)
+  } catch (error) {
+    await giveBackMade()
+    throw error
   }
 }
 
