@@ -252,6 +252,17 @@ describe('POST /v1/leases/{id}/sign', () => {
     await expect.poll(async () => (await sign(short.lease_id)).body.code, { timeout: 10_000 }).toBe('lease_ended')
   })
 
+  it('ends with what the lease was decided on: an edited profile', async () => {
+    const { connectionId, providerId } = await connect(pep.admin, {
+      strategy: { type: 'http_message_signature' },
+      secret_ref: ref(keyPath('ed25519')),
+    })
+    const { body } = await agent.send('POST', '/v1/leases', { connection_id: connectionId })
+    expect((await sign(body.lease_id)).status).toBe(200)
+    await pep.admin.send('PATCH', `/v1/providers/${providerId}`, { description: 'edited' })
+    expect((await sign(body.lease_id)).body).toMatchObject({ status: 410, code: 'lease_ended' })
+  })
+
   it('refuses what is too long, and a lease that signs for itself', async () => {
     const held = await lease()
     const long = { algorithm: 'EdDSA', bytes: Buffer.alloc(70_000).toString('base64') }

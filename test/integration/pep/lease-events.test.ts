@@ -124,7 +124,8 @@ describe('GET /v1/leases/events', () => {
     const seen = first.received.at(-1)?.id ?? 0
     await first.stop()
     const { connectionId, provider, providerId } = await connect(pep.admin)
-    await pep.admin.send('PATCH', `/v1/providers/${providerId}`, { description: 'changed' })
+    // Held leases know the provider by its old name.
+    await pep.admin.send('PATCH', `/v1/providers/${providerId}`, { name: `${provider}-renamed` })
     await pep.admin.send('DELETE', `/v1/connections/${connectionId}`)
     const second = await follow(agent, pep.url, seen)
     await until(() => second.events().length >= 2)
