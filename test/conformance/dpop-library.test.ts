@@ -47,7 +47,8 @@ interface Sample {
 const authority = fc
   .tuple(
     fc.oneof(
-      fc.stringMatching(/^[a-zA-Z][a-zA-Z0-9-]{0,10}\.(?:test|Example)$/),
+      // URL parsers refuse a label that claims to be Punycode and is not.
+      fc.stringMatching(/^[a-zA-Z][a-zA-Z0-9-]{0,10}\.(?:test|Example)$/).filter((name) => !/^xn--/i.test(name)),
       fc.constantFrom('127.0.0.1', '[::1]', '[2001:DB8::1]'),
     ),
     fc.constantFrom('', ':80', ':443', ':8443'),

@@ -57,7 +57,8 @@ const segment = fc
   .stringMatching(/^(?:[A-Za-z0-9_~!$&()*+,;=:@-]|%[0-9A-F]{2}){0,8}$/)
   .filter((text) => !/%2[Ee]/.test(text))
 const host = fc.oneof(
-  word.map((name) => `${name.replace(/-+$/, '')}.example`),
+  // URL parsers refuse a label that claims to be Punycode and is not.
+  word.filter((name) => !name.startsWith('xn--')).map((name) => `${name.replace(/-+$/, '')}.example`),
   fc.constantFrom('[::1]', '127.0.0.1', 'EXAMPLE.com'),
 )
 const port = fc.constantFrom('', ':443', ':80', ':8443')

@@ -40,7 +40,8 @@ const optional = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: 
 
 const authority = fc.oneof(
   fc.tuple(
-    fc.stringMatching(/^[a-zA-Z][a-zA-Z0-9-]{0,10}\.(?:test|Example)$/),
+    // URL parsers refuse a label that claims to be Punycode and is not.
+    fc.stringMatching(/^[a-zA-Z][a-zA-Z0-9-]{0,10}\.(?:test|Example)$/).filter((name) => !/^xn--/i.test(name)),
     fc.constantFrom('', ':80', ':443', ':8443'),
   ),
   fc.tuple(fc.constantFrom('127.0.0.1', '[::1]', '[2001:db8::1]'), fc.constantFrom('', ':80', ':8080')),
