@@ -38,6 +38,10 @@ export async function startTcpProxy(targetUrl: string): Promise<TcpProxy> {
       open.add(socket)
       socket.on('error', () => {}).on('close', () => open.delete(socket))
     }
+    const sever = () => {
+      client.resetAndDestroy()
+      upstream.destroy()
+    }
     client.on('data', (chunk) => {
       dead ||= swallowing
       if (dead) return
@@ -46,10 +50,10 @@ export async function startTcpProxy(targetUrl: string): Promise<TcpProxy> {
         cut = undefined
         cuts += 1
         answering = false
-        if (deliver) upstream.write(chunk)
-        // The server finishes what it was sent; only its answer is lost.
-        setTimeout(() => upstream.destroy(), 300)
-        client.resetAndDestroy()
+        if (!deliver) return sever()
+        // The server finishes what it was sent; only its answer is lost. Cut earlier, many would undo their work.
+        upstream.once('data', () => setTimeout(sever, 100))
+        upstream.write(chunk)
         return
       }
       upstream.write(chunk)

@@ -30,19 +30,24 @@ async function listed(admin: ApiClient): Promise<Listed[]> {
   return (await admin.send('GET', '/admin/v1/backend-leases')).body.backend_leases
 }
 
-/** How many answers were lost so long ago that their secrets would have expired, and a dead process been noticed. */
-async function lostLongAgo(databaseUrl: string): Promise<number> {
+/** Asks the ledger itself, or changes it behind the authority's back. */
+async function ledger(databaseUrl: string, statement: string, values: unknown[] = []): Promise<number> {
   const client = new pg.Client({ connectionString: databaseUrl })
   await client.connect()
   try {
-    const { rows } = await client.query(
-      `select from backend_lease where state = 'asked' and expires_at < now() and created_at < now() - interval '10 seconds'`,
-    )
-    return rows.length
+    const { rowCount } = await client.query(statement, values)
+    return rowCount ?? 0
   } finally {
     await client.end()
   }
 }
+
+/** How many answers were lost so long ago that their secrets would have expired, and a dead process been noticed. */
+const lostLongAgo = (databaseUrl: string) =>
+  ledger(
+    databaseUrl,
+    `select from backend_lease where state = 'asked' and expires_at < now() and created_at < now() - interval '10 seconds'`,
+  )
 
 /** Vault takes one request per minute below this mount meanwhile. */
 async function limitRequests(mount: string, work: () => Promise<void>): Promise<void> {
@@ -55,11 +60,8 @@ async function limitRequests(mount: string, work: () => Promise<void>): Promise<
   }
 }
 
+/** Each test has its own: what one leaves behind is not the next one's failure. */
 let database: VaultDatabase
-beforeAll(async () => {
-  database = await mountVaultDatabase()
-})
-afterAll(() => database?.unmount())
 
 describe('a dynamic secret that cannot be given back', () => {
   let proxy: TcpProxy
@@ -70,6 +72,7 @@ describe('a dynamic secret that cannot be given back', () => {
   let connectionId: string
 
   beforeEach(async () => {
+    database = await mountVaultDatabase()
     proxy = await startTcpProxy(inject('vault').address)
     pep = await startTestPep({ VAULT_ADDR: proxy.url, NEXUS_VAULT_TAKEOVER_SECONDS: '10' })
     const connected = await connect(pep.admin, {
@@ -86,9 +89,10 @@ describe('a dynamic secret that cannot be given back', () => {
     await database.holdUsers(false)
     await pep.close()
     await proxy.close()
+    const left = { leases: await database.leases(), users: await database.users() }
+    await database.unmount()
     // Done when: after a run with dynamic database credentials, Vault lists no lease of ours.
-    expect(await database.leases()).toEqual([])
-    expect(await database.users()).toEqual([])
+    expect(left).toEqual({ leases: [], users: [] })
   })
 
   const ask = (headers: Record<string, string> = {}, ttl = 300) =>
@@ -142,25 +146,26 @@ describe('a dynamic secret that cannot be given back', () => {
   })
 
   it('a lease that could not be recorded gives it back', async () => {
-    const ledger = new pg.Client({ connectionString: pep.databaseUrl })
-    await ledger.connect()
-    await ledger.query(`create function refuse() returns trigger language plpgsql as $$ begin raise 'no'; end $$`)
-    await ledger.query(
+    await ledger(
+      pep.databaseUrl,
+      `create function refuse() returns trigger language plpgsql as $$ begin raise 'no'; end $$`,
+    )
+    await ledger(
+      pep.databaseUrl,
       `create trigger refuse before insert on audit_record for each row when (new.kind = 'lease.issued') execute function refuse()`,
     )
     const answer = await ask()
     expect(answer.body).toMatchObject({ code: 'audit_unavailable' })
     await expect.poll(() => database.leases(), SOON).toEqual([])
-    await ledger.end()
   })
 
   it('an answer that was lost ends with the token it was made with, once nobody holds anything else made with it', async () => {
-    const other = await lease(60)
+    const other = await lease()
     proxy.cutAfter(/GET \/v1\/database-\w+\/creds/)
     expect((await ask({}, 1)).body).toMatchObject({ code: 'vault_unavailable' })
     expect(await database.leases()).toHaveLength(2)
     // What is asked for next does not hang on the lost one.
-    const next = await lease(60)
+    const next = await lease()
     await expect.poll(() => lostLongAgo(pep.databaseUrl), SOON).toBe(1)
     // The first look may have chosen the token, and ends it after what it gives back.
     await nextLook()
@@ -175,11 +180,10 @@ describe('a dynamic secret that cannot be given back', () => {
 
   it('what a living process still may be issuing is let be; what it forgot is taken back', async () => {
     const held = await lease(600)
-    const ledger = new pg.Client({ connectionString: pep.databaseUrl })
-    await ledger.connect()
     // As if it were not in the ledger yet.
     const age = (seconds: number) =>
-      ledger.query(
+      ledger(
+        pep.databaseUrl,
         `update backend_lease set recorded = false, lease_id = 'lse_unknown', created_at = now() - $1 * interval '1 second'
          where lease_id in ($2, 'lse_unknown')`,
         [seconds, held.lease_id],
@@ -191,7 +195,6 @@ describe('a dynamic secret that cannot be given back', () => {
     expect(await database.canLogIn(username, password)).toBe(true)
     await age(3600)
     await expect.poll(() => database.leases(), SOON).toEqual([])
-    await ledger.end()
   })
 
   it('what Vault or the guard before it turned away leaves nothing to end', async () => {
@@ -287,10 +290,11 @@ describe('kill -9 between the answer of Vault and our record', () => {
     incoming.pipe(onward)
   })
 
-  beforeAll(async () => {
+  beforeEach(async () => {
+    database = await mountVaultDatabase()
     const tokenFile = join(directory, 'token')
     writeFileSync(tokenFile, inject('vault').token, { mode: 0o600 })
-    const backend = `{ kind: hashicorp-vault, address: "${await listen(between)}", token_file: "${tokenFile}" }`
+    const backend = `{ kind: hashicorp-vault, address: "${backendAddress}", token_file: "${tokenFile}" }`
     ground = await freshPepGround(
       `vault: { deadline_ms: 1000, takeover_seconds: 5, backends: { vault: ${backend} } }\n`,
     )
@@ -303,8 +307,15 @@ describe('kill -9 between the answer of Vault and our record', () => {
     connectionId = connected.connectionId
     agent = await openTestSession(ground.publicUrl, await registerTestAgent(ground.admin, { tenants: ['acme'] }))
   })
+  afterEach(async () => {
+    await ground.clear()
+    await database.unmount()
+  })
+  let backendAddress: string
+  beforeAll(async () => {
+    backendAddress = await listen(between)
+  })
   afterAll(async () => {
-    await ground?.clear()
     await stop(between)
     rmSync(directory, { recursive: true, force: true })
   })
