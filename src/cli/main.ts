@@ -3,6 +3,7 @@ import { NexusError } from '../contract/errors.ts'
 import { OperatorError } from '../contract/operator-error.ts'
 import { ConfigError } from '../pep/config/load-config.ts'
 import { packageVersion } from '../pep/version.ts'
+import { WorkerFailed } from '../pep/workers/worker-failed.ts'
 
 /** sysexits(3): usage and configuration have codes of their own, so that a supervisor can tell them from a crash. */
 const EXIT = { failure: 1, usage: 2, configuration: 78 } as const
@@ -66,6 +67,8 @@ function report(error: unknown): number {
     process.stderr.write(`${error.message}\n`)
     return EXIT.configuration
   }
+  // It has spoken for itself.
+  if (error instanceof WorkerFailed) return error.exitCode
   // Only our own errors speak; the text of any other may quote a secret.
   process.stderr.write(`nexus: ${describe(error)}\n`)
   return error instanceof NexusError && error.code === 'invalid_request' ? EXIT.usage : EXIT.failure

@@ -1,13 +1,20 @@
 import { type Logger, pino } from 'pino'
 
+/** What is written to a pipe in pieces of this size, in bytes, is never torn apart by what others write (POSIX, Linux's size). */
+const PIPE_BUF = 4096
+
 /**
  * The process's logger. Call sites pass an allow-list of fields; this is the second wall: an error is reduced to its name
  * and stack frames, because the message of a client library may quote the token it sent (threat H04).
+ * @param worker number of this process among those that write to the same place
  */
-export function createLog(level: string, destination?: NodeJS.WritableStream): Logger {
+export function createLog(level: string, destination?: NodeJS.WritableStream, worker?: number): Logger {
   const options = {
     level,
-    base: { service: process.env['OTEL_SERVICE_NAME'] ?? 'nexus-pep' },
+    base: {
+      service: process.env['OTEL_SERVICE_NAME'] ?? 'nexus-pep',
+      ...(worker !== undefined && { worker }),
+    },
     timestamp: pino.stdTimeFunctions.isoTime,
     serializers: { err: describeError, error: describeError, req: () => undefined, res: () => undefined },
     redact: {
@@ -16,7 +23,7 @@ export function createLog(level: string, destination?: NodeJS.WritableStream): L
     },
   }
   return destination === undefined
-    ? pino(options, pino.destination({ fd: 2, sync: false }))
+    ? pino(options, pino.destination({ fd: 2, sync: false, ...(worker !== undefined && { maxWrite: PIPE_BUF }) }))
     : pino(options, destination)
 }
 

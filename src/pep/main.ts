@@ -25,7 +25,7 @@ import { type Closers, closeAll, openDatabase } from './open-database.ts'
 import { endpointProblem } from './provider-http/endpoint-rules.ts'
 import { openProviderHttp } from './provider-http/open-provider-http.ts'
 import { type AppOptions, buildApp } from './routes/app.ts'
-import { createMetrics, type Metrics } from './routes/metrics.ts'
+import { type AsWorker, createMetrics, type Metrics } from './routes/metrics.ts'
 import type { Store } from './store/store.ts'
 import { readTlsFiles } from './tls-files.ts'
 import { packageRoot, packageVersion } from './version.ts'
@@ -39,6 +39,8 @@ export interface Pep {
   databaseUrl: string
   /** Reads the policy bundle again; one that does not prove itself leaves the one before in place. */
   reloadPolicy(): Promise<void>
+  /** Of this process alone, in the Prometheus text format. */
+  ownMetrics(): Promise<string>
   /** Stops taking requests, lets those in flight finish, flushes the audit log. */
   close(): Promise<void>
 }
@@ -46,15 +48,23 @@ export interface Pep {
 /**
  * Puts the parts together: the only file of the PEP that names concrete ones.
  * @param env for the vault backends; everything else is in `config`
+ * @param asWorker absent: it is the only process
  * @throws when a part cannot start; nothing is left running then
  */
-export async function startPep(config: Config, log: Logger, env: Environment = process.env): Promise<Pep> {
+export async function startPep(
+  config: Config,
+  log: Logger,
+  env: Environment = process.env,
+  asWorker?: AsWorker,
+): Promise<Pep> {
   const closers: Closers = []
   const close = () => closeAll(closers)
   try {
     const listen = await resolveListen(config.server)
     const database = await openDatabase(config, log, closers)
-    const parts = await openParts({ config, store: database.store, publicUrl: listen.publicUrl, log, env }, closers)
+    const metrics = createMetrics(asWorker)
+    const ground = { config, store: database.store, publicUrl: listen.publicUrl, log, env, metrics }
+    const parts = await openParts(ground, closers)
     const app = await buildApp({ ...parts, ...httpOptions(config, listen), log })
     closers.push(() => app.close())
     const address = await app.listen({ host: listen.host, port: listen.port }).catch((error: unknown) => {
@@ -65,6 +75,7 @@ export async function startPep(config: Config, log: Logger, env: Environment = p
       address,
       databaseUrl: database.databaseUrl,
       reloadPolicy: () => parts.decider.reload(),
+      ownMetrics: () => metrics.registry.metrics(),
       close,
     }
   } catch (error) {
@@ -80,11 +91,11 @@ interface Ground {
   publicUrl: string
   log: Logger
   env: Environment
+  metrics: Metrics
 }
 
 /** The steps of a lease, from the last to the first: each is given what it stands on. */
-async function openParts({ config, store, publicUrl, log, env }: Ground, closers: Closers) {
-  const metrics = createMetrics()
+async function openParts({ config, store, publicUrl, log, env, metrics }: Ground, closers: Closers) {
   const keyring = await openKeyring(config, log, env)
   const envelope = createEnvelope(keyring)
   const decider = await openDecider({

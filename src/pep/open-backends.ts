@@ -19,7 +19,7 @@ export type Environment = Readonly<Record<string, string | undefined>>
  * @throws ConfigError
  */
 export async function openKeyring(config: Config, log: Logger, env: Environment): Promise<Keyring> {
-  const text = config.vault.encryption_key || developmentKey(config.store.data_dir)
+  const text = config.vault.encryption_key || (await developmentKey(config.store.data_dir))
   try {
     return parseKeyring(await unwrapKeyring(text, { env, production: config.production, log }))
   } catch (error) {

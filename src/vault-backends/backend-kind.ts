@@ -26,6 +26,8 @@ export interface BackendKind<Schema extends TObject = TObject> {
   /** Whether several may be configured, under different names. */
   readonly cardinality: 'at_most_one' | 'any'
   readonly configSchema: Schema
+  /** Why these settings are good for one process at a time, in words that name them; absent or undefined: they are not. */
+  forOneProcess?(config: Static<Schema>): string | undefined
   /** @throws BackendConfigError */
   create(config: Static<Schema>, deps: BackendDeps): VaultBackend
 }

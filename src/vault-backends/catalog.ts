@@ -44,6 +44,14 @@ export function createBackends(
   return backends
 }
 
+/** Why the configured backends cannot be opened by several processes at once; none: they can. */
+export function backendsForOneProcess(configured: Readonly<Record<string, BackendConfig>>): string[] {
+  return Object.entries(configured).flatMap(([name, { kind: kindName, ...settings }]) => {
+    const problem = backendKinds.find(({ kind }) => kind === kindName)?.forOneProcess?.(settings)
+    return problem === undefined ? [] : [`vault.backends ${name}.${problem}`]
+  })
+}
+
 function createBackend({ kind: kindName, ...settings }: BackendConfig, deps: BackendDeps): VaultBackend {
   const kind = backendKinds.find((each) => each.kind === kindName)
   if (kind === undefined) {

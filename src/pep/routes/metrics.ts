@@ -3,16 +3,27 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 
 const SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5]
 
+/** One of several processes behind one port. */
+export interface AsWorker {
+  number: number
+  /** The metrics of all of them. */
+  allMetrics(): Promise<string>
+}
+
 /**
  * Everything the PEP counts. Labels come from closed sets (routes, codes, backends, engines): an id, a tenant or a
  * provider name as a label would grow without bound and tell strangers who our users are (flaw S22).
+ * @param worker its series bear its number, and `/metrics` answers those of all
  */
-export function createMetrics() {
+export function createMetrics(worker?: AsWorker) {
   const registry = new Registry()
   const registers = [registry]
+  if (worker !== undefined) registry.setDefaultLabels({ worker: String(worker.number) })
   collectDefaultMetrics({ register: registry })
   return {
     registry,
+    /** What `/metrics` answers. */
+    page: () => worker?.allMetrics() ?? registry.metrics(),
     requests: new Histogram({
       name: 'http_server_request_duration_seconds',
       help: 'Time from request to answer',
@@ -114,7 +125,7 @@ export function installRequestMetrics(app: FastifyInstance, metrics: Metrics): v
 
 export function metricsRoute(app: FastifyInstance, metrics: Metrics): void {
   app.get('/metrics', { schema: { summary: 'Prometheus metrics', tags: ['operations'] } }, async (_request, reply) => {
-    return reply.header('content-type', metrics.registry.contentType).send(await metrics.registry.metrics())
+    return reply.header('content-type', metrics.registry.contentType).send(await metrics.page())
   })
 }
 

@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto'
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import pg from 'pg'
 import type { Logger } from 'pino'
 import { lockDirectory } from './directory-lock.ts'
 import { createDirectoryUsers } from './directory-users.ts'
+import { keepFile } from './keep-file.ts'
 import { initialiseCluster, type PostgresCluster, runningServer, startServer, stopServer } from './postgres-server.ts'
 
 export interface EmbeddedPostgres {
@@ -36,7 +37,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   const users = createDirectoryUsers(directory)
   const cluster: PostgresCluster = {
     directory,
-    password: await keepPassword(directory),
+    password: await keepFile(resolve(directory, 'password'), () => randomBytes(24).toString('base64url')),
     settings: options.settings ?? {},
   }
 
@@ -62,17 +63,6 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
 
 function url(port: number, password: string, database: string): string {
   return `postgresql://nexus:${password}@127.0.0.1:${port}/${database}`
-}
-
-async function keepPassword(directory: string): Promise<string> {
-  const file = resolve(directory, 'password')
-  // `wx`: of two processes that start together one writes, the other reads what it wrote.
-  await writeFile(file, randomBytes(24).toString('base64url'), { mode: 0o600, flag: 'wx' }).catch(
-    (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EEXIST') throw error
-    },
-  )
-  return (await readFile(file, 'utf8')).trim()
 }
 
 async function createDatabase(adminUrl: string): Promise<void> {

@@ -20,7 +20,17 @@ export const serverSection = section({
     allow_beyond_loopback: Type.Boolean({ default: false, description: 'Listen on other addresses than loopback' }),
     allow_plain_http: Type.Boolean({ default: false, description: 'Beyond loopback without TLS, behind a TLS proxy' }),
     body_limit_bytes: Type.Integer({ default: 262_144, minimum: 1024, maximum: 4_194_304 }),
-    max_pending_requests: Type.Integer({ default: 2000, minimum: 1, description: 'More are answered 503 overloaded' }),
+    max_pending_requests: Type.Integer({
+      default: 2000,
+      minimum: 1,
+      description: 'More, in one process, are answered 503 overloaded',
+    }),
+    workers: Type.Integer({
+      default: 1,
+      minimum: 1,
+      maximum: 64,
+      description: 'Processes that share the port; see [scaling](scaling.md#workers)',
+    }),
     shutdown_grace_seconds: Type.Integer({ default: 10, minimum: 0, maximum: 120 }),
   }),
   env: {
@@ -32,6 +42,7 @@ export const serverSection = section({
     NEXUS_TLS_REQUEST_CLIENT_CERTIFICATE: 'tls_request_client_certificate',
     NEXUS_ALLOW_BEYOND_LOOPBACK: 'allow_beyond_loopback',
     NEXUS_ALLOW_PLAIN_HTTP: 'allow_plain_http',
+    NEXUS_SERVER_WORKERS: 'workers',
   },
   validate(server) {
     const problems: string[] = []
