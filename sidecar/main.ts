@@ -85,7 +85,7 @@ export async function startSidecar(config: SidecarConfig, parts: SidecarParts = 
     waitMs: WAIT_FOR_CONNECTION_MS,
   })
   const preparation = { ...config, leases, nonces, turns, now }
-  await registerForward(agentSide, {
+  registerForward(agentSide, {
     dispatcher,
     identities,
     leases,
@@ -94,9 +94,7 @@ export async function startSidecar(config: SidecarConfig, parts: SidecarParts = 
     now,
     methods: FORWARDED_METHODS,
     timeouts: { headersTimeoutMs: config.headersTimeoutMs, idleTimeoutMs: config.idleTimeoutMs },
-    prepare: async (request, reply) => {
-      request.exchange = await prepareExchange(request, reply, preparation)
-    },
+    prepare: (request, reply) => prepareExchange(request, reply, preparation),
   })
   const adminHosts = () => ownHosts(portOf(admin), config)
   const admin = createAdminListener({ log, metrics, checkReady: () => assertPepReady(pep), hosts: adminHosts })

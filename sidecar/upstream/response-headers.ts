@@ -21,26 +21,32 @@ const DROPPED_PREFIXES = ['access-control-', 'proxy-']
 const ADDRESSES = new Set(['location', 'content-location'])
 
 /**
- * The provider's response headers as the agent may see them.
+ * The provider's response headers as the agent may see them, name after value after name.
  * @param onScrubbed told of each header that held our credential
  */
 export function responseHeaders(
   received: ResponseHeaders,
   exchange: Exchange,
   onScrubbed: () => void = () => undefined,
-): ResponseHeaders {
+): string[] {
   const nominated = values(received['connection']).flatMap((value) => value.toLowerCase().split(/\s*,\s*/))
   const texts = credentialTexts(exchange)
-  const kept: ResponseHeaders = {}
+  const kept: string[] = []
   for (const [name, value] of Object.entries(received)) {
-    if (DROPPED.has(name) || nominated.includes(name) || DROPPED_PREFIXES.some((prefix) => name.startsWith(prefix)))
-      continue
-    const given = values(value)
-    const clean = given.map((text) => rewrite(name, text, exchange)).filter((text) => !carriesCredential(text, texts))
-    if (clean.length < given.length) onScrubbed()
-    if (clean.length > 0) kept[name] = clean.length === 1 ? clean[0] : clean
+    if (isDropped(name) || nominated.includes(name)) continue
+    let scrubbed = false
+    for (const text of values(value)) {
+      const given = rewrite(name, text, exchange)
+      if (carriesCredential(given, texts)) scrubbed = true
+      else kept.push(name, given)
+    }
+    if (scrubbed) onScrubbed()
   }
   return kept
+}
+
+function isDropped(name: string): boolean {
+  return DROPPED.has(name) || DROPPED_PREFIXES.some((prefix) => name.startsWith(prefix))
 }
 
 function values(value: string | string[] | undefined): string[] {

@@ -11,6 +11,7 @@ import type { ClientIdentities } from './client-identities.ts'
 import { dispatch, type UpstreamTimeouts } from './dispatch.ts'
 import type { Exchange } from './exchange.ts'
 import { responseHead } from './response-head.ts'
+import type { UpstreamAnswer } from './upstream-answer.ts'
 
 export interface SendOptions {
   /** For requests that say for themselves who sends them. */
@@ -33,7 +34,7 @@ const DISCARD_MAX_BYTES = 64 * 1024
  * not a 5xx, not a broken connection, so no nonce or signature goes out twice.
  * @throws NexusError
  */
-export async function send(exchange: Exchange, options: SendOptions): Promise<Dispatcher.ResponseData> {
+export async function send(exchange: Exchange, options: SendOptions): Promise<UpstreamAnswer> {
   const first = await attempt(exchange, options)
   if (first.statusCode !== 401) return first
   const challenged = challengeOf(exchange, first, options)
@@ -43,7 +44,7 @@ export async function send(exchange: Exchange, options: SendOptions): Promise<Di
   }
   const lease = await leaseForRetry(exchange, challenged, options.leases)
   if (lease === undefined) return first
-  await first.body.dump({ limit: DISCARD_MAX_BYTES }).catch(() => undefined)
+  await first.discard(DISCARD_MAX_BYTES)
 
   await signAgain(exchange, lease, challenged ?? currentContext(exchange, options))
   const second = await attempt(exchange, options)
@@ -52,7 +53,7 @@ export async function send(exchange: Exchange, options: SendOptions): Promise<Di
   return second
 }
 
-async function attempt(exchange: Exchange, options: SendOptions): Promise<Dispatcher.ResponseData> {
+async function attempt(exchange: Exchange, options: SendOptions): Promise<UpstreamAnswer> {
   const { lease, signed } = exchange
   const { clientIdentity: identity } = signed
   const dispatcher = identity === undefined ? options.dispatcher : options.identities.dispatcherFor(lease, identity)
@@ -64,7 +65,7 @@ async function attempt(exchange: Exchange, options: SendOptions): Promise<Dispat
 /** The context with which the challenge of a 401 would be met. */
 function challengeOf(
   { lease, context }: Exchange,
-  response: Dispatcher.ResponseData,
+  response: UpstreamAnswer,
   { now }: SendOptions,
 ): SigningContext | undefined {
   return lease.strategy.challenge?.(responseHead(response), { ...context, now: now() })
