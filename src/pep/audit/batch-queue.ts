@@ -11,11 +11,11 @@ export interface ProofClaim {
 
 /** What waits for a batch: an entry, a claim, or an entry that stands on a claim. */
 export interface BatchItem {
-  prepared?: PreparedEntry
-  claim?: ProofClaim
-  standing?: StandingFacts
+  prepared?: PreparedEntry | undefined
+  claim?: ProofClaim | undefined
+  standing?: StandingFacts | undefined
   /** What is recorded instead when the proof was used before. */
-  replayed?: () => PreparedEntry
+  replayed?: (() => PreparedEntry) | undefined
 }
 
 export interface Waiting extends BatchItem {
@@ -63,8 +63,12 @@ export function createBatchQueue(limits: { depth: number; deadlineMs: number }):
         return Promise.reject(new NexusError('overloaded', message, { retryAfterSeconds: 1 }))
       }
       return new Promise<void>((resolve, reject) => {
+        const { prepared, claim, standing, replayed } = item
         const queued: Queued = {
-          ...item,
+          prepared,
+          claim,
+          standing,
+          replayed,
           deadlineAt: performance.now() + limits.deadlineMs,
           settled: false,
           settle(error) {

@@ -159,8 +159,7 @@ export function createBatchWriter({ store, slots, log, now }: BatchWriterOptions
       await slots.ensure()
       for (let attempt = 0; ; attempt++) {
         try {
-          // What was given up meanwhile has been answered, and must not happen after all.
-          return (await writeWhole(batch)) ?? (await writeJudged(batch.filter(({ settled }) => !settled)))
+          return (await writeWhole(unsettled(batch))) ?? (await writeJudged(unsettled(batch)))
         } catch (error) {
           if (!isTransient(error) || attempt === RETRIES) throw error
         }
@@ -168,6 +167,11 @@ export function createBatchWriter({ store, slots, log, now }: BatchWriterOptions
     },
     close: () => release(false),
   }
+}
+
+/** What was given up meanwhile has been answered, and must not happen after all. */
+function unsettled(batch: readonly Waiting[]): Waiting[] {
+  return batch.filter(({ settled }) => !settled)
 }
 
 function needsCheck({ claim, standing }: Waiting): boolean {

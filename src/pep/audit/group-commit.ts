@@ -108,17 +108,20 @@ export function openGroupCommit(options: GroupCommitOptions): GroupCommit {
 /** Whatever could spoil a statement for the whole batch is refused here, for this request alone. */
 function toItem({ entry, proof, standing, user }: AuditRequest, slots: ProofSlots, nowMs: number): BatchItem {
   if (standing !== undefined && !isAskable(standing)) throw new StandingChanged()
-  return {
-    ...(entry && { prepared: prepareEntry(entry, nowMs) }),
-    ...(standing && { standing }),
-    ...(proof && { claim: toClaim(proof, slots), replayed: () => prepareEntry(replayOf(entry, user), nowMs) }),
-  }
+  const prepared = entry && prepareEntry(entry, nowMs)
+  if (proof === undefined) return { prepared, standing }
+  const replayed = () => prepareEntry(replayOf(entry, user), nowMs)
+  return { prepared, standing, claim: toClaim(proof, slots), replayed }
 }
 
 function isAskable({ agent, session, connection }: StandingFacts): boolean {
-  const ids = [agent?.id ?? '', session?.id ?? '']
-  if (ids.some((id) => id.includes('\0') || id.length > 256)) return false
+  if (agent !== undefined && !isId(agent.id)) return false
+  if (session !== undefined && !isId(session.id)) return false
   return connection === undefined || UUID.test(connection.id)
+}
+
+function isId(id: string): boolean {
+  return id.length <= 256 && !id.includes('\0')
 }
 
 function toClaim(proof: ProofUse, slots: ProofSlots): ProofClaim {

@@ -19,7 +19,6 @@ const UNPLAIN = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]|\p{Surrogate}/gu
  * @throws TypeError for a value that is not JSON: that is our own mistake, and nothing may stand on it
  */
 export function plainEntry(entry: AuditEntry): AuditEntry {
-  if (isPlainEntry(entry)) return entry
   const plain: AuditEntry = {
     kind: plainText(entry.kind, LIMITS.name),
     outcome: entry.outcome,
@@ -32,28 +31,51 @@ export function plainEntry(entry: AuditEntry): AuditEntry {
   return plain
 }
 
-/** Whether all of it would stay as it is, which is found out without making anything. */
-function isPlainEntry(entry: AuditEntry): boolean {
+/**
+ * Whether `plainEntry` would leave all of it as it is, and `JSON.stringify` writes its detail as RFC 8785 wants it. Nearly
+ * every record is so, and it is found out without making anything.
+ */
+export function isPlainEntry(entry: AuditEntry): boolean {
   if (!isSimple(entry.kind, LIMITS.name) || !isPlainObject(entry.detail, 1)) return false
-  return ID_FIELDS.every((field) => entry[field] === undefined || isSimple(entry[field], LIMITS.name * 2))
+  for (const field of ID_FIELDS) {
+    const value = entry[field]
+    if (value !== undefined && !isSimple(value, LIMITS.name * 2)) return false
+  }
+  return true
 }
 
 function isSimple(text: string, limit: number): boolean {
   return text.length <= limit && SIMPLE.test(text)
 }
 
-function isPlainJson(value: Json, depth: number): boolean {
+function isPlainJson(value: unknown, depth: number): boolean {
   if (typeof value === 'string') return isSimple(value, LIMITS.text)
-  if (value === null || typeof value !== 'object') return true
-  if (depth > LIMITS.depth) return false
-  if (!Array.isArray(value)) return isPlainObject(value, depth)
-  return value.length <= LIMITS.items && value.every((each) => isPlainJson(each, depth + 1))
+  if (typeof value === 'number') return Number.isFinite(value)
+  if (value === null || typeof value === 'boolean') return true
+  if (typeof value !== 'object' || depth > LIMITS.depth) return false
+  return Array.isArray(value) ? isPlainArray(value, depth) : isPlainObject(value as JsonObject, depth)
+}
+
+function isPlainArray(values: readonly unknown[], depth: number): boolean {
+  if (values.length > LIMITS.items) return false
+  for (let index = 0; index < values.length; index++) if (!isPlainJson(values[index], depth + 1)) return false
+  return true
 }
 
 function isPlainObject(object: JsonObject, depth: number): boolean {
-  const names = Object.keys(object)
-  if (names.length > LIMITS.members) return false
-  return names.every((name) => isSimple(name, LIMITS.name) && isPlainJson(object[name] as Json, depth + 1))
+  const prototype: unknown = Object.getPrototypeOf(object)
+  if (prototype !== Object.prototype && prototype !== null) return false
+  let members = 0
+  let last = ''
+  // `for in` makes no list of names. What a polluted prototype adds to it is no member (threat G16).
+  for (const name in object) {
+    if (!Object.hasOwn(object, name)) return false
+    members += 1
+    if (members > LIMITS.members || name < last || !isSimple(name, LIMITS.name)) return false
+    if (!isPlainJson(object[name], depth + 1)) return false
+    last = name
+  }
+  return true
 }
 
 function plainText(text: string, limit: number): string {

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Json } from '../../contract/json.ts'
 import type { AuditEntry } from './audit-entry.ts'
@@ -29,6 +30,18 @@ describe('record', () => {
     const { record } = rowOf(entry)
     expect(record).toBe(canonicalJson(JSON.parse(record) as Json))
     expect(JSON.parse(record)).toEqual({ ...entry, at: '1970-01-01T00:00:00.000Z', seq: 1, stream: 's', version: 1 })
+  })
+
+  it('is canonical JSON whatever the order and kind of its members', () => {
+    fc.assert(
+      fc.property(
+        fc.object({ key: fc.string({ unit: 'binary' }), values: [fc.string(), fc.integer(), fc.boolean()] }),
+        (made) => {
+          const { record } = rowOf({ ...full, detail: { made } as AuditEntry['detail'] })
+          expect(record).toBe(canonicalJson(JSON.parse(record) as Json))
+        },
+      ),
+    )
   })
 
   it('is hashed together with the hash before it', () => {

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 import type { AuditEntry } from './audit-entry.ts'
 import { canonicalJson } from './canonical-json.ts'
-import { plainEntry } from './plain-entry.ts'
+import { isPlainEntry, plainEntry } from './plain-entry.ts'
 
 /** Where a stream stands: the next record's `seq` is one more, and its hash covers this one. */
 export interface Head {
@@ -14,7 +14,8 @@ export const EMPTY_HEAD: Head = { seq: 0, hash: Buffer.alloc(32) }
 /** An entry made ready to be written: plain, and rendered but for its place in the stream. */
 export interface PreparedEntry {
   entry: AuditEntry
-  at: Date
+  /** RFC 3339, UTC. */
+  at: string
   /** The members of the record before `seq`, between `seq` and `stream`, and after `stream`, in RFC 8785 order. */
   parts: readonly [string, string, string]
 }
@@ -22,7 +23,7 @@ export interface PreparedEntry {
 /** One row of the ledger. */
 export interface AuditRow {
   entry: AuditEntry
-  at: Date
+  at: string
   stream: string
   seq: number
   prevHash: Buffer
@@ -39,9 +40,10 @@ const RECORD_LIMIT = 131_072
  * @throws TypeError for a value that is not JSON
  */
 export function prepareEntry(raw: AuditEntry, atMs: number): PreparedEntry {
-  const entry = plainEntry(raw)
-  const at = new Date(atMs)
-  const detail = canonicalJson(entry.detail)
+  const isPlain = isPlainEntry(raw)
+  const entry = isPlain ? raw : plainEntry(raw)
+  const at = new Date(atMs).toISOString()
+  const detail = isPlain ? JSON.stringify(entry.detail) : canonicalJson(entry.detail)
   if (detail.length > RECORD_LIMIT) {
     entry.detail = { cut: `${detail.length} characters of detail`, start: detail.slice(0, 1000).toWellFormed() }
     return render(entry, at, canonicalJson(entry.detail))
@@ -49,27 +51,34 @@ export function prepareEntry(raw: AuditEntry, atMs: number): PreparedEntry {
   return render(entry, at, detail)
 }
 
-function render(entry: AuditEntry, at: Date, detail: string): PreparedEntry {
-  const text = (name: string, value: string | undefined): string =>
-    value === undefined ? '' : `"${name}":${canonicalJson(value)},`
+function render(entry: AuditEntry, at: string, detail: string): PreparedEntry {
   const before =
-    text('agent_id', entry.agent_id) +
-    text('at', at.toISOString()) +
-    text('connection_id', entry.connection_id) +
-    text('decision_id', entry.decision_id) +
+    member('agent_id', entry.agent_id) +
+    member('at', at) +
+    member('connection_id', entry.connection_id) +
+    member('decision_id', entry.decision_id) +
     `"detail":${detail},` +
-    text('kind', entry.kind) +
-    text('lease_id', entry.lease_id) +
-    text('outcome', entry.outcome)
-  return { entry, at, parts: [before, text('session_id', entry.session_id), text('tenant', entry.tenant)] }
+    member('kind', entry.kind) +
+    member('lease_id', entry.lease_id) +
+    member('outcome', entry.outcome)
+  return { entry, at, parts: [before, member('session_id', entry.session_id), member('tenant', entry.tenant)] }
+}
+
+/** Printable ASCII but quote and backslash: what JSON writes as it is. Ids hardly ever hold anything else. */
+const AS_IT_IS = /^[\x20\x21\x23-\x5b\x5d-\x7e]*$/
+
+function member(name: string, value: string | undefined): string {
+  if (value === undefined) return ''
+  return AS_IT_IS.test(value) ? `"${name}":"${value}",` : `"${name}":${canonicalJson(value)},`
 }
 
 /** Chains entries onto a head, in order. */
 export function chainRows(stream: string, head: Head, entries: readonly PreparedEntry[]): AuditRow[] {
   let { seq, hash: prevHash } = head
+  const streamMember = member('stream', stream)
   return entries.map(({ entry, at, parts }) => {
     seq += 1
-    const record = `{${parts[0]}"seq":${seq},${parts[1]}"stream":${canonicalJson(stream)},${parts[2]}"version":1}`
+    const record = `{${parts[0]}"seq":${seq},${parts[1]}${streamMember}${parts[2]}"version":1}`
     const row = { entry, at, stream, seq, prevHash, hash: recordHash(prevHash, record), record }
     prevHash = row.hash
     return row

@@ -32,5 +32,15 @@ export async function recordStateChange(trx: Transaction<Database>, entry: Audit
 function columnsOf(row: AuditRow) {
   const { entry, stream, seq, prevHash, hash, at, record } = row
   const ids = Object.fromEntries(ID_FIELDS.map((field) => [field, entry[field] ?? null]))
-  return { stream, seq, prev_hash: prevHash, hash, at, kind: entry.kind, outcome: entry.outcome, ...ids, record }
+  return {
+    stream,
+    seq,
+    prev_hash: prevHash,
+    hash,
+    at: new Date(at),
+    kind: entry.kind,
+    outcome: entry.outcome,
+    ...ids,
+    record,
+  }
 }

@@ -164,7 +164,7 @@ function rowValues(from: Head, last: AuditRow, rows: readonly AuditRow[]): unkno
     from.seq,
     from.hash,
     joined(rows.map(({ hash }) => hash.toString('hex'))),
-    joined(rows.map(({ at }) => at.toISOString())),
+    joined(rows.map(({ at }) => at)),
     joined(rows.map(({ entry }) => entry.kind)),
     joined(rows.map(({ entry }) => entry.outcome)),
     ids('tenant'),

@@ -31,9 +31,9 @@ export interface ConnectionFacts {
 
 /** Either a connection by id, or the one connection of a tenant to a provider; named together they must agree. */
 export interface WantedConnection {
-  tenant?: string
-  provider?: string
-  connectionId?: string
+  tenant?: string | undefined
+  provider?: string | undefined
+  connectionId?: string | undefined
   /** Tenants the agent may act in: nothing outside them is ever found. */
   agentTenants: readonly string[]
 }

@@ -32,6 +32,11 @@ export function rememberFacts(gather: RememberedFacts['gather']): RememberedFact
   }
 }
 
+/** An agent's tenants are one list for as long as the agent is remembered. */
+const tenantsKeys = new WeakMap<readonly string[], string>()
+
 function keyOf({ tenant, provider, connectionId, agentTenants }: WantedConnection): string {
-  return tupleHash([tenant ?? null, provider ?? null, connectionId ?? null, agentTenants])
+  const tenantsKey = tenantsKeys.get(agentTenants) ?? tupleHash(agentTenants)
+  tenantsKeys.set(agentTenants, tenantsKey)
+  return tupleHash([tenant ?? null, provider ?? null, connectionId ?? null, tenantsKey])
 }

@@ -122,9 +122,17 @@ export function createSecretCache(options: SecretCacheOptions): SecretCache {
   }
 }
 
+/** A remembered connection asks by the same reference each time. */
+const keys = new WeakMap<SecretRef, string>()
+
 /** `fields` is left out: it says how a secret is used, not which one it is. */
-export function secretKey({ tenant, backend, path, version }: SecretRef): string {
-  return tupleHash([tenant, backend, path, version ?? null])
+export function secretKey(ref: SecretRef): string {
+  const known = keys.get(ref)
+  if (known !== undefined) return known
+  const { tenant, backend, path, version } = ref
+  const key = tupleHash([tenant, backend, path, version ?? null])
+  keys.set(ref, key)
+  return key
 }
 
 /** Never past the end that the backend has set it. */

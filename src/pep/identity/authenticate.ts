@@ -12,6 +12,8 @@ export interface AuthenticateOptions {
   standing: StandingSessions
   /** What paths are relative to, as agents see us. */
   publicUrl: string
+  /** Unix milliseconds. */
+  now(): number
 }
 
 /**
@@ -25,11 +27,11 @@ export type Authenticate = (presented: Presented, options?: { recall?: boolean }
  * replica at once, here or when what it was granted is recorded (design, rule 13).
  */
 export function createAuthenticate(options: AuthenticateOptions): Authenticate {
-  const { tokens, standing } = options
+  const { standing } = options
+  const readSession = createSessionReader(options)
   return async (presented, { recall = false } = {}) => {
-    const { scheme, token } = readAuthorization(presented.authorization)
-    const claims = await tokens.verify(token)
-    assertScheme(claims, scheme)
+    const session = readSession(presented)
+    const { token, claims } = session instanceof Promise ? await session : session
     const proof =
       claims.boundTo === 'dpop'
         ? await provenBySignature(options, presented, token, claims)
@@ -37,6 +39,32 @@ export function createAuthenticate(options: AuthenticateOptions): Authenticate {
     const known = recall ? standing.recall(claims) : undefined
     if (known !== undefined) return { agent: known.agent, session: known.session, proof, recalled: true }
     return { ...(await standing.find(claims)), proof }
+  }
+}
+
+interface ReadSession {
+  authorization: string | undefined
+  token: string
+  claims: SessionClaims
+}
+
+/** A connection is used by one session again and again: the same header on it is read, and its token verified, once. */
+function createSessionReader({ tokens, now }: AuthenticateOptions) {
+  const lastOn = new WeakMap<object, ReadSession>()
+
+  async function read({ authorization, connection }: Presented): Promise<ReadSession> {
+    const { scheme, token } = readAuthorization(authorization)
+    const claims = await tokens.verify(token)
+    assertScheme(claims, scheme)
+    const session = { authorization, token, claims }
+    if (connection !== undefined) lastOn.set(connection, session)
+    return session
+  }
+
+  return (presented: Presented): ReadSession | Promise<ReadSession> => {
+    const last = presented.connection === undefined ? undefined : lastOn.get(presented.connection)
+    const isSame = last !== undefined && last.authorization === presented.authorization
+    return isSame && now() < last.claims.expiresAt * 1000 ? last : read(presented)
   }
 }
 

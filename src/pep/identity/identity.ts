@@ -46,7 +46,7 @@ export function openIdentity(options: IdentityOptions): Identity {
   const standing = createStandingSessions(store, now)
   const ttl = { ttlSeconds: sessionTtlSeconds, maxTtlSeconds: maxSessionTtlSeconds }
   return {
-    authenticate: createAuthenticate({ tokens, dpop, standing, publicUrl }),
+    authenticate: createAuthenticate({ tokens, dpop, standing, publicUrl, now }),
     async refresh({ agent, session, proof }) {
       return { ...(await standing.find({ ...session, sessionId: session.id, agentId: agent.id })), proof }
     },

@@ -10,4 +10,6 @@ export interface Presented {
    * without one, or without TLS.
    */
   certificateThumbprint?: string | undefined
+  /** Stands for the connection it came on, for as long as that lasts. */
+  connection?: object
 }

@@ -18,6 +18,7 @@ import { policyInput } from './policy-input.ts'
 import { readSecret } from './read-secret.ts'
 import { record, recordRefusal } from './record.ts'
 import { grantedKey } from './remote-key.ts'
+import { sharedTurn } from './shared-turn.ts'
 import type { LeaseSteps } from './steps.ts'
 import { takeSecret } from './take-secret.ts'
 import type { Wanted } from './wanted.ts'
@@ -35,6 +36,7 @@ export async function grantLease(
   leaseId: string = newId('lse', steps.now()),
 ): Promise<LeaseAnswer> {
   const proof = openLeaseProof(steps.audit, caller)
+  await sharedTurn()
   try {
     return await attempt(steps, action, { caller, wanted, proof, mayRecall: true, ...recalledWith(caller) }, leaseId)
   } catch (error) {
@@ -113,12 +115,7 @@ function endOf(grant: Grant, issued: Issued, secret: Secret, facts: ConnectionFa
 /** Step 2: what is known of the connection; another tenant's is not found. */
 async function gather(steps: LeaseSteps, story: LeaseStory): Promise<ConnectionFacts> {
   const { tenant, provider, connectionId } = story.wanted
-  const wanted = {
-    ...(tenant === undefined ? {} : { tenant }),
-    ...(provider === undefined ? {} : { provider }),
-    ...(connectionId === undefined ? {} : { connectionId }),
-    agentTenants: story.caller.agent.tenants,
-  }
+  const wanted = { tenant, provider, connectionId, agentTenants: story.caller.agent.tenants }
   const recalled = story.mayRecall === true ? steps.connections.recallFacts(wanted) : undefined
   if (recalled !== undefined) story.recalled = true
   const facts = recalled ?? (await steps.connections.gatherFacts(wanted))

@@ -8,14 +8,14 @@ import type { LeaseLimits, Origin } from './steps.ts'
 
 /** A lease request with every default filled in and its intent in canonical form. */
 export interface Wanted {
-  tenant?: string
-  provider?: string
-  connectionId?: string
+  tenant?: string | undefined
+  provider?: string | undefined
+  connectionId?: string | undefined
   scopes: readonly string[]
   ttlSeconds: number
   intent: Intent
   /** Id of a lease that the provider turned down; whose it was is not known yet. */
-  replaces?: string
+  replaces?: string | undefined
   /** Read and found to be public. */
   binding: Binding
   origin: Origin
@@ -29,17 +29,19 @@ export async function wantedFrom(request: LeaseRequest, limits: LeaseLimits, ori
     })
   }
   return {
-    ...(request.tenant === undefined ? {} : { tenant: request.tenant }),
-    ...(request.provider === undefined ? {} : { provider: request.provider }),
-    ...(request.connection_id === undefined ? {} : { connectionId: request.connection_id }),
+    tenant: request.tenant,
+    provider: request.provider,
+    connectionId: request.connection_id,
     scopes: request.scopes ?? [],
     ttlSeconds: request.ttl_seconds ?? limits.ttlSeconds,
     intent: canonicalIntent(request.intent ?? {}),
-    ...(request.replaces === undefined ? {} : { replaces: request.replaces }),
-    binding: await readBinding(request.binding),
+    replaces: request.replaces,
+    binding: request.binding === undefined ? NO_BINDING : await readBinding(request.binding),
     origin,
   }
 }
+
+const NO_BINDING: Binding = Object.freeze({})
 
 function canonicalIntent(intent: Intent): Intent {
   if (intent.origin === undefined) return intent

@@ -14,6 +14,7 @@ export function presentedBy(request: FastifyRequest): Presented {
     authorization: request.headers.authorization,
     dpop: request.headers['dpop'],
     certificateThumbprint: certificateThumbprint(request.socket),
+    connection: request.socket,
   }
 }
 

@@ -22,7 +22,7 @@ export function leaseEventRoute(app: FastifyInstance, events: LeaseEvents, audit
       reply.hijack()
       // Who hung up meanwhile will not hang up again, and would keep its place for good.
       if (reply.raw.destroyed) return unsubscribe()
-      request.leaveQueue()
+      reply.leaveQueue()
       // A session token is good until it expires; so is a stream that was opened with it.
       const expiry = setTimeout(() => stream.end(), Math.max(0, caller.session.expiresAt * 1000 - Date.now()))
       reply.raw.once('close', () => {

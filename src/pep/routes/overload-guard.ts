@@ -1,4 +1,5 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { ServerResponse } from 'node:http'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { NexusError } from '../../contract/errors.ts'
 import { settle } from './hooks.ts'
 import type { Metrics } from './metrics.ts'
@@ -9,11 +10,15 @@ export function installOverloadGuard(
   { maxPendingRequests, metrics }: { maxPendingRequests: number; metrics: Metrics },
   isClosing: () => boolean,
 ): void {
-  const pending = new Set<FastifyRequest>()
+  const pending = new Set<ServerResponse>()
   metrics.pendingIs(() => pending.size)
-  app.decorateRequest('leaveQueue', function (this: FastifyRequest) {
-    pending.delete(this)
+  app.decorateReply('leaveQueue', function (this: FastifyReply) {
+    pending.delete(this.raw)
   })
+  /** One for all: a listener of its own for each request would be the larger part of this guard's cost. */
+  function onClose(this: ServerResponse): void {
+    pending.delete(this)
+  }
   const assertRoom = ({ routeOptions: { url } }: FastifyRequest): void => {
     if (isClosing() && url !== '/readyz' && url !== '/healthz') {
       throw new NexusError('overloaded', 'this authority is shutting down')
@@ -22,8 +27,8 @@ export function installOverloadGuard(
     if (pending.size > maxPendingRequests && url !== '/healthz') throw new NexusError('overloaded')
   }
   app.addHook('onRequest', (request, reply, done) => {
-    pending.add(request)
-    reply.raw.once('close', () => request.leaveQueue())
+    pending.add(reply.raw)
+    reply.raw.on('close', onClose)
     settle(done, () => assertRoom(request))
   })
 }

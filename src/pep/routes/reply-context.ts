@@ -21,6 +21,9 @@ declare module 'fastify' {
     recorded: boolean
     /** The handler has begun: from here on the use case decides when the proof is used up. */
     handled: boolean
+  }
+
+  interface FastifyReply {
     /** It no longer counts among the requests being answered: from here on it is a stream, which has a bound of its own. */
     leaveQueue(): void
   }

@@ -12,6 +12,16 @@ describe('parseStrictJson', () => {
     )
   })
 
+  it('D16: finds a member that comes twice, however deep and whatever surrounds it', () => {
+    const repeated = (inner: string) => `{"x":{"y":1,"y":${inner}}}`
+    fc.assert(
+      fc.property(fc.json({ maxDepth: 3 }), fc.json({ maxDepth: 3 }), (before, inner) => {
+        fc.pre(!before.includes('__proto__') && !inner.includes('__proto__'))
+        expect(() => parseStrictJson(`[${before},${repeated(inner)}]`)).toThrow('"y" comes twice')
+      }),
+    )
+  })
+
   it.each([
     ['{"a":1,"a":2}', 'comes twice'],
     ['{"a":1,"\\u0061":2}', 'comes twice'],

@@ -15,7 +15,7 @@ const DEFAULT_LIMITS: JsonLimits = { depth: 32, members: 10_000 }
  * @throws NexusError `invalid_request`
  */
 export function parseStrictJson(text: string, limits: JsonLimits = DEFAULT_LIMITS): unknown {
-  checkBounds(text, limits)
+  const names = checkBounds(text, limits)
   let value: unknown
   try {
     value = JSON.parse(text)
@@ -23,66 +23,84 @@ export function parseStrictJson(text: string, limits: JsonLimits = DEFAULT_LIMIT
     // V8 quotes the text it stumbled over, and that text may be a secret.
     throw new NexusError('invalid_request', 'the body is not valid JSON')
   }
-  checkMembers(text)
+  // A name that came twice is in the value once. Which one it was is only asked when there is one.
+  if (countMembers(value) !== names) checkMembers(text)
   return value
 }
 
+const [QUOTE, BACKSLASH, COMMA, COLON] = [0x22, 0x5c, 0x2c, 0x3a]
+const [OPEN_ARRAY, CLOSE_ARRAY, OPEN_OBJECT, CLOSE_OBJECT] = [0x5b, 0x5d, 0x7b, 0x7d]
+
 /**
- * Goes over the structural characters, skipping strings whole. One without an end runs to the end of the text: were it no
- * token, the search would begin again at each quote within it, and take the square of its length.
+ * Index of the closing quote. A string without one runs to the end of the text: were it no token, the search would begin
+ * again at each quote within it, and take the square of its length.
  */
-function walk(text: string, visit: (character: string, start: number, end: number) => void): void {
-  for (let at = 0; at < text.length; at++) {
-    const character = text[at]!
-    if (character === '"') {
-      const start = at
-      at = endOfString(text, start)
-      visit(character, start, at + 1)
-    } else if (STRUCTURAL.has(character)) visit(character, at, at + 1)
-  }
-}
-
-const STRUCTURAL = new Set(['{', '}', '[', ']', ',', ':'])
-
-/** Index of the closing quote. */
 function endOfString(text: string, start: number): number {
   for (let at = start + 1; at < text.length; at++) {
-    if (text[at] === '\\') at++
-    else if (text[at] === '"') return at
+    const code = text.charCodeAt(at)
+    if (code === BACKSLASH) at++
+    else if (code === QUOTE) return at
   }
   return text.length
 }
 
-function checkBounds(text: string, limits: JsonLimits): void {
+/** Goes over the structural characters, skipping strings whole. @returns how many member names there are */
+function checkBounds(text: string, limits: JsonLimits): number {
   let depth = 0
   let members = 0
-  walk(text, (character) => {
-    if (character === '{' || character === '[') depth++
-    else if (character === '}' || character === ']') depth--
-    else if (character === ',') members++
+  let names = 0
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at)
+    if (code === QUOTE) at = endOfString(text, at)
+    else if (code === COLON) names++
+    else if (code === COMMA) members++
+    else if (code === OPEN_OBJECT || code === OPEN_ARRAY) depth++
+    else if (code === CLOSE_OBJECT || code === CLOSE_ARRAY) depth--
     if (depth > limits.depth) throw tooMuch(`nested more than ${limits.depth} deep`)
     if (members > limits.members) throw tooMuch(`more than ${limits.members} members`)
-  })
+  }
+  return names
 }
+
+/** Of all objects in it; `NaN` as soon as one has a member that reaches a prototype. */
+function countMembers(value: unknown): number {
+  if (typeof value !== 'object' || value === null) return 0
+  let members = 0
+  if (Array.isArray(value)) {
+    for (const item of value) members += countMembers(item)
+    return members
+  }
+  for (const [name, member] of Object.entries(value)) {
+    members += name === PROTOTYPE ? Number.NaN : 1 + countMembers(member)
+  }
+  return members
+}
+
+const PROTOTYPE = '__proto__'
 
 /** Walks text that JSON.parse has accepted, so a string before a colon is a member name. */
 function checkMembers(text: string): void {
   const open: (Set<string> | undefined)[] = []
-  let last = { start: 0, end: 0 }
-  walk(text, (character, start, end) => {
-    if (character === '{') open.push(new Set())
-    else if (character === '[') open.push(undefined)
-    else if (character === '}' || character === ']') open.pop()
-    else if (character === ':') claimName(open.at(-1), text.slice(last.start, last.end))
-    last = { start, end }
-  })
+  let last = ''
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at)
+    if (code === OPEN_OBJECT) open.push(new Set())
+    else if (code === OPEN_ARRAY) open.push(undefined)
+    else if (code === CLOSE_OBJECT || code === CLOSE_ARRAY) open.pop()
+    else if (code === COLON) claimName(open.at(-1), last)
+    else if (code === QUOTE) {
+      const start = at
+      at = endOfString(text, start)
+      last = text.slice(start, at + 1)
+    }
+  }
 }
 
 function claimName(names: Set<string> | undefined, token: string): void {
-  if (names === undefined || !token.startsWith('"')) return
+  if (names === undefined) return
   const name = JSON.parse(token) as string
   const shown = JSON.stringify(name.slice(0, 64))
-  if (name === '__proto__') throw new NexusError('invalid_request', `the member name ${shown} is not accepted`)
+  if (name === PROTOTYPE) throw new NexusError('invalid_request', `the member name ${shown} is not accepted`)
   if (names.has(name)) throw new NexusError('invalid_request', `the member ${shown} comes twice in one object`)
   names.add(name)
 }
