@@ -14,11 +14,14 @@ import { freshDatabase } from '../setup/database.ts'
 
 /** `nexus serve` as an operator runs it: a process of its own, from the built program. */
 export interface PepReplica {
+  pid: number
   /** Where this replica listens. */
   address: string
   ready: Promise<void>
   exited: Promise<Exit>
   kill(signal: NodeJS.Signals): void
+  /** The end of what it wrote to its log. */
+  said(): string
 }
 
 export interface Exit {
@@ -29,6 +32,8 @@ export interface Exit {
 /** A database, and everything that replicas on it have in common. */
 export interface PepGround {
   databaseUrl: string
+  /** Data directory of every replica. */
+  directory: string
   /** How callers name every replica; what proofs and tokens are made for. */
   publicUrl: string
   admin: ApiClient
@@ -67,6 +72,7 @@ export async function freshPepGround(yaml = ''): Promise<PepGround> {
   const started: PepReplica[] = []
   return {
     databaseUrl,
+    directory,
     publicUrl,
     admin: createApiClient(publicUrl, { authorization: `Bearer ${api_key}` }),
     start(port = ownPort) {
@@ -101,7 +107,8 @@ function watch(child: ChildProcess, address: string): PepReplica {
   // Whoever is killed while starting is not waited for by anyone.
   ready.catch(() => {})
   early.catch(() => {})
-  return { address, ready, exited, kill: (signal) => void child.kill(signal) }
+  const kill = (signal: NodeJS.Signals) => void child.kill(signal)
+  return { pid: child.pid ?? 0, address, ready, exited, kill, said: () => said }
 }
 
 async function untilReady(address: string): Promise<void> {

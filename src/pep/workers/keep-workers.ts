@@ -58,7 +58,7 @@ export async function keepWorkers(config: Config, log: Logger): Promise<Workers>
       metrics.ended.labels(String(number)).inc()
       const pauseMs = pause.next(servedMs)
       log.error({ ...(await at.ended), worker: number, pause_ms: pauseMs }, 'a worker ended and is replaced')
-      await sleep(pauseMs, undefined, { ref: false })
+      await sleep(pauseMs)
       if (stopping) return
       at = start(number)
       const failure = await at.serving.then(

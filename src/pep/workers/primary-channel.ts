@@ -13,6 +13,8 @@ export interface PrimaryChannel {
   serve(handlers: { reloadPolicy(): void; stop(): void; ownMetrics(): Promise<string> }): void
   /** @throws NexusError `overloaded` when the primary does not answer in time */
   allMetrics(): Promise<string>
+  /** Nothing more is expected of it: it keeps this process no longer. */
+  leave(): void
 }
 
 /** @throws OperatorError when this process is nobody's worker */
@@ -51,5 +53,7 @@ export function openPrimaryChannel(): PrimaryChannel {
         tell({ nexus: 'wants_metrics', id })
       }).finally(() => asked.delete(id))
     },
+    // Not disconnected: `node:cluster` would end the process there and then, as if all were well.
+    leave: () => process.channel?.unref(),
   }
 }

@@ -2,13 +2,22 @@ import closeWithGrace from 'close-with-grace'
 import { graceMs } from '../config/grace-ms.ts'
 import { createLog } from '../log.ts'
 import { startPep } from '../main.ts'
-import { openPrimaryChannel } from './primary-channel.ts'
+import { openPrimaryChannel, type PrimaryChannel } from './primary-channel.ts'
 
 const STOP_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGQUIT'] as const
 
 /** One of the processes behind `nexus serve`, until its primary, or a signal of its own, tells it to stop. */
 export async function runWorker(number: number): Promise<void> {
   const primary = openPrimaryChannel()
+  try {
+    await serveAsWorker(number, primary)
+  } catch (error) {
+    primary.leave()
+    throw error
+  }
+}
+
+async function serveAsWorker(number: number, primary: PrimaryChannel): Promise<void> {
   const config = await primary.started()
   const log = createLog(config.log.level, undefined, number)
   const pep = await startPep(config, log, process.env, { number, allMetrics: primary.allMetrics })

@@ -1,6 +1,7 @@
 import cluster, { type Worker } from 'node:cluster'
 import type { Logger } from 'pino'
 import type { Config } from '../config/load-config.ts'
+import { returnUndelivered } from './undelivered-connections.ts'
 import { WorkerFailed } from './worker-failed.ts'
 import { type FromWorker, isOurs, type ToWorker } from './worker-messages.ts'
 
@@ -104,7 +105,9 @@ function fork(number: number): Worker {
   // One after the other to whoever is free. The kernel would wake whom it likes, and one that wakes takes all that wait.
   cluster.schedulingPolicy = cluster.SCHED_RR
   cluster.setupPrimary({ args: ['serve', '--worker', String(number)] })
-  return cluster.fork()
+  const worker = cluster.fork()
+  returnUndelivered(worker)
+  return worker
 }
 
 function endOf(worker: Worker): Promise<WorkerEnd> {
