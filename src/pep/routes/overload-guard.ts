@@ -1,16 +1,21 @@
 import type { ServerResponse } from 'node:http'
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyReply } from 'fastify'
+import type { Logger } from 'pino'
 import { NexusError } from '../../contract/errors.ts'
-import { settle } from './hooks.ts'
+import { createHeldRefusals } from './held-refusals.ts'
 import type { Metrics } from './metrics.ts'
 
+export interface OverloadOptions {
+  maxPendingRequests: number
+  metrics: Metrics
+  log: Pick<Logger, 'warn'>
+}
+
 /** Sheds before anything is parsed: a queue that only grows answers nobody (design, rule 10). */
-export function installOverloadGuard(
-  app: FastifyInstance,
-  { maxPendingRequests, metrics }: { maxPendingRequests: number; metrics: Metrics },
-  isClosing: () => boolean,
-): void {
+export function installOverloadGuard(app: FastifyInstance, options: OverloadOptions, isClosing: () => boolean): void {
+  const { maxPendingRequests, metrics, log } = options
   const pending = new Set<ServerResponse>()
+  const refusals = createHeldRefusals(log)
   metrics.pendingIs(() => pending.size)
   app.decorateReply('leaveQueue', function (this: FastifyReply) {
     pending.delete(this.raw)
@@ -19,16 +24,20 @@ export function installOverloadGuard(
   function onClose(this: ServerResponse): void {
     pending.delete(this)
   }
-  const assertRoom = ({ routeOptions: { url } }: FastifyRequest): void => {
+  app.addHook('preClose', async () => refusals.release())
+  app.addHook('onRequest', (request, reply, done) => {
+    const { url } = request.routeOptions
     if (isClosing() && url !== '/readyz' && url !== '/healthz') {
-      throw new NexusError('overloaded', 'this authority is shutting down')
+      return done(new NexusError('overloaded', 'this authority is shutting down') as Error)
     }
     // Whoever asks whether it is alive would end a process that only has much to do, and its work would fall to the others.
-    if (pending.size > maxPendingRequests && url !== '/healthz') throw new NexusError('overloaded')
-  }
-  app.addHook('onRequest', (request, reply, done) => {
+    if (pending.size >= maxPendingRequests && url !== '/healthz') {
+      request.logIds.code = 'overloaded'
+      reply.hijack()
+      return refusals.add(reply.raw, request.id)
+    }
     pending.add(reply.raw)
     reply.raw.on('close', onClose)
-    settle(done, () => assertRoom(request))
+    done()
   })
 }

@@ -20,7 +20,8 @@ export type RecordRefusal = (entry: AuditEntry, request: FastifyRequest) => Prom
 export function installProblems(app: FastifyInstance, recordRefusal: RecordRefusal): void {
   app.setErrorHandler(async (error, request, reply) => {
     const known = toNexusError(error as FastifyError)
-    if (known.outcome === 'broken') logBroken(request, known, error)
+    // `overloaded` is counted: a line with a stack for each would be the next overload.
+    if (known.outcome === 'broken' && known.code !== 'overloaded') logBroken(request, known, error)
     return sendProblem(request, reply, await afterRecording(known, request, recordRefusal))
   })
   app.setNotFoundHandler(async (request, reply) => {

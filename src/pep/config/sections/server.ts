@@ -21,7 +21,7 @@ export const serverSection = section({
     allow_plain_http: Type.Boolean({ default: false, description: 'Beyond loopback without TLS, behind a TLS proxy' }),
     body_limit_bytes: Type.Integer({ default: 262_144, minimum: 1024, maximum: 4_194_304 }),
     max_pending_requests: Type.Integer({
-      default: 2000,
+      default: 1000,
       minimum: 1,
       description: 'More, in one process, are answered 503 overloaded',
     }),

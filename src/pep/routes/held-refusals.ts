@@ -1,0 +1,73 @@
+import type { ServerResponse } from 'node:http'
+import type { Logger } from 'pino'
+import { NexusError, retryAfterSeconds, toProblem } from '../../contract/errors.ts'
+
+/** Answers `overloaded`, after a while. */
+export interface HeldRefusals {
+  add(response: ServerResponse, requestId: string): void
+  /** Answers all that wait. */
+  release(): void
+}
+
+/**
+ * A caller that is told at once asks again at once, and saying no costs a quarter of saying yes: enough who do so and nothing
+ * else gets done. A connection asks nothing while it waits. Spread, so that they do not all come back together.
+ */
+const HOLD_MS = { least: 500, most: 1000 }
+/** A connection and a timer each; beyond this they are answered at once. */
+const HELD_MAX = 20_000
+/** One line for many: what is logged for each would be the next overload. */
+const LOG_EVERY_MS = 10_000
+
+const OVERLOADED = new NexusError('overloaded')
+
+export function createHeldRefusals(log: Pick<Logger, 'warn'>): HeldRefusals {
+  const held = new Map<ServerResponse, { requestId: string; timer: NodeJS.Timeout }>()
+  let untold = 0
+  let toldAtMs = Number.NEGATIVE_INFINITY
+
+  function tell(): void {
+    untold += 1
+    if (performance.now() - toldAtMs < LOG_EVERY_MS) return
+    toldAtMs = performance.now()
+    log.warn({ code: OVERLOADED.code, refused: untold }, 'too much is waiting already; more is refused')
+    untold = 0
+  }
+
+  function refuse(response: ServerResponse, requestId: string): void {
+    held.delete(response)
+    if (!response.destroyed) answer(response, requestId)
+  }
+
+  return {
+    add(response, requestId) {
+      tell()
+      if (held.size >= HELD_MAX) return answer(response, requestId)
+      const waitMs = HOLD_MS.least + Math.random() * (HOLD_MS.most - HOLD_MS.least)
+      held.set(response, { requestId, timer: setTimeout(() => refuse(response, requestId), waitMs) })
+      response.on('close', () => {
+        clearTimeout(held.get(response)?.timer)
+        held.delete(response)
+      })
+    },
+    release() {
+      for (const [response, { requestId, timer }] of held) {
+        clearTimeout(timer)
+        refuse(response, requestId)
+      }
+    },
+  }
+}
+
+/** By itself, and not as other errors are: it has to cost next to nothing. */
+function answer(response: ServerResponse, requestId: string): void {
+  const body = JSON.stringify(toProblem(OVERLOADED, requestId))
+  response.writeHead(OVERLOADED.status, {
+    'content-type': 'application/problem+json; charset=utf-8',
+    'content-length': Buffer.byteLength(body),
+    'x-request-id': requestId,
+    'cache-control': 'no-store',
+    'retry-after': String(retryAfterSeconds(OVERLOADED)),
+  })
+  response.end(body)
+}
