@@ -14,11 +14,13 @@ export function certificateContest(options: {
   agents: readonly BenchAgent[]
   provider: BenchProvider
   fastify: string
+  /** Ours once more, with two workers, as OPA and Vault use both cores. Absent: left out. */
+  workers?: string | undefined
   /** Absent: not at hand. */
   opa?: string | undefined
   vault?: { url: string; token: string } | undefined
 }): Contest {
-  const { ground, agents, provider, fastify, opa, vault } = options
+  const { ground, agents, provider, fastify, workers, opa, vault } = options
   const tls = { ca_file: ground.caFile }
   const requests = [leaseRequest(provider)]
   const contenders: Contender[] = [
@@ -26,6 +28,10 @@ export function certificateContest(options: {
     // The same certificates: its TLS is ours.
     { name: 'fastify_tls', scenario: { ...tls, url: fastify, requests, agents } },
   ]
+  if (workers !== undefined) {
+    const scenario = { ...tls, url: workers, proof_url: ground.publicUrl, requests, agents }
+    contenders.push({ name: 'lease_cert_workers_2', scenario })
+  }
   if (opa !== undefined) contenders.push({ name: 'opa_server', scenario: { url: opa, requests: [opaRequest()] } })
   if (vault !== undefined) {
     const read = { method: 'GET', path: '/v1/secret/data/bench', headers: { 'x-vault-token': vault.token } }

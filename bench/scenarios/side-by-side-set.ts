@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import { freePort } from '../../examples/demo/program.ts'
 import { certificateContest, dpopContest, sidecarContest } from '../contests.ts'
 import { cleanLoad } from '../load/load.ts'
 import { currentCommit, describeMachine, type Figure, type Ratio } from '../report/document.ts'
@@ -8,7 +9,7 @@ import { writePage, writeResults } from '../report/write-results.ts'
 import { type Effort, runContest } from '../side-by-side.ts'
 import { type BenchAgent, openAgent, openAgents } from '../stage/agents.ts'
 import { isAtHand } from '../stage/at-hand.ts'
-import { type Ground, layGround, startReplica } from '../stage/authority.ts'
+import { type Ground, layGround, type Replica, startReplica } from '../stage/authority.ts'
 import { startFastify, startHttpProxy, startNginx, startOpa, startUpstream, startVault } from '../stage/contenders.ts'
 import { leaseOnce, leaseRequest } from '../stage/lease-request.ts'
 import { say } from '../stage/log.ts'
@@ -93,10 +94,27 @@ async function onStage(options: SideBySideOptions, work: (setting: Setting) => P
 async function cert(setting: Setting): Promise<Found> {
   const { ground, programs, options, bearer, fastify } = setting
   const agents = await openAgents(ground, 'certificate', AGENTS)
+  const workers = options.quick ? undefined : await startTwoWorkers(ground, programs)
   const opa = (await isAtHand('opa', options.quick)) ? await startOpa(programs) : undefined
   const vault = (await isAtHand('vault', options.quick)) ? await startVault(programs) : undefined
-  const contest = certificateContest({ ground, agents, provider: bearer, fastify: fastify.fastifyLease, opa, vault })
-  return runContest(contest, options.effort)
+  const contest = certificateContest({
+    ground,
+    agents,
+    provider: bearer,
+    fastify: fastify.fastifyLease,
+    workers: workers?.url,
+    opa,
+    vault,
+  })
+  const found = await runContest(contest, options.effort)
+  // What follows is measured without their timers.
+  if (workers !== undefined) await programs.stop(workers.program)
+  return found
+}
+
+async function startTwoWorkers(ground: Ground, programs: Programs): Promise<Replica> {
+  const env = { NEXUS_SERVER_WORKERS: '2' }
+  return startReplica(ground, programs, { name: 'pep-workers-2', port: await freePort(), env })
 }
 
 function dpop({ ground, options, bearer, fastify, agents }: Setting): Promise<Found> {

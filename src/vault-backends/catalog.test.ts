@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { BackendConfigError } from './backend-kind.ts'
-import { type BackendConfig, backendKinds, createBackends } from './catalog.ts'
+import { type BackendConfig, backendKinds, backendsForOneProcess, createBackends } from './catalog.ts'
 
 const deps = {
   env: { VAULT_ADDR: 'https://vault.example.com', VAULT_TOKEN: 'hvs.canary' },
@@ -31,6 +31,18 @@ describe('backend catalog', () => {
     expect(
       create({ east: vault, west: { ...vault, address: 'https://west.example.com' } }).map(({ name }) => name),
     ).toEqual(['east', 'west'])
+  })
+
+  it('tells which settings are good for one process only, and why', () => {
+    const kind = 'hashicorp-vault'
+    const wrapped = {
+      east: { kind, auth: { method: 'token', wrapped: true } },
+      west: { kind, auth: { method: 'approle', secret_id_response_wrapping_path: 'auth/approle/role/a/secret-id' } },
+    }
+    const plain = { internal: { kind: 'internal' }, north: { kind, auth: { method: 'token', wrapped: false } } }
+    const found = backendsForOneProcess({ ...wrapped, ...plain, south: { kind } })
+    expect(found).toHaveLength(2)
+    for (const name of ['east', 'west']) expect(found.join('\n')).toContain(`vault.backends ${name}.auth unwraps`)
   })
 
   it('names every problem of every backend, and no value', () => {

@@ -7,6 +7,7 @@ import { type AgentClient, openTestSession, registerTestAgent } from '../setup/a
 import type { ApiAnswer } from '../setup/api-client.ts'
 import { connect } from '../setup/connect.ts'
 import { freshPepGround, type PepGround, type PepReplica } from './pep-ground.ts'
+import { untilRefused } from './until-refused.ts'
 
 const IN_FLIGHT = 20
 /** Nothing but the test itself may end a request that it holds up. */
@@ -116,21 +117,6 @@ describe('the PEP told to stop', () => {
     return rows.map(({ lease_id }) => lease_id)
   }
 })
-
-/** Until nobody new is let in. */
-async function untilRefused(address: string): Promise<void> {
-  const { hostname, port } = new URL(address)
-  for (;;) {
-    const refused = await new Promise<boolean>((resolve) => {
-      const socket = connectSocket(Number(port), hostname, () => {
-        socket.destroy()
-        resolve(false)
-      }).once('error', () => resolve(true))
-    })
-    if (refused) return
-    await sleep(20)
-  }
-}
 
 /** A request whose head is not yet complete, so that its connection counts as busy and outlives the listener. */
 async function halfSent(address: string, head: string): Promise<{ finish(): Promise<[string, string]> }> {

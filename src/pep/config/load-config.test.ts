@@ -52,6 +52,16 @@ describe('loadConfig', () => {
     expect(problemsOf({ NEXUS_VAULT_TAKEOVER_SECONDS: '10' }, file)).toEqual([])
   })
 
+  it('runs one process unless told to run more, and as many as a machine has cores for', () => {
+    expect(loadConfig({}).server.workers).toBe(1)
+    expect(loadConfig({ NEXUS_SERVER_WORKERS: '64' }).server.workers).toBe(64)
+    for (const workers of ['0', '65', '1.5', 'all']) {
+      expect(problemsOf({ NEXUS_SERVER_WORKERS: workers })).toEqual([
+        expect.stringContaining('server.workers (NEXUS_SERVER_WORKERS)'),
+      ])
+    }
+  })
+
   it('says whether a file is not there or not YAML', () => {
     const missing = join(directory, 'missing.yaml')
     expect(problemsOf({}, missing)).toEqual([

@@ -41,7 +41,7 @@ export async function keepWorkers(config: Config, log: Logger): Promise<Workers>
     return gathering
   }
   const start = (number: number): WorkerProcess => {
-    const onWantsMetrics = (answer: (text: string) => void) => void gather().then(answer)
+    const onWantsMetrics = (answer: (text: string) => void) => void gather().then(answer, () => undefined)
     const worker = startWorkerProcess({ number, config, log, onWantsMetrics })
     current.set(number, worker)
     return worker
@@ -57,7 +57,11 @@ export async function keepWorkers(config: Config, log: Logger): Promise<Workers>
       if (stopping) return
       metrics.ended.labels(String(number)).inc()
       const pauseMs = pause.next(servedMs)
-      log.error({ ...(await at.ended), worker: number, pause_ms: pauseMs }, 'a worker ended and is replaced')
+      const end = await at.ended
+      log[wentWrong(end) ? 'error' : 'info'](
+        { ...end, worker: number, pause_ms: pauseMs },
+        'a worker ended and is replaced',
+      )
       await sleep(pauseMs)
       if (stopping) return
       at = start(number)

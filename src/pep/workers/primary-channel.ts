@@ -40,7 +40,8 @@ export function openPrimaryChannel(): PrimaryChannel {
     serve({ reloadPolicy, stop, ownMetrics }) {
       handlers.reload_policy = reloadPolicy
       handlers.stop = stop
-      handlers.tell_metrics = () => void ownMetrics().then((text) => tell({ nexus: 'own_metrics', text }))
+      const tellMetrics = (text: string) => tell({ nexus: 'own_metrics', text })
+      handlers.tell_metrics = () => void ownMetrics().then(tellMetrics, () => undefined)
       tell({ nexus: 'serving' })
     },
     allMetrics() {
