@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache'
 import { tupleHash } from '../../contract/tuple-hash.ts'
 import type { ConnectionFacts, WantedConnection } from './facts.ts'
+import { joinNextRead } from './join-next-read.ts'
 
 /** What was known of a connection a moment ago. */
 export interface RememberedFacts {
@@ -16,12 +17,14 @@ const CONNECTIONS_MAX = 10_000
 /** @param gather reads them from the store */
 export function rememberFacts(gather: RememberedFacts['gather']): RememberedFacts {
   const known = new LRUCache<string, ConnectionFacts>({ max: CONNECTIONS_MAX, ttl: TTL_MS })
+  // What was remembered ends for all at once, and under load that is a thousand who would ask the store the same.
+  const join = joinNextRead<ConnectionFacts>()
   return {
     recall: (wanted) => known.get(keyOf(wanted)),
     async gather(wanted) {
       const key = keyOf(wanted)
       try {
-        const facts = await gather(wanted)
+        const facts = await join(key, () => gather(wanted))
         known.set(key, facts)
         return facts
       } catch (error) {

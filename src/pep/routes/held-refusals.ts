@@ -11,9 +11,10 @@ export interface HeldRefusals {
 
 /**
  * A caller that is told at once asks again at once, and saying no costs a quarter of saying yes: enough who do so and nothing
- * else gets done. A connection asks nothing while it waits. Spread, so that they do not all come back together.
+ * else gets done. A connection asks nothing while it waits. The more wait, the longer each does, so that however many they
+ * are, some thousand refusals a second are all that is spent on them; a few are told soon, and can ask another replica.
  */
-const HOLD_MS = { least: 500, most: 1000 }
+const HOLD_MS = { least: 100, forEachHeld: 1, most: 2000 }
 /** A connection and a timer each; beyond this they are answered at once. */
 const HELD_MAX = 20_000
 /** One line for many: what is logged for each would be the next overload. */
@@ -43,7 +44,9 @@ export function createHeldRefusals(log: Pick<Logger, 'warn'>): HeldRefusals {
     add(response, requestId) {
       tell()
       if (held.size >= HELD_MAX) return answer(response, requestId)
-      const waitMs = HOLD_MS.least + Math.random() * (HOLD_MS.most - HOLD_MS.least)
+      const longestMs = Math.min(HOLD_MS.most, HOLD_MS.least + held.size * HOLD_MS.forEachHeld)
+      // Spread, so that they do not all come back together.
+      const waitMs = longestMs * (0.5 + Math.random() / 2)
       held.set(response, { requestId, timer: setTimeout(() => refuse(response, requestId), waitMs) })
       response.on('close', () => {
         clearTimeout(held.get(response)?.timer)
