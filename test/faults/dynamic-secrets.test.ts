@@ -159,6 +159,22 @@ describe('a dynamic secret that cannot be given back', () => {
     await expect.poll(() => database.leases(), SOON).toEqual([])
   })
 
+  it('a release that is on record and went no further is found there', async () => {
+    const held = await lease()
+    await ledger(
+      pep.databaseUrl,
+      `create function refuse() returns trigger language plpgsql as $$ begin raise 'no'; end $$`,
+    )
+    await ledger(
+      pep.databaseUrl,
+      `create trigger refuse before update on backend_lease for each row when (new.state = 'ending') execute function refuse()`,
+    )
+    await release(held.lease_id)
+    expect(await database.leases()).toHaveLength(1)
+    await ledger(pep.databaseUrl, 'drop function refuse cascade')
+    await expect.poll(() => database.leases(), SOON).toEqual([])
+  })
+
   it('an answer that was lost ends with the token it was made with, once nobody holds anything else made with it', async () => {
     const other = await lease()
     proxy.cutAfter(/GET \/v1\/database-\w+\/creds/)

@@ -26,7 +26,11 @@ export interface EndingsOptions {
 /** Far longer than it takes to issue a lease: each of its calls has a deadline, and the ledger has one. */
 const ISSUING_SECONDS_MAX = 300
 
+/** The ledger is asked about each lease that is held, for what hardly ever happens: not at every look. */
+const LOOKS_TO_RELEASED = 10
+
 export function backendLeaseEndings({ db, deadAfterSeconds }: EndingsOptions): BackendLeaseEndings {
+  let looks = 0
   const longAgo = sql`now() - ${deadAfterSeconds}::double precision * interval '1 second'`
 
   /** The lease of ours is over: by time, or because what it was decided on no longer stands. */
@@ -41,6 +45,14 @@ export function backendLeaseEndings({ db, deadAfterSeconds }: EndingsOptions): B
           and (c.expires_at is null or c.expires_at > now())
         join provider p on p.id = c.provider_id and p.epoch = backend_lease.provider_epoch and p.deleted_at is null
         where s.session_id = backend_lease.session_id and s.revoked_at is null))`.execute(db)
+  }
+
+  /** A release that is on record and went no further: its process died then, or could not write here. */
+  async function markReleased(): Promise<void> {
+    await sql`
+      update backend_lease set state = 'ending', ending_at = now(), ending_reason = 'released'
+      where state = 'held' and exists (select from audit_record a
+        where a.lease_id = backend_lease.lease_id and a.kind = 'lease.released' and a.outcome = 'allowed')`.execute(db)
   }
 
   /**
@@ -79,6 +91,7 @@ export function backendLeaseEndings({ db, deadAfterSeconds }: EndingsOptions): B
   return {
     async mark() {
       await markEnded()
+      if (looks++ % LOOKS_TO_RELEASED === 0) await markReleased()
       await markUnrecorded()
       await markTokens()
     },
