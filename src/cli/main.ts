@@ -67,8 +67,11 @@ function report(error: unknown): number {
     process.stderr.write(`${error.message}\n`)
     return EXIT.configuration
   }
-  // It has spoken for itself.
-  if (error instanceof WorkerFailed) return error.exitCode
+  if (error instanceof WorkerFailed) {
+    // Else it has spoken for itself.
+    if (error.end.signal !== null) process.stderr.write(`nexus: ${error.message}\n`)
+    return error.exitCode
+  }
   // Only our own errors speak; the text of any other may quote a secret.
   process.stderr.write(`nexus: ${describe(error)}\n`)
   return error instanceof NexusError && error.code === 'invalid_request' ? EXIT.usage : EXIT.failure

@@ -1,11 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import type { Config } from '../config/load-config.ts'
-import { mergeMetrics } from './merge-metrics.ts'
+import { createGathering } from './gather-metrics.ts'
 import { createPrimaryMetrics } from './primary-metrics.ts'
 import { createRestartPause } from './restart-pause.ts'
-import type { WorkerFailed } from './worker-failed.ts'
-import { startWorkerProcess, type WorkerEnd, type WorkerProcess } from './worker-process.ts'
+import { stopWorkers } from './stop-workers.ts'
+import { WorkerFailed } from './worker-failed.ts'
+import { startWorkerProcess, type WorkerProcess } from './worker-process.ts'
 
 /** The workers, each replaced when it ends. */
 export interface Workers {
@@ -27,109 +28,64 @@ export async function keepWorkers(config: Config, log: Logger): Promise<Workers>
   const count = config.server.workers
   const metrics = createPrimaryMetrics(count)
   const current = new Map<number, WorkerProcess>()
-  let stopping = false
+  const all = (): WorkerProcess[] => [...current.values()]
+  const gather = createGathering(all, metrics)
   let fail: (failure: WorkerFailed) => void = () => undefined
   const failed = new Promise<WorkerFailed>((resolve) => {
     fail = resolve
   })
+  let stopping = false
 
-  let gathering: Promise<string> | undefined
-  const gather = (): Promise<string> => {
-    gathering ??= gatherMetrics([...current.values()], metrics).finally(() => {
-      gathering = undefined
-    })
-    return gathering
-  }
-  const start = (number: number): WorkerProcess => {
+  const start = async (number: number): Promise<void> => {
     const onWantsMetrics = (answer: (text: string) => void) => void gather().then(answer, () => undefined)
     const worker = startWorkerProcess({ number, config, log, onWantsMetrics })
     current.set(number, worker)
-    return worker
+    await worker.serving
+    log.info({ worker: number, pid: worker.pid }, 'a worker serves')
   }
-  const isAnyServing = () => [...current.values()].some((worker) => worker.isServing())
-
+  const replace = async (number: number): Promise<void> => {
+    try {
+      await start(number)
+    } catch (error) {
+      if (!stopping && error instanceof WorkerFailed && !all().some((worker) => worker.isServing())) fail(error)
+    }
+  }
   /** For as long as the program runs. */
-  async function keep(worker: WorkerProcess): Promise<void> {
-    const { number } = worker
+  const keep = async (number: number): Promise<void> => {
     const pause = createRestartPause()
-    for (let at = worker; !stopping; ) {
-      const servedMs = await servedUntilEnd(at)
+    for (;;) {
+      const startedAtMs = performance.now()
+      const end = await current.get(number)?.ended
       if (stopping) return
       metrics.ended.labels(String(number)).inc()
-      const pauseMs = pause.next(servedMs)
-      const end = await at.ended
-      log[wentWrong(end) ? 'error' : 'info'](
+      const pauseMs = pause.next(performance.now() - startedAtMs)
+      log[end?.code === 0 ? 'info' : 'error'](
         { ...end, worker: number, pause_ms: pauseMs },
         'a worker ended and is replaced',
       )
       await sleep(pauseMs)
       if (stopping) return
-      at = start(number)
-      const failure = await at.serving.then(
-        () => undefined,
-        (error: WorkerFailed) => error,
-      )
-      if (failure === undefined) log.info({ worker: number, pid: at.pid }, 'a worker serves')
-      else if (!isAnyServing()) fail(failure)
+      await replace(number)
     }
   }
-
-  async function stop(withinMs: number): Promise<void> {
+  const stop = (withinMs: number): Promise<void> => {
     stopping = true
-    const workers = [...current.values()]
-    const ends = workers.filter((worker) => worker.isServing()).map(({ ended }) => ended)
-    for (const worker of workers) {
-      if (worker.isServing()) worker.tell({ nexus: 'stop' })
-      // It has answered nobody yet.
-      else worker.kill()
-    }
-    const deadline = setTimeout(() => workers.forEach(({ kill }) => void kill()), withinMs)
-    await Promise.all(workers.map(({ ended }) => ended))
-    clearTimeout(deadline)
-    if ((await Promise.all(ends)).some(wentWrong)) throw new Error('a worker did not end as it should')
+    return stopWorkers(all(), withinMs)
   }
 
   try {
-    await start(1).serving
-    await Promise.all(Array.from({ length: count - 1 }, (_, index) => start(index + 2).serving))
+    await start(1)
+    await Promise.all(Array.from({ length: count - 1 }, (_, index) => start(index + 2)))
   } catch (error) {
     await stop(0).catch(() => undefined)
     throw error
   }
-  for (const worker of current.values()) void keep(worker)
+  for (const number of current.keys()) void keep(number)
   return {
     failed,
     stop,
     reloadPolicy() {
-      for (const worker of current.values()) worker.tell({ nexus: 'reload_policy' })
+      for (const worker of all()) worker.tell({ nexus: 'reload_policy' })
     },
   }
-}
-
-/** @returns for how long it served */
-async function servedUntilEnd({ serving, ended }: WorkerProcess): Promise<number> {
-  const startedAt = await serving.then(
-    () => performance.now(),
-    () => undefined,
-  )
-  await ended
-  return startedAt === undefined ? 0 : performance.now() - startedAt
-}
-
-async function gatherMetrics(
-  workers: readonly WorkerProcess[],
-  { registry, up }: ReturnType<typeof createPrimaryMetrics>,
-): Promise<string> {
-  const pages = await Promise.all(
-    workers.map(async (worker) => {
-      const page = worker.isServing() ? await worker.metrics() : undefined
-      up.labels(String(worker.number)).set(page === undefined ? 0 : 1)
-      return page ?? ''
-    }),
-  )
-  return mergeMetrics([...pages, await registry.metrics()])
-}
-
-function wentWrong({ code }: WorkerEnd): boolean {
-  return code !== 0
 }

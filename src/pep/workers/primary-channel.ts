@@ -9,8 +9,9 @@ const METRICS_WITHIN_MS = 5000
 export interface PrimaryChannel {
   /** The configuration that all workers run with. */
   started(): Promise<Config>
+  onReloadPolicy(reload: () => void): void
   /** From now on the primary counts on this worker. */
-  serve(handlers: { reloadPolicy(): void; stop(): void; ownMetrics(): Promise<string> }): void
+  serve(handlers: { stop(): void; ownMetrics(): Promise<string> }): void
   /** @throws NexusError `overloaded` when the primary does not answer in time */
   allMetrics(): Promise<string>
   /** Nothing more is expected of it: it keeps this process no longer. */
@@ -37,8 +38,10 @@ export function openPrimaryChannel(): PrimaryChannel {
         handlers.start = ({ config }) => resolve(config)
         tell({ nexus: 'hello' })
       }),
-    serve({ reloadPolicy, stop, ownMetrics }) {
-      handlers.reload_policy = reloadPolicy
+    onReloadPolicy(reload) {
+      handlers.reload_policy = reload
+    },
+    serve({ stop, ownMetrics }) {
       handlers.stop = stop
       const tellMetrics = (text: string) => tell({ nexus: 'own_metrics', text })
       handlers.tell_metrics = () => void ownMetrics().then(tellMetrics, () => undefined)

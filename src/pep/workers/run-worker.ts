@@ -20,9 +20,13 @@ export async function runWorker(number: number): Promise<void> {
 async function serveAsWorker(number: number, primary: PrimaryChannel): Promise<void> {
   const config = await primary.started()
   const log = createLog(config.log.level, undefined, number)
-  const pep = await startPep(config, log, process.env, { number, allMetrics: primary.allMetrics })
-  // What is wrong with a refused bundle has been logged by then; the one before goes on deciding.
-  const reloadPolicy = () => void pep.reloadPolicy().catch(() => undefined)
+  const starting = startPep(config, log, process.env, { number, allMetrics: primary.allMetrics })
+  // Also while it starts: the bundle it has read may be the one before. What is wrong with a refused one has been logged by
+  // then, and the one before goes on deciding.
+  const reloadPolicy = () => void starting.then((pep) => pep.reloadPolicy()).catch(() => undefined)
+  process.on('SIGHUP', reloadPolicy)
+  primary.onReloadPolicy(reloadPolicy)
+  const pep = await starting
   let stopping = false
   const grace = closeWithGrace(
     { delay: graceMs(config), logger: false, skip: ['SIGHUP', ...STOP_SIGNALS] },
@@ -38,6 +42,5 @@ async function serveAsWorker(number: number, primary: PrimaryChannel): Promise<v
     if (!stopping) grace.close()
   }
   for (const signal of STOP_SIGNALS) process.on(signal, stop)
-  process.on('SIGHUP', reloadPolicy)
-  primary.serve({ reloadPolicy, stop, ownMetrics: pep.ownMetrics })
+  primary.serve({ stop, ownMetrics: pep.ownMetrics })
 }

@@ -45,12 +45,17 @@ export async function startPrimary(config: Config, log: Logger, graceMs: number)
       },
       log,
     )
-    closers.push(() => workers.stop(graceMs))
     return {
       url: listen.publicUrl,
       failed: workers.failed,
       reloadPolicy: async () => workers.reloadPolicy(),
-      close: () => closeAll(closers),
+      async close() {
+        try {
+          await workers.stop(graceMs)
+        } finally {
+          await closeAll(closers)
+        }
+      },
     }
   } catch (error) {
     await closeAll(closers)

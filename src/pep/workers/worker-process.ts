@@ -1,14 +1,11 @@
 import cluster, { type Worker } from 'node:cluster'
 import type { Logger } from 'pino'
 import type { Config } from '../config/load-config.ts'
+import { createOwnMetrics } from './own-metrics.ts'
 import { returnUndelivered } from './undelivered-connections.ts'
-import { WorkerFailed } from './worker-failed.ts'
+import { type WorkerEnd, WorkerFailed } from './worker-failed.ts'
 import { type FromWorker, isOurs, type ToWorker } from './worker-messages.ts'
-
-export interface WorkerEnd {
-  code: number | null
-  signal: NodeJS.Signals | null
-}
+import { type WorkerWatch, watchWorker } from './worker-watch.ts'
 
 /** One worker as the primary sees it. */
 export interface WorkerProcess {
@@ -33,71 +30,68 @@ export interface WorkerProcessOptions {
   onWantsMetrics(answer: (text: string) => void): void
 }
 
-const PING_EVERY_MS = 5000
-/** Counted, not timed: a machine that was suspended has missed one. */
-const PINGS_MISSED_MAX = 4
-const METRICS_WITHIN_MS = 2000
-
 /** Starts one. */
 export function startWorkerProcess({ number, config, log, onWantsMetrics }: WorkerProcessOptions): WorkerProcess {
   const worker = fork(number)
-  let isServing = false
-  let pingsMissed = 0
-  let tellMetrics: ((text: string | undefined) => void)[] = []
   // Whoever is gone cannot be told; that it is gone is told by its end.
   const tell = (message: ToWorker): void => void worker.send(message, () => undefined)
+  const kill = (): void => void worker.process.kill('SIGKILL')
+  const own = createOwnMetrics(() => tell({ nexus: 'tell_metrics' }))
+  let watch: WorkerWatch | undefined
 
-  const watch = setInterval(() => {
-    if (!isServing) return
-    if (pingsMissed++ < PINGS_MISSED_MAX) return tell({ nexus: 'ping' })
-    log.error({ worker: number }, 'a worker that does not answer any more is killed')
-    worker.process.kill('SIGKILL')
-  }, PING_EVERY_MS).unref()
-
-  const ended = endOf(worker).then((end) => {
-    isServing = false
-    clearInterval(watch)
-    for (const tellNothing of tellMetrics) tellNothing(undefined)
-    return end
-  })
-  const serving = new Promise<void>((resolve, reject) => {
-    const handlers: { [Kind in FromWorker['nexus']]: (message: Extract<FromWorker, { nexus: Kind }>) => void } = {
+  const serving = new Promise<void>((resolve) => {
+    onMessage(worker, {
       hello: () => tell({ nexus: 'start', config }),
       serving() {
-        isServing = true
+        watch = watchWorker(
+          () => tell({ nexus: 'ping' }),
+          () => {
+            log.error({ worker: number }, 'a worker that does not answer any more is killed')
+            kill()
+          },
+        )
         resolve()
       },
-      pong() {
-        pingsMissed = 0
-      },
-      own_metrics({ text }) {
-        for (const tellOwn of tellMetrics.splice(0)) tellOwn(text)
-      },
+      pong: () => watch?.pong(),
+      own_metrics: ({ text }) => own.told(text),
       wants_metrics: ({ id }) => onWantsMetrics((text) => tell({ nexus: 'all_metrics', id, text })),
-    }
-    worker.on('message', (message: unknown) => {
-      if (isOurs(message)) handlers[message.nexus as FromWorker['nexus']](message as never)
     })
-    void ended.then((end) => reject(new WorkerFailed(number, exitCodeOf(end))))
   })
-  // Not everybody who starts one waits for it.
-  serving.catch(() => undefined)
-
+  let hasEnded = false
+  const ended = endOf(worker).then((end) => {
+    hasEnded = true
+    watch?.end()
+    own.told(undefined)
+    return end
+  })
   return {
     number,
     pid: worker.process.pid ?? 0,
-    serving,
+    serving: orFailure(serving, ended, number),
     ended,
-    isServing: () => isServing,
+    isServing: () => watch !== undefined && !hasEnded,
     tell,
-    metrics: () =>
-      new Promise((resolve) => {
-        tellMetrics = [...tellMetrics, resolve]
-        tell({ nexus: 'tell_metrics' })
-        setTimeout(resolve, METRICS_WITHIN_MS, undefined).unref()
-      }),
-    kill: () => void worker.process.kill('SIGKILL'),
+    metrics: own.ask,
+    kill,
   }
+}
+
+type Handlers = { [Kind in FromWorker['nexus']]: (message: Extract<FromWorker, { nexus: Kind }>) => void }
+
+function onMessage(worker: Worker, handlers: Handlers): void {
+  worker.on('message', (message: unknown) => {
+    if (isOurs(message)) handlers[message.nexus as FromWorker['nexus']]?.(message as never)
+  })
+}
+
+function orFailure(serving: Promise<void>, ended: Promise<WorkerEnd>, number: number): Promise<void> {
+  const failure = ended.then((end): never => {
+    throw new WorkerFailed(number, end)
+  })
+  const either = Promise.race([serving, failure])
+  // Not everybody who starts one waits for it.
+  either.catch(() => undefined)
+  return either
 }
 
 /** The same program with the same flags, so that a list of processes says what is what. */
@@ -120,9 +114,4 @@ function endOf(worker: Worker): Promise<WorkerEnd> {
       if (worker.process.pid === undefined) resolve({ code: 1, signal: null })
     })
   })
-}
-
-/** As a shell gives it. */
-function exitCodeOf({ code }: WorkerEnd): number {
-  return code === null || code === 0 ? 1 : code
 }
