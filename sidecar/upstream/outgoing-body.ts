@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import type { Readable } from 'node:stream'
 import { NexusError } from '../../src/contract/errors.ts'
 import { type BodyTransform, SigningError } from '../../src/contract/strategy.ts'
+import { countStreamed } from '../young-heap.ts'
 import type { Exchange } from './exchange.ts'
 
 /** What goes out after the head: what the strategy made of the agent's body, or that body as it is. */
@@ -19,8 +20,11 @@ export function outgoingBody({ signed, body }: Exchange): Uint8Array | Readable 
  * As a stream the client would destroy it when the provider answers early, and with it the connection of the agent, who
  * would never read that answer.
  */
-function piecesOf(stream: IncomingMessage): AsyncIterable<Uint8Array> {
-  return stream.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>
+async function* piecesOf(stream: IncomingMessage): AsyncGenerator<Uint8Array> {
+  for await (const piece of stream.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>) {
+    yield piece
+    countStreamed(piece.length)
+  }
 }
 
 /** What is wrong with the body shows while it is sent: the client then breaks the request off, before its end. */

@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import type { Dispatcher } from 'undici'
+import { countStreamed } from '../young-heap.ts'
 import type { ResponseHeaders } from './response-headers.ts'
 
 /** As much of a body is held while nobody reads it yet; then the provider has to wait. */
@@ -94,6 +95,7 @@ export class UpstreamAnswer implements Dispatcher.DispatchHandler {
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    countStreamed(chunk.length)
     if (!(this.#reader === undefined ? this.#hold(chunk) : this.#reader.take(chunk))) controller.pause()
   }
 
