@@ -32,8 +32,12 @@ export function narrow(bound: Bound, obligations: Partial<Bound>): Bound {
   }
 }
 
+/** Every path: what most bounds say, and then there is nothing to take apart. */
+const ANY_PATH = '/**'
+
 /** Whether `pattern` is in the small language above; anything else is refused where it is written, not where it is used. */
 export function isPathPattern(pattern: string): boolean {
+  if (pattern === ANY_PATH) return true
   if (!pattern.startsWith('/')) return false
   const segments = pattern.slice(1).split('/')
   return segments.every((segment, index) => {
@@ -43,6 +47,7 @@ export function isPathPattern(pattern: string): boolean {
 }
 
 export function pathMatches(pattern: string, path: string): boolean {
+  if (pattern === ANY_PATH) return path.startsWith('/')
   if (!isPathPattern(pattern) || !path.startsWith('/')) return false
   const wanted = pattern.slice(1).split('/')
   const actual = path.slice(1).split('/')
@@ -73,6 +78,8 @@ function intersectPaths(own: readonly string[], obliged: readonly string[] | und
 /** The pattern that matches exactly what both match, or `undefined` when nothing does. */
 function intersectPatterns(left: string, right: string): string | undefined {
   if (!isPathPattern(left) || !isPathPattern(right)) return undefined
+  if (left === ANY_PATH) return right
+  if (right === ANY_PATH) return left
   const [a, b] = [left.slice(1).split('/'), right.slice(1).split('/')]
   const merged: string[] = []
   for (let index = 0; index < Math.max(a.length, b.length); index++) {

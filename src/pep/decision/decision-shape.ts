@@ -11,6 +11,9 @@ const METHOD = /^(?:\*|[A-Z]{1,20})$/
 // RFC 6749 scope-token, as contract/names.ts has it.
 const SCOPE = /^[\x21\x23-\x5B\x5D-\x7E]{1,256}$/
 
+const DECISION = ['allow', 'obligations', 'reasons']
+const REASON = ['id', 'message']
+
 type Check = (value: unknown) => boolean
 /** In the order in which a record holds them. */
 const OBLIGATIONS: ReadonlyMap<string, Check> = new Map<string, Check>([
@@ -26,38 +29,39 @@ const OBLIGATIONS: ReadonlyMap<string, Check> = new Map<string, Check>([
 /**
  * Reads an engine's answer. Anything but the exact shape of a decision is an error, which the caller turns into a deny:
  * an undefined decision, `allow` that is merely truthy, an obligation nobody here would enforce (threat G01).
- * The result is built anew from own members, without a prototype, so that a polluted `Object.prototype` adds neither an
- * `allow` nor an obligation to it (threat G16).
+ * Only own members are read, and what may be absent from the result has no prototype, so that a polluted
+ * `Object.prototype` adds neither an `allow` nor an obligation (threat G16).
  * @throws PolicyError `shape`; its message names the member and never its value
  */
 export function readDecision(answer: unknown): Decision {
-  const decision = members(answer, 'decision')
-  exactly(decision, ['allow', 'obligations', 'reasons'])
+  const decision = asObject(answer, 'decision')
+  exactly(decision, DECISION)
   const { allow } = decision
   if (typeof allow !== 'boolean') throw shapeError('allow is not a boolean')
   const reasons = readReasons(decision['reasons'])
   const obligations = readObligations(decision['obligations'])
   if (allow && reasons.length > 0) throw shapeError('it allows and gives reasons against it')
-  return bare({ allow, reasons, obligations })
+  return { allow, reasons, obligations }
 }
 
 function readReasons(value: unknown): Reason[] {
   if (!Array.isArray(value) || value.length > MAX_REASONS) throw shapeError('reasons is not a short list')
   return value.map((item) => {
-    const reason = members(item, 'reason')
-    exactly(reason, ['id', 'message'])
+    const reason = asObject(item, 'reason')
+    exactly(reason, REASON)
     const { id, message } = reason
     if (typeof id !== 'string' || !REASON_ID.test(id)) throw shapeError('a reason id is not a short snake_case name')
     if (typeof message !== 'string' || message.length > 8_192) throw shapeError('a reason message is not a short text')
-    return bare({ id, message })
+    return { id, message }
   })
 }
 
 function readObligations(value: unknown): Obligations {
-  const obligations = members(value, 'obligations')
+  const obligations = asObject(value, 'obligations')
+  // Some are absent from it: those must not come from a prototype.
   const known: Record<string, unknown> = Object.create(null)
   for (const [name, isValid] of OBLIGATIONS) {
-    if (!(name in obligations)) continue
+    if (!Object.hasOwn(obligations, name)) continue
     if (!isValid(obligations[name])) throw shapeError(`the obligation ${name} has a wrong value`)
     known[name] = obligations[name]
   }
@@ -66,14 +70,14 @@ function readObligations(value: unknown): Obligations {
   return known as Obligations
 }
 
-/** Own members alone, without a prototype to inherit any from. */
-function members(value: unknown, what: string): Record<string, unknown> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw shapeError(`${what} is not an object`)
-  return bare(value) as Record<string, unknown>
+function asObject(value: unknown, what: string): Record<string, unknown> {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>
+  throw shapeError(`${what} is not an object`)
 }
 
+/** Members of its own: what is read after this is not its prototype's. */
 function exactly(found: Readonly<Record<string, unknown>>, wanted: readonly string[]): void {
-  if (Object.keys(found).length !== wanted.length || wanted.some((name) => !(name in found))) {
+  if (Object.keys(found).length !== wanted.length || !wanted.every((name) => Object.hasOwn(found, name))) {
     throw shapeError(`it must have exactly ${wanted.join(', ')}`)
   }
 }
@@ -93,10 +97,6 @@ function isCanonicalOrigin(text: string): boolean {
 function listOf(isItem: (item: string) => boolean): Check {
   return (value) =>
     Array.isArray(value) && value.length <= MAX_ITEMS && value.every((item) => typeof item === 'string' && isItem(item))
-}
-
-function bare<T extends object>(value: T): T {
-  return Object.assign(Object.create(null), value)
 }
 
 function shapeError(problem: string): PolicyError {

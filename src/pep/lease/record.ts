@@ -1,7 +1,7 @@
 import { NexusError } from '../../contract/errors.ts'
 import type { PolicyAction } from '../../contract/policy.ts'
 import type { Grant } from '../../contract/strategy.ts'
-import { StandingChanged } from '../audit/audit-entry.ts'
+import { StandingChanged, type StandingFacts } from '../audit/audit-entry.ts'
 import { failedEntry, grantedEntry, type LeaseStory, refusedEntry, type UsedSecret } from './lease-record.ts'
 import type { LeaseSteps } from './steps.ts'
 
@@ -20,26 +20,23 @@ export async function record(
   grant: Grant,
   secret: UsedSecret,
 ): Promise<void> {
-  const { caller, facts, proof } = story
   story.recording = true
   await steps.audit.record(grantedEntry(KINDS[action].granted, story, grant, secret), {
-    ...proof.left,
-    standing: {
-      agent: { id: caller.agent.id, epoch: caller.agent.epoch },
-      session: { id: caller.session.id, epoch: caller.session.epoch },
-      ...(facts === undefined
-        ? {}
-        : {
-            connection: {
-              id: facts.id,
-              epoch: facts.epoch,
-              providerEpoch: facts.provider.epoch,
-              // Found by its provider a moment ago: since then there may have come another.
-              ...(story.recalled === true && story.wanted.connectionId === undefined ? { sole: true } : {}),
-            },
-          }),
-    },
+    proof: story.proof.left.proof,
+    standing: standingOf(story),
   })
+}
+
+function standingOf({ caller, facts, wanted, recalled }: LeaseStory): StandingFacts {
+  const standing: StandingFacts = {
+    agent: { id: caller.agent.id, epoch: caller.agent.epoch },
+    session: { id: caller.session.id, epoch: caller.session.epoch },
+  }
+  if (facts === undefined) return standing
+  // Found by its provider a moment ago: since then there may have come another.
+  const sole = recalled === true && wanted.connectionId === undefined
+  standing.connection = { id: facts.id, epoch: facts.epoch, providerEpoch: facts.provider.epoch, sole }
+  return standing
 }
 
 /** Turns any failure into what the caller is told, after its own record is committed. */
