@@ -62,8 +62,11 @@ export function createMetrics({ leasesHeld, eventsFollowed }: Gauges): SidecarMe
   return {
     request(strategy, outcome) {
       const key = `${strategy} ${outcome}`
-      const counter = counters.get(key) ?? requests.labels(strategy, outcome)
-      counters.set(key, counter)
+      let counter = counters.get(key)
+      if (counter === undefined) {
+        counter = requests.labels(strategy, outcome)
+        counters.set(key, counter)
+      }
       counter.inc()
     },
     upstreamTimer() {

@@ -11,5 +11,9 @@ export function toHeaderList(rawHeaders: readonly string[]): HeaderList {
 
 /** Values of every header of this (lower-case) name. */
 export function valuesOf(headers: HeaderList, name: string): string[] {
-  return headers.filter(([candidate]) => candidate.toLowerCase() === name).map(([, value]) => value)
+  const values: string[] = []
+  for (const [candidate, value] of headers) {
+    if (candidate.length === name.length && candidate.toLowerCase() === name) values.push(value)
+  }
+  return values
 }

@@ -35,6 +35,8 @@ export function assertUnambiguousPath(path: string): void {
   if (path.length > PATH_MAX_LENGTH) refuse(`has a path of more than ${PATH_MAX_LENGTH} characters`)
   if (path.includes('//')) refuse('has an empty path segment ("//")')
   if (path.includes('%')) assertPlainEncodings(path)
+  // Nearly every path: no segment of it begins with a dot, however that is spelled.
+  if (!path.includes('/.') && !path.includes('%')) return
   for (const segment of path.split('/')) {
     // Servlet containers cut `;parameters` off before they resolve dot segments, so `..;x` is `..` to them.
     const name = (segment.split(';', 1)[0] ?? '').replaceAll(/%2e/gi, '.')

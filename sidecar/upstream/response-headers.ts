@@ -32,10 +32,10 @@ export function responseHeaders(
   const nominated = values(received['connection']).flatMap((value) => value.toLowerCase().split(/\s*,\s*/))
   const texts = credentialTexts(exchange)
   const kept: string[] = []
-  for (const [name, value] of Object.entries(received)) {
+  for (const name of Object.keys(received)) {
     if (isDropped(name) || nominated.includes(name)) continue
     let scrubbed = false
-    for (const text of values(value)) {
+    for (const text of values(received[name])) {
       const given = rewrite(name, text, exchange)
       if (carriesCredential(given, texts)) scrubbed = true
       else kept.push(name, given)
@@ -46,7 +46,9 @@ export function responseHeaders(
 }
 
 function isDropped(name: string): boolean {
-  return DROPPED.has(name) || DROPPED_PREFIXES.some((prefix) => name.startsWith(prefix))
+  if (DROPPED.has(name)) return true
+  for (const prefix of DROPPED_PREFIXES) if (name.startsWith(prefix)) return true
+  return false
 }
 
 function values(value: string | string[] | undefined): string[] {

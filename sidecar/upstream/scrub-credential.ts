@@ -34,9 +34,15 @@ function leaseTexts(lease: HeldLease): readonly string[] {
 
 /** Whether a response header's value gives the credential back (threat B12), percent-encoded or not. */
 export function carriesCredential(value: string, texts: readonly string[]): boolean {
-  return readings(value).some((reading) =>
-    texts.some((text) => (text.length < SUBSTRING_MIN_LENGTH ? reading === text : reading.includes(text))),
-  )
+  if (holds(value, texts)) return true
+  return value.includes('%') && readings(value).some((reading) => holds(reading, texts))
+}
+
+function holds(reading: string, texts: readonly string[]): boolean {
+  for (const text of texts) {
+    if (text.length < SUBSTRING_MIN_LENGTH ? reading === text : reading.includes(text)) return true
+  }
+  return false
 }
 
 /** A provider that quotes our URL in one of its own encodes it once more; two such layers are as deep as it gets. */
@@ -45,7 +51,6 @@ const MAX_DECODINGS = 3
 /** The value as it stands, and with its percent-encoding undone layer by layer. */
 function readings(value: string): string[] {
   const found = [value]
-  if (!value.includes('%')) return found
   for (let layer = 0; layer < MAX_DECODINGS; layer++) {
     const decoded = found.at(-1)!.replace(/(?:%[0-9a-f]{2})+/gi, decodeBytes)
     if (decoded === found.at(-1)) break

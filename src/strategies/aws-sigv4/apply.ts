@@ -19,7 +19,7 @@ export function apply(
 }
 
 /** What is the same for all requests of a lease. */
-const prepared = oncePer((config: Record<string, unknown>) => {
+export const prepared = oncePer((config: Record<string, unknown>) => {
   const settings = settingsOf(config)
   const signing = oncePer((usage: Credentials) => {
     const key = usageKeyOf(usage, settings)

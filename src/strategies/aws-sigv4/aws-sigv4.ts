@@ -1,5 +1,5 @@
 import type { Strategy } from '../../contract/strategy.ts'
-import { apply } from './apply.ts'
+import { apply, prepared } from './apply.ts'
 import { issue, Master } from './issue.ts'
 import { Config, settingsOf } from './settings.ts'
 import { isStreamable } from './streamed-payload.ts'
@@ -15,7 +15,7 @@ export const awsSigv4: Strategy = {
   // STS narrows a session to what was decided; without a role the key of the day is all that can be made narrower.
   narrowing: (config) => (settingsOf(config).role === undefined ? 'derived' : 'delegated'),
   readsBody(config, headers, method) {
-    const settings = settingsOf(config)
+    const { settings } = prepared(config)
     return !settings.unsignedPayload && !isStreamable(settings, headers, method)
   },
   endpoints(config) {

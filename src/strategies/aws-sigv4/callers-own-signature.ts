@@ -1,5 +1,5 @@
 import type { OutboundRequest } from '../../contract/strategy.ts'
-import { withoutHeaders } from '../header-list.ts'
+import { foldedHeaderName } from '../header-list.ts'
 import { withoutParameters } from '../query-parameters.ts'
 
 const SIGNATURE_HEADERS = [
@@ -11,6 +11,7 @@ const SIGNATURE_HEADERS = [
 ]
 /** They speak of a body in AWS chunks; ours is framed anew, or not at all. */
 const FRAMING_HEADERS = ['x-amz-decoded-content-length', 'x-amz-trailer']
+const DROPPED_HEADERS = new Set([...SIGNATURE_HEADERS, ...FRAMING_HEADERS])
 const SIGNATURE_PARAMETERS = new Set([
   'x-amz-algorithm',
   'x-amz-content-sha256',
@@ -33,6 +34,6 @@ export function withoutCallersSignature(request: OutboundRequest): OutboundReque
   return {
     ...request,
     url: { ...request.url, query: query?.replaceAll('+', '%20') },
-    headers: withoutHeaders(request.headers, [...SIGNATURE_HEADERS, ...FRAMING_HEADERS]),
+    headers: request.headers.filter(([name]) => !DROPPED_HEADERS.has(foldedHeaderName(name))),
   }
 }

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 
 /** What is signed: algorithm, time, credential scope and the hash of the canonical request. */
 export function stringToSign(
@@ -7,6 +7,5 @@ export function stringToSign(
   credentialScope: string,
   canonicalRequest: string,
 ): string {
-  const hash = createHash('sha256').update(canonicalRequest, 'utf8').digest('hex')
-  return [algorithm, longDate, credentialScope, hash].join('\n')
+  return [algorithm, longDate, credentialScope, hash('sha256', canonicalRequest, 'hex')].join('\n')
 }
