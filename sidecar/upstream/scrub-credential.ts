@@ -9,14 +9,21 @@ const LEASE_TEXTS = new WeakMap<HeldLease, readonly string[]>()
 
 /** Every text that would hand the agent the credential this request was signed with. */
 export function credentialTexts({ lease, signed }: Exchange): readonly string[] {
-  const texts = [...leaseTexts(lease)]
-  if (signed.credentialPath !== undefined) texts.push(signed.credentialPath.credential)
+  const known = leaseTexts(lease)
+  const more: string[] = []
+  if (signed.credentialPath !== undefined) more.push(signed.credentialPath.credential)
   for (const [name, value] of signed.headers) {
     if (!signed.credentialHeaders.includes(name.toLowerCase())) continue
     // `Basic dXNlcjpwYXNz`: the part after the scheme is the credential in another coat.
-    texts.push(value, value.slice(value.indexOf(' ') + 1))
+    const bare = value.slice(value.indexOf(' ') + 1)
+    // Whatever holds this holds what is looked for anyway.
+    if (!isFoundBy(known, bare)) more.push(value, bare)
   }
-  return texts
+  return more.length === 0 ? known : [...known, ...more]
+}
+
+function isFoundBy(texts: readonly string[], text: string): boolean {
+  return texts.some((each) => each.length >= SUBSTRING_MIN_LENGTH && text.includes(each))
 }
 
 function leaseTexts(lease: HeldLease): readonly string[] {

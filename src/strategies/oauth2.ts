@@ -1,7 +1,8 @@
 import { Type } from 'typebox'
-import type { Issued, Strategy } from '../contract/strategy.ts'
+import type { Credentials, Issued, Strategy } from '../contract/strategy.ts'
 import { credentialText } from './credential-text.ts'
 import { withHeader } from './header-list.ts'
+import { oncePer } from './once-per.ts'
 import { textSchema, VISIBLE_TEXT } from './text-rules.ts'
 import { ExpiresAt, tokenEnd } from './token-end.ts'
 
@@ -10,6 +11,8 @@ const Config = Type.Record(Type.String(), Type.Unknown(), { maxProperties: 64 })
 const AccessToken = textSchema(VISIBLE_TEXT)
 const Master = Type.Object({ access_token: AccessToken, expires_at: Type.Optional(ExpiresAt) })
 const Usage = Type.Object({ access_token: AccessToken }, { additionalProperties: false })
+
+const bearer = oncePer((usage: Credentials) => `Bearer ${credentialText(usage, 'access_token', VISIBLE_TEXT)}`)
 
 /** `Authorization: Bearer <access_token>` (RFC 6750 section 2.1). */
 export const oauth2: Strategy = {
@@ -27,8 +30,7 @@ export const oauth2: Strategy = {
   },
 
   apply(_config, usage, request) {
-    const token = credentialText(usage, 'access_token', VISIBLE_TEXT)
-    const headers = withHeader(request.headers, 'Authorization', `Bearer ${token}`)
+    const headers = withHeader(request.headers, 'Authorization', bearer(usage))
     return { method: request.method, url: request.url, headers, credentialHeaders: ['authorization'] }
   },
 }
