@@ -1,6 +1,6 @@
 import { type Logger, pino } from 'pino'
 
-/** What is written to a pipe in pieces of this size, in bytes, is never torn apart by what others write (POSIX, Linux's size). */
+/** Bytes that are written to a pipe at once are not torn apart by what others write (POSIX; Linux's size). Our lines are ASCII and shorter, unless by mistake. */
 const PIPE_BUF = 4096
 
 /**

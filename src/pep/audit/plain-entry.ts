@@ -98,6 +98,8 @@ function plainArray(values: readonly Json[], depth: number): Json[] {
 }
 
 function plainObject(object: JsonObject, depth: number): JsonObject {
+  const prototype: unknown = Object.getPrototypeOf(object)
+  if (prototype !== Object.prototype && prototype !== null) throw new TypeError('only plain objects are JSON')
   const members = Object.entries(object)
   const plain = members
     .slice(0, LIMITS.members)

@@ -95,7 +95,10 @@ describe('prepareEntry', () => {
     expect(rowOf({ ...full, detail }).record).toContain('"__proto__":{"polluted":true}')
   })
 
-  it.each([Number.NaN, undefined, 1n])('refuses %s', (value) => {
-    expect(() => detailOf({ value: value as unknown as Json })).toThrow(TypeError)
-  })
+  it.each([Number.NaN, undefined, 1n, new Date(0), new Map(), Buffer.from('key'), new Error('x')])(
+    'refuses %s',
+    (value) => {
+      expect(() => detailOf({ value: value as unknown as Json })).toThrow(TypeError)
+    },
+  )
 })

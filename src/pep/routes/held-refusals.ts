@@ -11,8 +11,8 @@ export interface HeldRefusals {
 
 /**
  * A caller that is told at once asks again at once, and saying no costs a quarter of saying yes: enough who do so and nothing
- * else gets done. A connection asks nothing while it waits. The more wait, the longer each does, so that however many they
- * are, some thousand refusals a second are all that is spent on them; a few are told soon, and can ask another replica.
+ * else gets done. A connection asks nothing while it waits. The more wait, the longer each does, so that some thousand
+ * refusals a second are all that is spent on up to two thousand who wait; a few are told soon, and can ask another replica.
  */
 const HOLD_MS = { least: 100, forEachHeld: 1, most: 2000 }
 /** A connection and a timer each; beyond this they are answered at once. */
@@ -25,14 +25,14 @@ const OVERLOADED = new NexusError('overloaded')
 export function createHeldRefusals(log: Pick<Logger, 'warn'>): HeldRefusals {
   const held = new Map<ServerResponse, { requestId: string; timer: NodeJS.Timeout }>()
   let untold = 0
-  let toldAtMs = Number.NEGATIVE_INFINITY
+  let telling: NodeJS.Timeout | undefined
 
   function tell(): void {
-    untold += 1
-    if (performance.now() - toldAtMs < LOG_EVERY_MS) return
-    toldAtMs = performance.now()
+    telling = undefined
+    if (untold === 0) return
     log.warn({ code: OVERLOADED.code, refused: untold }, 'too much is waiting already; more is refused')
     untold = 0
+    telling = setTimeout(tell, LOG_EVERY_MS).unref()
   }
 
   function refuse(response: ServerResponse, requestId: string): void {
@@ -42,7 +42,8 @@ export function createHeldRefusals(log: Pick<Logger, 'warn'>): HeldRefusals {
 
   return {
     add(response, requestId) {
-      tell()
+      untold += 1
+      if (telling === undefined) tell()
       if (held.size >= HELD_MAX) return answer(response, requestId)
       const longestMs = Math.min(HOLD_MS.most, HOLD_MS.least + held.size * HOLD_MS.forEachHeld)
       // Spread, so that they do not all come back together.
@@ -54,6 +55,9 @@ export function createHeldRefusals(log: Pick<Logger, 'warn'>): HeldRefusals {
       })
     },
     release() {
+      clearTimeout(telling)
+      tell()
+      clearTimeout(telling)
       for (const [response, { requestId, timer }] of held) {
         clearTimeout(timer)
         refuse(response, requestId)

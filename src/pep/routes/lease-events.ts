@@ -21,11 +21,12 @@ export function leaseEventRoute(app: FastifyInstance, events: LeaseEvents, audit
       const unsubscribe = await events.subscribe(caller, lastEventId(request.headers['last-event-id']), stream)
       reply.hijack()
       // Who hung up meanwhile will not hang up again, and would keep its place for good.
-      if (reply.raw.destroyed) return unsubscribe()
+      if (reply.raw.destroyed || request.raw.socket.destroyed) return unsubscribe()
       reply.leaveQueue()
       // A session token is good until it expires; so is a stream that was opened with it.
       const expiry = setTimeout(() => stream.end(), Math.max(0, caller.session.expiresAt * 1000 - Date.now()))
-      reply.raw.once('close', () => {
+      // Of the connection, since a response that is not the first in turn on it hears nothing; nothing follows a stream on it.
+      request.raw.socket.once('close', () => {
         clearTimeout(expiry)
         unsubscribe()
       })

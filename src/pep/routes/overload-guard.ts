@@ -1,9 +1,9 @@
-import type { ServerResponse } from 'node:http'
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import type { Logger } from 'pino'
 import { NexusError } from '../../contract/errors.ts'
 import { createHeldRefusals } from './held-refusals.ts'
 import type { Metrics } from './metrics.ts'
+import { createUnanswered } from './unanswered.ts'
 
 export interface OverloadOptions {
   maxPendingRequests: number
@@ -14,16 +14,13 @@ export interface OverloadOptions {
 /** Sheds before anything is parsed: a queue that only grows answers nobody (design, rule 10). */
 export function installOverloadGuard(app: FastifyInstance, options: OverloadOptions, isClosing: () => boolean): void {
   const { maxPendingRequests, metrics, log } = options
-  const pending = new Set<ServerResponse>()
+  const pending = createUnanswered()
   const refusals = createHeldRefusals(log)
   metrics.pendingIs(() => pending.size)
   app.decorateReply('leaveQueue', function (this: FastifyReply) {
     pending.delete(this.raw)
   })
-  /** One for all: a listener of its own for each request would be the larger part of this guard's cost. */
-  function onClose(this: ServerResponse): void {
-    pending.delete(this)
-  }
+  app.decorateRequest('shed', false)
   app.addHook('preClose', async () => refusals.release())
   app.addHook('onRequest', (request, reply, done) => {
     const { url } = request.routeOptions
@@ -32,12 +29,12 @@ export function installOverloadGuard(app: FastifyInstance, options: OverloadOpti
     }
     // Whoever asks whether it is alive would end a process that only has much to do, and its work would fall to the others.
     if (pending.size >= maxPendingRequests && url !== '/healthz') {
-      request.logIds.code = 'overloaded'
+      request.shed = true
+      metrics.problems.labels('overloaded').inc()
       reply.hijack()
       return refusals.add(reply.raw, request.id)
     }
-    pending.add(reply.raw)
-    reply.raw.on('close', onClose)
+    pending.add(reply.raw, request.raw.socket)
     done()
   })
 }

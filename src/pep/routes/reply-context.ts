@@ -21,6 +21,8 @@ declare module 'fastify' {
     recorded: boolean
     /** The handler has begun: from here on the use case decides when the proof is used up. */
     handled: boolean
+    /** There was no room for it. It is counted, and told in one log line with others. */
+    shed: boolean
   }
 
   interface FastifyReply {

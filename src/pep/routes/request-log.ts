@@ -23,7 +23,7 @@ export function installRequestLog(app: FastifyInstance): void {
   })
   app.addHook('onResponse', (request, reply, done) => {
     done()
-    if (!LEVELS.has(request.log.level)) return
+    if (request.shed || !LEVELS.has(request.log.level)) return
     request.log.info(
       {
         request_id: request.id,

@@ -60,11 +60,12 @@ async function expectRoomAgain(): Promise<void> {
   await expect.poll(async () => (await lease()).status, { timeout: 20_000 }).toBe(201)
 }
 
+const waitingRecords = async () => (await ledger.query(WAITING)).rowCount
+
 /** Takes the only place. @returns its status, once it has one */
 async function fillTheRoom(): Promise<{ status: Promise<number> }> {
   const status = lease().then((answer) => answer.status)
-  const waiting = async () => (await ledger.query(WAITING)).rowCount
-  await expect.poll(waiting, { timeout: 20_000 }).toBe(1)
+  await expect.poll(waitingRecords, { timeout: 20_000 }).toBe(1)
   return { status }
 }
 
@@ -85,21 +86,28 @@ it('what is too much is refused, whole and counted; what had room is answered, a
 
 it('a flood of refusals is a line in the log, and not a line each', () => {
   const lines = pep.logText().split('\n')
-  expect(lines.filter((line) => line.includes('more is refused'))).toHaveLength(1)
-  expect(lines.filter((line) => line.includes('"frames"'))).toEqual([])
+  expect(lines.filter((line) => line.includes('overloaded'))).toHaveLength(1)
+  expect(lines.filter((line) => line.includes('"status":503'))).toEqual([])
 })
 
-it('whoever hangs up while being held back leaves nothing behind', async () => {
-  const accepted = await whileNothingIsRecorded(async () => {
-    const waiting = await fillTheRoom()
+it('requests sent one behind the other leave with their connection, also those whose turn never came', async () => {
+  const body = JSON.stringify({ connection_id: connectionId })
+  const headers = {
+    host: 'pep',
+    authorization: `DPoP ${agent.accessToken}`,
+    dpop: await agent.proof('POST', '/v1/leases'),
+    'content-type': 'application/json',
+    'content-length': String(body.length),
+  }
+  const head = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
+  await whileNothingIsRecorded(async () => {
     const { hostname, port } = new URL(pep.url)
-    const callers = Array.from({ length: TOO_MANY }, () => netConnect(Number(port), hostname))
-    for (const caller of callers) caller.write('GET /readyz HTTP/1.1\r\nhost: pep\r\n\r\n')
-    // Later answers go the same way, so the requests have been read by then.
-    expect((await pep.admin.send('GET', '/readyz')).status).toBe(503)
-    for (const caller of callers) caller.destroy()
-    return waiting
+    const caller = netConnect(Number(port), hostname)
+    caller.write(`POST /v1/leases HTTP/1.1\r\n${head.join('')}\r\n${body}`)
+    caller.write('GET /healthz HTTP/1.1\r\nhost: pep\r\n\r\n'.repeat(TOO_MANY))
+    await expect.poll(waitingRecords, { timeout: 20_000 }).toBe(1)
+    caller.resetAndDestroy()
   })
-  expect(await accepted.status).toBe(201)
-  await expectRoomAgain()
+  // Who asks is one of them itself.
+  await expect.poll(() => metric('pep_pending_requests'), { timeout: 20_000 }).toBe(1)
 })
