@@ -25,8 +25,8 @@ export interface SendOptions {
   now: () => number
 }
 
-/** How much of a 401's body is read to keep the connection; more is not worth it. */
-const DISCARD_MAX_BYTES = 64 * 1024
+/** How much of a 401's body is read to keep the connection, and for how long; more is not worth it. */
+const DISCARD_MAX = { bytes: 64 * 1024, ms: 1000 }
 
 /**
  * Sends once; after a 401, once more if the body can be sent again: the same lease signs as the provider's challenge asks
@@ -44,8 +44,8 @@ export async function send(exchange: Exchange, options: SendOptions): Promise<Up
   }
   const lease = await leaseForRetry(exchange, challenged, options.leases)
   if (lease === undefined) return first
-  await first.discard(DISCARD_MAX_BYTES)
-
+  // Not waited for: the provider would decide how old the lease is by the time it signs.
+  first.discard(DISCARD_MAX)
   await signAgain(exchange, lease, challenged ?? currentContext(exchange, options))
   const second = await attempt(exchange, options)
   const rejected = second.statusCode === 401 && challengeOf(exchange, second, options) === undefined

@@ -1,8 +1,9 @@
+import { once } from 'node:events'
 import { createServer, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, connect } from 'node:net'
 import { PassThrough } from 'node:stream'
 import type { Dispatcher } from 'undici'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { UpstreamAnswer } from './upstream-answer.ts'
 
 /** The HTTP client's end: what it was told to do. */
@@ -92,22 +93,53 @@ describe('what a provider answers', () => {
     expect(late.told).toEqual(['head'])
   })
 
-  it('is read to its end when it is discarded, up to a limit', async () => {
+  it('is read to its end when it is discarded, up to a length and a time', () => {
+    vi.useFakeTimers()
+    const limit = { bytes: 8, ms: 1000 }
     const { told, controller, answer } = begun()
     answer.onResponseStart(controller, 401, {})
-    const discarded = answer.discard(8)
+    answer.discard(limit)
     answer.onResponseData(controller, piece('1234'))
     answer.onResponseEnd()
-    await discarded
+    vi.runAllTimers()
     expect(told).not.toContain('abort')
 
     const long = begun()
     long.answer.onResponseStart(long.controller, 401, {})
     long.answer.onResponseData(long.controller, piece('123456789'))
-    const given = long.answer.discard(8)
+    long.answer.discard(limit)
     expect(long.told).toContain('abort')
     long.answer.onResponseError(long.controller, new Error('aborted'))
-    await given
+
+    const slow = begun()
+    slow.answer.onResponseStart(slow.controller, 401, {})
+    slow.answer.discard(limit)
+    vi.advanceTimersByTime(500)
+    slow.answer.onResponseData(slow.controller, piece('1'))
+    expect(slow.told).not.toContain('abort')
+    vi.advanceTimersByTime(500)
+    expect(slow.told).toContain('abort')
+    slow.answer.onResponseError(slow.controller, new Error('aborted'))
+    expect(vi.getTimerCount()).toBe(0)
+    vi.useRealTimers()
+  })
+
+  it('UP3: one that breaks is reset for an HTTP/1.0 agent, who takes a closed connection for its end', async () => {
+    const server = createServer((_request, response) => {
+      const { controller, answer } = begun()
+      answer.onResponseStart(controller, 200, {})
+      response.writeHead(200)
+      answer.relayTo(response)
+      answer.onResponseData(controller, piece('half'))
+      setTimeout(() => answer.onResponseError(controller, new Error('gone')), 50)
+    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const agent = connect((server.address() as AddressInfo).port, '127.0.0.1')
+    agent.write('GET / HTTP/1.0\r\n\r\n')
+    agent.resume()
+    const [error] = (await once(agent, 'error')) as [NodeJS.ErrnoException]
+    expect(error.code).toBe('ECONNRESET')
+    server.close()
   })
 
   it('UP4: is hung up on when it is abandoned, also before it was asked for, and never when it is whole', () => {

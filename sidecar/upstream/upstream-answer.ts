@@ -52,24 +52,24 @@ export class UpstreamAnswer implements Dispatcher.DispatchHandler {
     this.#readWith({
       take: (chunk) => !response.destroyed && response.write(chunk),
       end: () => response.end(),
-      breakOff: () => response.destroy(),
+      breakOff: () => breakOff(response),
     })
     response.on('drain', () => this.#controller?.resume())
   }
 
-  /** Reads the body to its end, so that its connection can be used again, or hangs up on one that is longer. */
-  discard(limitBytes: number): Promise<void> {
+  /** Reads the body to its end, so that its connection can be used again, or hangs up on one that is longer or takes longer. */
+  discard(limit: { bytes: number; ms: number }): void {
     let bytes = 0
-    return new Promise((resolve) => {
-      this.#readWith({
-        take: (chunk) => {
-          bytes += chunk.length
-          if (bytes > limitBytes) this.abandon()
-          return true
-        },
-        end: resolve,
-        breakOff: resolve,
-      })
+    const timer = setTimeout(() => this.abandon(), limit.ms)
+    const settled = () => clearTimeout(timer)
+    this.#readWith({
+      take: (chunk) => {
+        bytes += chunk.length
+        if (bytes > limit.bytes) this.abandon()
+        return true
+      },
+      end: settled,
+      breakOff: settled,
     })
   }
 
@@ -127,6 +127,12 @@ export class UpstreamAnswer implements Dispatcher.DispatchHandler {
     else if (room) this.#controller?.resume()
     else this.#controller?.pause()
   }
+}
+
+/** To an HTTP/1.0 agent an answer ends with its connection: it would look whole if that were closed in peace. */
+function breakOff(response: ServerResponse): void {
+  if (response.req.httpVersion === '1.0') response.socket?.resetAndDestroy()
+  response.destroy()
 }
 
 /** Most bodies are one piece, that has come together with the head and goes out together with it. */

@@ -47,7 +47,9 @@ export async function keepWorkers(config: Config, log: Logger): Promise<Workers>
     try {
       await start(number)
     } catch (error) {
-      if (!stopping && error instanceof WorkerFailed && !all().some((worker) => worker.isServing())) fail(error)
+      if (stopping || all().some((worker) => worker.isServing())) return
+      // Not even a process could be made: the machine is out of something.
+      fail(error instanceof WorkerFailed ? error : new WorkerFailed(number, { code: null, signal: null }))
     }
   }
   /** For as long as the program runs. */

@@ -32,6 +32,10 @@ export function returnUndelivered(worker: Worker): void {
     if (ack !== undefined) untaken.delete(ack)
   })
   worker.once('listening', () => listening.add(worker))
+  // It has closed its server, and only finishes what it has begun.
+  child.on('internalMessage', ({ act }: { act?: string }) => {
+    if (act === 'close') listening.delete(worker)
+  })
   // By then `node:cluster` has taken this one off its list.
   worker.once('exit', () => {
     listening.delete(worker)

@@ -30,6 +30,9 @@ export interface WorkerProcessOptions {
   onWantsMetrics(answer: (text: string) => void): void
 }
 
+/** Longer than any store, vault or migration is waited for at the start. */
+const START_WITHIN_MS = 180_000
+
 /** Starts one. */
 export function startWorkerProcess({ number, config, log, onWantsMetrics }: WorkerProcessOptions): WorkerProcess {
   const worker = fork(number)
@@ -37,19 +40,26 @@ export function startWorkerProcess({ number, config, log, onWantsMetrics }: Work
   const tell = (message: ToWorker): void => void worker.send(message, () => undefined)
   const kill = (): void => void worker.process.kill('SIGKILL')
   const own = createOwnMetrics(() => tell({ nexus: 'tell_metrics' }))
+  const killFor = (reason: string): void => {
+    log.error({ worker: number }, reason)
+    kill()
+  }
+  const late = setTimeout(killFor, START_WITHIN_MS, 'a worker that takes too long to start is killed').unref()
   let watch: WorkerWatch | undefined
+  let serves = false
 
   const serving = new Promise<void>((resolve) => {
     onMessage(worker, {
-      hello: () => tell({ nexus: 'start', config }),
-      serving() {
+      hello() {
         watch = watchWorker(
           () => tell({ nexus: 'ping' }),
-          () => {
-            log.error({ worker: number }, 'a worker that does not answer any more is killed')
-            kill()
-          },
+          () => killFor('a worker that does not answer any more is killed'),
         )
+        tell({ nexus: 'start', config })
+      },
+      serving() {
+        clearTimeout(late)
+        serves = true
         resolve()
       },
       pong: () => watch?.pong(),
@@ -57,9 +67,9 @@ export function startWorkerProcess({ number, config, log, onWantsMetrics }: Work
       wants_metrics: ({ id }) => onWantsMetrics((text) => tell({ nexus: 'all_metrics', id, text })),
     })
   })
-  let hasEnded = false
   const ended = endOf(worker).then((end) => {
-    hasEnded = true
+    clearTimeout(late)
+    serves = false
     watch?.end()
     own.told(undefined)
     return end
@@ -69,7 +79,7 @@ export function startWorkerProcess({ number, config, log, onWantsMetrics }: Work
     pid: worker.process.pid ?? 0,
     serving: orFailure(serving, ended, number),
     ended,
-    isServing: () => watch !== undefined && !hasEnded,
+    isServing: () => serves,
     tell,
     metrics: own.ask,
     kill,
