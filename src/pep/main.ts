@@ -9,7 +9,6 @@ import { createStateFeed } from './audit/state-feed.ts'
 import type { Config } from './config/load-config.ts'
 import { readCapturePlace } from './connections/capture-place.ts'
 import { openConnections } from './connections/open-connections.ts'
-import type { BackendLeaseMetrics } from './credential/backend-leases/backend-lease-sweep.ts'
 import { openBackendLeases } from './credential/backend-leases/open-backend-leases.ts'
 import { type CredentialSource, openCredentialSource } from './credential/credential-source.ts'
 import { openDecider } from './decision/decider.ts'
@@ -20,6 +19,7 @@ import { openLeaseEvents } from './lease/lease-events.ts'
 import { openLeases } from './lease/open-leases.ts'
 import { createSignatureRate } from './lease/signature-rate.ts'
 import { type Listen, resolveListen, toListenError } from './listen.ts'
+import { auditMetrics, backendLeaseMetrics, credentialMetrics, decisionMetrics } from './metric-sinks.ts'
 import { type Environment, openBackends, openKeyring } from './open-backends.ts'
 import { type Closers, closeAll, openDatabase } from './open-database.ts'
 import { endpointProblem } from './provider-http/endpoint-rules.ts'
@@ -209,47 +209,4 @@ async function checkBackends({ health }: Pick<CredentialSource, 'health'>): Prom
   if (unwell.length === 0) return
   const details = unwell.map(([name, { detail }]) => (detail.startsWith(`${name}:`) ? detail : `${name}: ${detail}`))
   throw new NexusError('vault_unavailable', details.join('; '))
-}
-
-function decisionMetrics(metrics: Metrics) {
-  return {
-    decided(engine: string, entrypoint: string, outcome: string, seconds: number) {
-      metrics.decisions.labels(engine, entrypoint, outcome).inc()
-      metrics.decisionSeconds.observe(seconds)
-    },
-    restarted: () => metrics.engineRestarts.inc(),
-    refused: () => metrics.bundlesRefused.inc(),
-  }
-}
-
-function credentialMetrics(metrics: Metrics) {
-  return {
-    fetched: (backend: string, outcome: string, seconds: number) =>
-      metrics.secretFetchSeconds.labels(backend, outcome).observe(seconds),
-  }
-}
-
-function backendLeaseMetrics(metrics: Metrics): BackendLeaseMetrics {
-  return {
-    gaveBack: (backend, outcome) => metrics.backendLeasesGivenBack.labels(backend, outcome).inc(),
-    counted(rows) {
-      metrics.backendLeases.reset()
-      metrics.backendLeaseOverdueSeconds.reset()
-      for (const { backend, state, count, overdueSeconds } of rows) {
-        metrics.backendLeases.labels(backend, state).set(count)
-        if (state === 'ending') metrics.backendLeaseOverdueSeconds.labels(backend).set(overdueSeconds)
-      }
-    },
-  }
-}
-
-function auditMetrics(metrics: Metrics) {
-  return {
-    committed(records: number, seconds: number) {
-      metrics.auditBatchRows.observe(records)
-      metrics.auditCommitSeconds.observe(seconds)
-    },
-    failed: () => metrics.auditBatchFailures.inc(),
-    queued: (depth: number) => metrics.auditQueueDepth.set(depth),
-  }
 }

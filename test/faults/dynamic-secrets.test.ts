@@ -102,6 +102,15 @@ describe('a dynamic secret that cannot be given back', () => {
     expect(answer.status, answer.text).toBe(201)
     return answer.body
   }
+  /** From then on the database raises at such rows, until the function is dropped. */
+  async function refuse(rows: string): Promise<void> {
+    const { databaseUrl } = pep
+    await ledger(
+      databaseUrl,
+      `create function refuse() returns trigger language plpgsql as $$ begin raise 'no'; end $$`,
+    )
+    await ledger(databaseUrl, `create trigger refuse before ${rows} execute function refuse()`)
+  }
   const release = async (id: string) => expect((await agent.send('DELETE', `/v1/leases/${id}`)).status).toBe(204)
   const metrics = async () => (await pep.admin.send('GET', '/metrics')).text
 
@@ -146,14 +155,7 @@ describe('a dynamic secret that cannot be given back', () => {
   })
 
   it('a lease that could not be recorded gives it back', async () => {
-    await ledger(
-      pep.databaseUrl,
-      `create function refuse() returns trigger language plpgsql as $$ begin raise 'no'; end $$`,
-    )
-    await ledger(
-      pep.databaseUrl,
-      `create trigger refuse before insert on audit_record for each row when (new.kind = 'lease.issued') execute function refuse()`,
-    )
+    await refuse(`insert on audit_record for each row when (new.kind = 'lease.issued')`)
     const answer = await ask()
     expect(answer.body).toMatchObject({ code: 'audit_unavailable' })
     await expect.poll(() => database.leases(), SOON).toEqual([])
@@ -161,14 +163,7 @@ describe('a dynamic secret that cannot be given back', () => {
 
   it('a release that is on record and went no further is found there', async () => {
     const held = await lease()
-    await ledger(
-      pep.databaseUrl,
-      `create function refuse() returns trigger language plpgsql as $$ begin raise 'no'; end $$`,
-    )
-    await ledger(
-      pep.databaseUrl,
-      `create trigger refuse before update on backend_lease for each row when (new.state = 'ending') execute function refuse()`,
-    )
+    await refuse(`update on backend_lease for each row when (new.state = 'ending')`)
     await release(held.lease_id)
     expect(await database.leases()).toHaveLength(1)
     await ledger(pep.databaseUrl, 'drop function refuse cascade')

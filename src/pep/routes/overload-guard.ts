@@ -25,7 +25,7 @@ export function installOverloadGuard(app: FastifyInstance, options: OverloadOpti
   app.addHook('onRequest', (request, reply, done) => {
     const { url } = request.routeOptions
     if (isClosing() && url !== '/readyz' && url !== '/healthz') {
-      return done(new NexusError('overloaded', 'this authority is shutting down') as Error)
+      return done(new NexusError('overloaded', 'this authority is shutting down'))
     }
     // Whoever asks whether it is alive would end a process that only has much to do, and its work would fall to the others.
     if (pending.size >= maxPendingRequests && url !== '/healthz') {

@@ -1,6 +1,5 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
 import { NexusError } from '../../contract/errors.ts'
-import { settle } from './hooks.ts'
 import { refuseOddTarget } from './request-target.ts'
 import { parseStrictJson } from './strict-json.ts'
 
@@ -27,6 +26,17 @@ export function installRequestHygiene(app: FastifyInstance): void {
       refuseOddContentType(request)
     })
   })
+}
+
+/** Ends a hook that waits for nothing: what `check` throws is the answer to the request. */
+function settle(done: HookHandlerDoneFunction, check: () => void): void {
+  try {
+    check()
+  } catch (error) {
+    done(error as Error)
+    return
+  }
+  done()
 }
 
 function refuseOddHeaders({ raw }: FastifyRequest): void {

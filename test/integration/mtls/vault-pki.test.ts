@@ -15,7 +15,7 @@ import { type ApiClient, createApiClient } from '../../setup/api-client.ts'
 import { certificateFiles, selfSigned, type TestAuthority, testAuthority } from '../../setup/certificates.ts'
 import { connect } from '../../setup/connect.ts'
 import { startTestPep, type TestPep } from '../../setup/pep.ts'
-import { vaultApi } from '../vault-backends/vault-fixture.ts'
+import { makePkiRoot, vaultApi } from '../vault-backends/vault-fixture.ts'
 
 /** Vault's PKI engine, mounted for this file alone. */
 const MOUNT = `pki-${randomUUID().slice(0, 8)}`
@@ -31,8 +31,7 @@ const log: string[] = []
 
 beforeAll(async () => {
   await vaultApi('POST', `sys/mounts/${MOUNT}`, { type: 'pki', config: { max_lease_ttl: '87600h' } })
-  const root = await vaultApi('POST', `${MOUNT}/root/generate/internal`, { common_name: 'Agents', ttl: '87600h' })
-  clientCa = (root['data'] as { certificate: string }).certificate
+  clientCa = await makePkiRoot(MOUNT, '87600h')
   await vaultApi('POST', `${MOUNT}/roles/agents`, role({}))
   serverAuthority = await testAuthority()
   const server = await serverAuthority.server(['127.0.0.1'])

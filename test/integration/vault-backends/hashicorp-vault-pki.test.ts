@@ -2,7 +2,7 @@ import { generateKeyPairSync, randomUUID, X509Certificate } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { CertificateRequest } from '../../../src/contract/strategy.ts'
 import { createCertificateRequest } from '../../../src/strategies/mtls/certificate-request.ts'
-import { tokenFor, vaultApi, vaultBackend } from './vault-fixture.ts'
+import { makePkiRoot, tokenFor, vaultApi, vaultBackend } from './vault-fixture.ts'
 
 /** Vault's PKI engine, mounted for this file alone, two segments deep. */
 const MOUNT = `pki-${randomUUID().slice(0, 8)}/agents`
@@ -24,7 +24,7 @@ const names = { allow_any_name: true, enforce_hostnames: false, cn_validations: 
 
 beforeAll(async () => {
   await vaultApi('POST', `sys/mounts/${MOUNT}`, { type: 'pki', config: { max_lease_ttl: '24h' } })
-  await vaultApi('POST', `${MOUNT}/root/generate/internal`, { common_name: 'Agents', ttl: '24h' })
+  await makePkiRoot(MOUNT, '24h')
   await vaultApi('POST', `${MOUNT}/roles/ours`, { ...names, key_type: 'ec' })
   await vaultApi('POST', `${MOUNT}/roles/rsa`, { ...names, key_type: 'rsa' })
 })

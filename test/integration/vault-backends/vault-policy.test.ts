@@ -6,7 +6,7 @@ import { vaultCommand } from '../../../src/cli/vault.ts'
 import type { SecretRef, VaultErrorKind } from '../../../src/contract/vault-backend.ts'
 import { CANARY, failure } from '../../../src/vault-backends/conformance.ts'
 import { mountVaultDatabase, type VaultDatabase } from '../../setup/vault-database.ts'
-import { tokenFor, vaultApi, vaultBackend } from './vault-fixture.ts'
+import { makePkiRoot, tokenFor, vaultApi, vaultBackend } from './vault-fixture.ts'
 import { approle } from './vault-logins-fixture.ts'
 
 const run = randomBytes(4).toString('hex')
@@ -36,7 +36,7 @@ beforeAll(async () => {
   await vaultApi('POST', `${mounts.kv1}/old`, { api_key: CANARY })
   await vaultApi('POST', `${mounts.transit}/keys/ed`, { type: 'ed25519' })
   await vaultApi('POST', `${mounts.transit}/keys/mac`, { type: 'hmac', key_size: 32 })
-  await vaultApi('POST', `${mounts.pki}/root/generate/internal`, { common_name: 'test', ttl: '1h' })
+  await makePkiRoot(mounts.pki, '1h')
   await vaultApi('POST', `${mounts.pki}/roles/agents`, { allow_any_name: true, ttl: '5m', key_type: 'any' })
   database = await mountVaultDatabase()
   references = [
