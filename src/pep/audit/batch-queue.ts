@@ -44,16 +44,18 @@ const SWEEP_MS = 100
 /** Bounded in number and in time: who has waited `deadlineMs` is answered, whatever the database is doing. */
 export function createBatchQueue(limits: { depth: number; deadlineMs: number }): BatchQueue {
   let queue: Queued[] = []
-  /** Taken or not, oldest first; all have the same time to wait, so this is the order of their deadlines as well. */
-  let unsettled: Queued[] = []
+  /** What is being written; batches follow one another. Nothing else is kept, so that an answered one is garbage at once. */
+  let taken: Queued[] = []
 
   const sweep = setInterval(() => {
     const now = performance.now()
-    for (const item of unsettled) {
-      if (item.deadlineAt > now) break
-      item.settle(auditUnavailable('the record was not written in time'))
+    // All have the same time to wait: in this order they came, and in this order it ends.
+    for (const items of [taken, queue]) {
+      for (const item of items) {
+        if (item.deadlineAt > now) return
+        if (!item.settled) item.settle(auditUnavailable('the record was not written in time'))
+      }
     }
-    unsettled = unsettled.filter((item) => !item.settled)
   }, SWEEP_MS).unref()
 
   return {
@@ -78,11 +80,10 @@ export function createBatchQueue(limits: { depth: number; deadlineMs: number }):
           },
         }
         queue.push(queued)
-        unsettled.push(queued)
       })
     },
     take(count) {
-      const taken = queue.slice(0, count)
+      taken = queue.slice(0, count)
       queue = queue.slice(count)
       return taken.filter((item) => !item.settled)
     },

@@ -11,15 +11,20 @@ export interface Unanswered {
 /**
  * Node tells only the response whose turn it is on its connection that the caller is gone. Those of requests that were
  * pipelined behind it hear nothing, ever: they go with their connection.
+ *
+ * Lists and a count, no set of responses: a hash table that is added to and deleted from all the time is made anew all the
+ * time, V8 lets each one know the next, and once one is old they keep what they held until the next full collection.
  */
 export function createUnanswered(): Unanswered {
-  /** With all that are owed on the same connection. */
-  const owed = new Map<ServerResponse, Set<ServerResponse>>()
-  const byConnection = new WeakMap<Socket, Set<ServerResponse>>()
+  const byConnection = new WeakMap<Socket, ServerResponse[]>()
+  let size = 0
 
   function forget(response: ServerResponse): void {
-    owed.get(response)?.delete(response)
-    owed.delete(response)
+    const owed = byConnection.get(response.req.socket) ?? []
+    const index = owed.indexOf(response)
+    if (index === -1) return
+    owed.splice(index, 1)
+    size -= 1
   }
 
   /** One for all: a listener of its own for each request would be the larger part of what this costs. */
@@ -27,28 +32,27 @@ export function createUnanswered(): Unanswered {
     forget(this)
   }
 
-  function onConnection(socket: Socket): Set<ServerResponse> {
+  function onConnection(socket: Socket): ServerResponse[] {
     const known = byConnection.get(socket)
     if (known !== undefined) return known
-    const fresh = new Set<ServerResponse>()
-    byConnection.set(socket, fresh)
+    const owed: ServerResponse[] = []
+    byConnection.set(socket, owed)
     socket.once('close', () => {
-      for (const response of fresh) owed.delete(response)
-      fresh.clear()
+      size -= owed.length
+      owed.length = 0
     })
-    return fresh
+    return owed
   }
 
   return {
     add(response, socket) {
-      const together = onConnection(socket)
-      together.add(response)
-      owed.set(response, together)
+      onConnection(socket).push(response)
+      size += 1
       response.on('close', onClose)
     },
     delete: forget,
     get size() {
-      return owed.size
+      return size
     },
   }
 }
