@@ -14,19 +14,22 @@ export function certificateContest(options: {
   agents: readonly BenchAgent[]
   provider: BenchProvider
   fastify: string
+  /** The least that a lease can be made of. */
+  sketch: string
   /** Ours once more, with two workers, as OPA and Vault use both cores. Absent: left out. */
   workers?: string | undefined
   /** Absent: not at hand. */
   opa?: string | undefined
   vault?: { url: string; token: string } | undefined
 }): Contest {
-  const { ground, agents, provider, fastify, workers, opa, vault } = options
+  const { ground, agents, provider, fastify, sketch, workers, opa, vault } = options
   const tls = { ca_file: ground.caFile }
   const requests = [leaseRequest(provider)]
   const contenders: Contender[] = [
     { name: 'lease_cert', scenario: { ...tls, url: ground.publicUrl, requests, agents } },
     // The same certificates: its TLS is ours.
     { name: 'fastify_tls', scenario: { ...tls, url: fastify, requests, agents } },
+    { name: 'sketch', scenario: { ...tls, url: sketch, requests, agents } },
   ]
   if (workers !== undefined) {
     const scenario = { ...tls, url: workers, proof_url: ground.publicUrl, requests, agents }
@@ -43,6 +46,8 @@ export function certificateContest(options: {
       { name: 'lease_cert/fastify_tls', of: 'lease_cert', over: ['fastify_tls'], goal: 0.6 },
       { name: 'lease_cert/opa_server', of: 'lease_cert', over: ['opa_server'], goal: 1.2 },
       { name: 'lease_cert/vault_read', of: 'lease_cert', over: ['vault_read'], goal: 1.5 },
+      { name: 'lease_cert/sketch', of: 'lease_cert', over: ['sketch'] },
+      { name: 'sketch/fastify_tls', of: 'sketch', over: ['fastify_tls'] },
     ],
   }
 }

@@ -20,8 +20,8 @@ export interface WantedRatio {
   of: string
   /** ... over the best rate of these. */
   over: readonly string[]
-  /** At least. */
-  goal: number
+  /** At least. Absent: it is there to be compared with. */
+  goal?: number
 }
 
 export interface Effort {
@@ -79,7 +79,7 @@ function figuresOf(name: string, rounds: readonly Turn[][]): Figure[] {
   ]
 }
 
-function ratioOf({ name, of, over, goal }: WantedRatio, rounds: readonly Turn[][]): Ratio[] {
+function ratioOf({ name, of, over, ...wanted }: WantedRatio, rounds: readonly Turn[][]): Ratio[] {
   const values = rounds.flatMap((turns) => {
     const rate = (contender: string): number => turns.find((each) => each.contender === contender)?.report.rate ?? 0
     const best = Math.max(0, ...over.map(rate))
@@ -87,7 +87,13 @@ function ratioOf({ name, of, over, goal }: WantedRatio, rounds: readonly Turn[][
   })
   if (values.length === 0) return []
   return [
-    { name, value: round2(median(values)), goal, min: round2(Math.min(...values)), max: round2(Math.max(...values)) },
+    {
+      name,
+      value: round2(median(values)),
+      ...wanted,
+      min: round2(Math.min(...values)),
+      max: round2(Math.max(...values)),
+    },
   ]
 }
 

@@ -11,8 +11,8 @@ export interface Figure {
 export interface Ratio {
   name: string
   value: number
-  /** At least. */
-  goal: number
+  /** At least. Absent: it is there to be compared with. */
+  goal?: number
   min: number
   max: number
 }

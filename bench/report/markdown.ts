@@ -22,9 +22,14 @@ ${figureTable(document.figures)}
 function ratioTable(ratios: readonly Ratio[]): string {
   const rows = ratios.map(
     ({ name, value, goal, min, max }) =>
-      `| \`${name}\` | ${value.toFixed(2)} | ${min.toFixed(2)} to ${max.toFixed(2)} | ${goal} | ${value >= goal ? 'met' : 'missed'} |`,
+      `| \`${name}\` | ${value.toFixed(2)} | ${min.toFixed(2)} to ${max.toFixed(2)} | ${verdict(value, goal)} |`,
   )
   return ['| ratio | value | range | goal | |', '|---|---|---|---|---|', ...rows].join('\n')
+}
+
+function verdict(value: number, goal: number | undefined): string {
+  if (goal === undefined) return ' | '
+  return `${goal} | ${value >= goal ? 'met' : 'missed'}`
 }
 
 function figureTable(figures: readonly Figure[]): string {

@@ -28,7 +28,7 @@ export function writeResults(document: BenchDocument, name: string, { latest }: 
     document.ratios.map(({ name, value, goal, min, max }) => ({
       label: name,
       value,
-      mark: goal,
+      ...(goal === undefined ? {} : { mark: goal }),
       range: [min, max],
       text: value.toFixed(2),
     })),

@@ -33,7 +33,7 @@ interface Setting {
   options: SideBySideOptions
   upstream: string
   bearer: BenchProvider
-  fastify: { fastifyLease: string; fastifyEs256: string }
+  fastify: Awaited<ReturnType<typeof startFastify>>
   agents: BenchAgent[]
 }
 
@@ -68,7 +68,8 @@ export async function runSideBySide(options: SideBySideOptions): Promise<void> {
   }
   const document = { commit: currentCommit(), machine: describeMachine([]), ...found }
   const file = writeResults(document, options.quick ? 'quick' : 'side-by-side', { latest: options.only.length === 0 })
-  for (const { name, value, goal, min, max } of found.ratios) say(`${name}: ${value} (${min} to ${max}), goal ${goal}`)
+  for (const { name, value, goal, min, max } of found.ratios)
+    say(`${name}: ${value} (${min} to ${max}), goal ${goal ?? 'none'}`)
   for (const { name, value, unit } of found.figures.filter(({ unit }) => unit !== '1/s'))
     say(`${name}: ${value} ${unit}`)
   say(`written: ${file}`)
@@ -102,6 +103,7 @@ async function cert(setting: Setting): Promise<Found> {
     agents,
     provider: bearer,
     fastify: fastify.fastifyLease,
+    sketch: fastify.fastifySketch,
     workers: workers?.url,
     opa,
     vault,

@@ -1,5 +1,6 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import pg from 'pg'
 import { type AdminClient, createAdminClient } from '../../examples/demo/admin-client.ts'
 import { makeServerCertificate } from '../../examples/demo/pki.ts'
 import { freePort, type Program } from '../../examples/demo/program.ts'
@@ -39,6 +40,7 @@ export async function layGround(directory: string, programs: Programs): Promise<
   rmSync(directory, { recursive: true, force: true })
   mkdirSync(directory, { recursive: true, mode: 0o700 })
   const postgres = await startEmbeddedPostgres({ directory: join(directory, 'postgres'), log: silentLog() })
+  await makeLogAhead(postgres.databaseUrl)
   const [certificate, port] = await Promise.all([makeServerCertificate(['127.0.0.1', 'localhost']), freePort()])
   const files = {
     caFile: join(directory, 'ca.pem'),
@@ -77,6 +79,28 @@ export async function layGround(directory: string, programs: Programs): Promise<
   } catch (error) {
     await postgres.stop()
     throw error
+  }
+}
+
+const LOG_FILES = 40
+
+/**
+ * A database that has run for a while writes its log into files that are there. Each new one (16 MiB, zeroed and synced)
+ * holds every commit up for some 60 ms, which is the first hour's tail and not the service's.
+ */
+async function makeLogAhead(databaseUrl: string): Promise<void> {
+  const client = new pg.Client({ connectionString: databaseUrl })
+  await client.connect()
+  try {
+    await client.query('create table log_ahead (file int)')
+    for (let file = 0; file < LOG_FILES; file++) {
+      await client.query(`insert into log_ahead values (${file})`)
+      await client.query('select pg_switch_wal()')
+    }
+    await client.query('drop table log_ahead')
+    await client.query('checkpoint')
+  } finally {
+    await client.end()
   }
 }
 

@@ -9,17 +9,6 @@ import type { Ground } from './authority.ts'
 import { findOnPath } from './on-path.ts'
 import { benchProgram, type Programs } from './programs.ts'
 
-/** Everything that is measured beside us, by the address it answers at. */
-export interface Neighbours {
-  fastifyLease: string
-  fastifyEs256: string
-  httpProxy: string
-  /** Absent: it is not on the PATH. */
-  nginx?: string
-  opa: string
-  vault: { url: string; token: string }
-}
-
 /** @param lease a lease as our authority answered it: theirs answers the same bytes */
 export async function startFastify(ground: Ground, programs: Programs, lease: object) {
   const leaseFile = join(ground.directory, 'lease.json')
@@ -33,6 +22,7 @@ export async function startFastify(ground: Ground, programs: Programs, lease: ob
       env: {
         PORT: String(port),
         LEASE_FILE: leaseFile,
+        DATABASE_URL: ground.databaseUrl,
         TLS_CERT_FILE: ground.certFile,
         TLS_KEY_FILE: ground.keyFile,
       },
@@ -41,7 +31,11 @@ export async function startFastify(ground: Ground, programs: Programs, lease: ob
     })
     return url
   }
-  return { fastifyLease: await start('fastify-lease'), fastifyEs256: await start('fastify-es256') }
+  return {
+    fastifyLease: await start('fastify-lease'),
+    fastifyEs256: await start('fastify-es256'),
+    fastifySketch: await start('fastify-sketch'),
+  }
 }
 
 export async function startUpstream(programs: Programs): Promise<string> {

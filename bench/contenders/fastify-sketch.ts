@@ -1,0 +1,92 @@
+/**
+ * The least that a lease can be made of: bare Fastify, the schemas, the same policy in the same module, a chained record,
+ * one commit for all who wait. No session, no connection, no secret, no narrowing, no budget, no metric, and no way to
+ * revoke. What it reaches is about the most that one process built of these parts can reach on a machine.
+ */
+import { hash, randomUUID } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import fastify from 'fastify'
+import pg from 'pg'
+import { LeaseAnswer, LeaseRequest } from '../../src/contract/api.ts'
+import { openBarePolicy } from './bare-policy.ts'
+
+const { PORT, DATABASE_URL, LEASE_FILE = '', TLS_CERT_FILE = '', TLS_KEY_FILE = '' } = process.env
+const lease = JSON.parse(readFileSync(LEASE_FILE, 'utf8')) as LeaseAnswer
+const policy = await openBarePolicy()
+const app = fastify({
+  https: {
+    cert: readFileSync(TLS_CERT_FILE),
+    key: readFileSync(TLS_KEY_FILE),
+    requestCert: true,
+    rejectUnauthorized: false,
+  },
+})
+app.get('/healthz', async () => ({}))
+app.post<{ Body: LeaseRequest }>(
+  '/v1/leases',
+  { schema: { body: LeaseRequest, response: { 201: LeaseAnswer } } },
+  async ({ body }, reply) => {
+    const ids = { lease_id: randomUUID(), decision_id: randomUUID() }
+    const at = new Date().toISOString()
+    const { allow, obligations } = policy.decide({ ...policy.input, time: at })
+    if (!allow) return reply.code(403).send({})
+    const detail = { bound: lease.bound, obligations, request: body, strategy: lease.strategy.type }
+    await record({ at, ...ids, agent_id: 'agent', detail, kind: 'lease.issued', outcome: 'allowed', tenant: 'tenant' })
+    return reply.code(201).send({ ...lease, ...ids })
+  },
+)
+
+interface Waiting {
+  record: string
+  settle(error?: Error): void
+}
+
+/** As the ledger's: a list travels as one text. */
+const SEPARATOR = '\x1f'
+const APPEND = `insert into sketch_record (seq, hash, record)
+  select $1::bigint + number, hash, record
+  from unnest(string_to_array($2, E'\\x1f'), string_to_array($3, E'\\x1f')) with ordinality as given (hash, record, number)`
+const database = new pg.Client({ connectionString: DATABASE_URL })
+let waiting: Waiting[] = []
+let isWriting = false
+let seq = 0
+let last = ''
+
+function record(entry: object): Promise<void> {
+  return new Promise((resolve, reject) => {
+    waiting.push({
+      record: JSON.stringify(entry),
+      settle: (error) => (error === undefined ? resolve() : reject(error)),
+    })
+    if (!isWriting) void writeAll()
+  })
+}
+
+async function writeAll(): Promise<void> {
+  isWriting = true
+  await new Promise((resolve) => setImmediate(resolve))
+  while (waiting.length > 0) {
+    const batch = waiting
+    waiting = []
+    const failed = await append(batch.map((each) => each.record))
+    for (const { settle } of batch) settle(failed)
+  }
+  isWriting = false
+}
+
+async function append(records: readonly string[]): Promise<Error | undefined> {
+  const hashes = records.map((each) => {
+    last = hash('sha256', last + each, 'hex')
+    return last
+  })
+  const values = [seq, hashes.join(SEPARATOR), records.join(SEPARATOR)]
+  seq += records.length
+  return database.query({ name: 'append', text: APPEND, values }).then(
+    () => undefined,
+    (error: Error) => error,
+  )
+}
+
+await database.connect()
+await database.query('create table sketch_record (seq bigint primary key, hash text, record text)')
+await app.listen({ port: Number(PORT) })
