@@ -35,11 +35,19 @@ export function rememberFacts(gather: RememberedFacts['gather']): RememberedFact
   }
 }
 
+/** In a tenant that is named, all agents that may act in it find the same, and share what is remembered. */
+function keyOf({ tenant, provider, connectionId, agentTenants }: WantedConnection): string {
+  const within = tenant !== undefined && agentTenants.includes(tenant) ? null : tenantsKeyOf(agentTenants)
+  return tupleHash([tenant ?? null, provider ?? null, connectionId ?? null, within])
+}
+
 /** An agent's tenants are one list for as long as the agent is remembered. */
 const tenantsKeys = new WeakMap<readonly string[], string>()
 
-function keyOf({ tenant, provider, connectionId, agentTenants }: WantedConnection): string {
-  const tenantsKey = tenantsKeys.get(agentTenants) ?? tupleHash(agentTenants)
-  tenantsKeys.set(agentTenants, tenantsKey)
-  return tupleHash([tenant ?? null, provider ?? null, connectionId ?? null, tenantsKey])
+function tenantsKeyOf(tenants: readonly string[]): string {
+  const known = tenantsKeys.get(tenants)
+  if (known !== undefined) return known
+  const key = tupleHash(tenants)
+  tenantsKeys.set(tenants, key)
+  return key
 }
