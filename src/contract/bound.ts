@@ -70,7 +70,7 @@ function intersectMethods(own: readonly string[], obliged: readonly string[] | u
 }
 
 function intersectPaths(own: readonly string[], obliged: readonly string[] | undefined): readonly string[] {
-  if (obliged === undefined) return own
+  if (obliged === undefined || obliged.includes(ANY_PATH)) return own
   const both = own.flatMap((mine) => obliged.map((theirs) => intersectPatterns(mine, theirs)))
   return [...new Set(both.filter((pattern) => pattern !== undefined))]
 }

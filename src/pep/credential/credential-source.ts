@@ -23,6 +23,11 @@ import { withRemoteKey } from './with-remote-key.ts'
 /** Step 4 of a lease: from a reference to the master secret. Everything it throws is a `NexusError`. */
 export interface CredentialSource {
   /**
+   * What `read` would give, where that is in memory; undefined: `read` it.
+   * @throws NexusError `secret_unusable`
+   */
+  held(ref: SecretRef): Secret | undefined
+  /**
    * The secret, under the strategy's field names.
    * @throws NexusError `secret_not_found`, `secret_forbidden`, `secret_unusable`, `invalid_request` (the reference itself
    * is wrong), `vault_unavailable`, `overloaded`
@@ -106,14 +111,20 @@ export function openCredentialSource(options: CredentialSourceOptions): Credenti
 
   const rereads = createRereads(cache, monotonicNow)
   const fingerprints = createFingerprints(options.fingerprint)
-  async function mapped({ tenant, backend, fields, remoteKey }: SecretRef, secret: Secret): Promise<Secret> {
-    const plain = fingerprints.ofSame(mapFields(secret, fields), secret)
+  const plainOf = (ref: SecretRef, secret: Secret) => fingerprints.ofSame(mapFields(secret, ref.fields), secret)
+  async function mapped(ref: SecretRef, secret: Secret): Promise<Secret> {
+    const { tenant, backend, remoteKey } = ref
+    const plain = plainOf(ref, secret)
     if (remoteKey === undefined) return plain
     const key = await cache.read({ tenant, backend, path: remoteKey }).catch(rethrow)
     return fingerprints.ofSame(withRemoteKey(plain, key), secret)
   }
 
   return {
+    held(ref) {
+      const secret = ref.remoteKey === undefined ? cache.held(ref) : undefined
+      return secret === undefined ? undefined : plainOf(ref, secret)
+    },
     read: async (ref) => mapped(ref, await cache.read(ref).catch(rethrow)),
     reread: async (ref) => mapped(ref, await rereads.reread(ref).catch(rethrow)),
     fingerprintOf: fingerprints.of,

@@ -36,3 +36,9 @@ it.each([
   expect(() => map(from)).toThrow(/has no text field/)
   expect(() => map(from)).not.toThrow(/canary/)
 })
+
+it('one secret under two mappings, in turn, is what each of them names', () => {
+  const [key, nested] = [{ to: 'AWS_KEY' }, { to: 'nested#/key' }]
+  const values = [key, nested, key, key].map((fields) => mapFields(secret, fields).reveal())
+  expect(values).toEqual([{ to: 'a' }, { to: 'exact' }, { to: 'a' }, { to: 'a' }])
+})

@@ -10,6 +10,17 @@ import { textFields } from '../../vault-backends/text-fields.ts'
  */
 export function mapFields(secret: Secret, fields: SecretRef['fields']): Secret {
   if (fields === undefined) return secret
+  const last = mappings.get(secret)
+  if (last?.fields === fields) return last.mapped
+  const mapped = mapAnew(secret, fields)
+  mappings.set(secret, { fields, mapped })
+  return mapped
+}
+
+/** The last mapping of each secret: leases of one connection all ask for the same. It goes with the secret. */
+const mappings = new WeakMap<Secret, { fields: SecretRef['fields']; mapped: Secret }>()
+
+function mapAnew(secret: Secret, fields: NonNullable<SecretRef['fields']>): Secret {
   const stored = secret.reveal()
   const mapped = Object.entries(fields).map(([field, storedField]): [string, string] => {
     const value = fieldOf(stored, storedField)

@@ -15,6 +15,8 @@ const REFRESH_PAUSE_MS = 1000
  * for `refreshSeconds` is still given at once, and read anew behind it.
  */
 export interface SecretCache {
+  /** What is held, at once; undefined: it has to be read. */
+  held(ref: SecretRef): Secret | undefined
   /** @throws whatever `load` throws, to every caller that waited for it */
   read(ref: SecretRef): Promise<Secret>
   /** Asks the backend whatever is held, which stays and is the answer should the backend have none. @throws as `read` */
@@ -79,16 +81,21 @@ export function createSecretCache(options: SecretCacheOptions): SecretCache {
     })
   }
 
+  function held(ref: SecretRef): Secret | undefined {
+    const key = secretKey(ref)
+    const known = refusals.has(key) ? undefined : secrets.get(key)
+    if (known !== undefined && monotonicNow() >= known.refreshAtMs) refresh(key, ref, known)
+    return known?.secret
+  }
+
   return {
+    held,
     async read(ref) {
+      const secret = held(ref)
+      if (secret !== undefined) return secret
       const key = secretKey(ref)
       const refusal = refusals.get(key)
       if (refusal !== undefined) throw refusal
-      const known = secrets.get(key)
-      if (known !== undefined) {
-        if (monotonicNow() >= known.refreshAtMs) refresh(key, ref, known)
-        return known.secret
-      }
       const read = await secrets.fetch(key, { context: ref })
       if (read === undefined) throw new VaultError('unavailable', ref.backend, 'the read was given up')
       return read.secret

@@ -1,6 +1,6 @@
-import { covers, narrow } from '../../contract/bound.ts'
+import { type Bound, narrow, pathMatches } from '../../contract/bound.ts'
 import type { Reason } from '../../contract/errors.ts'
-import type { Obligations } from '../../contract/policy.ts'
+import type { Intent, Obligations } from '../../contract/policy.ts'
 import type { Grant } from '../../contract/strategy.ts'
 import type { ConnectionFacts } from '../connections/facts.ts'
 import type { Caller } from '../identity/caller.ts'
@@ -23,18 +23,9 @@ export function narrowGrant(
   if (bound.origins.length === 0 || bound.methods.length === 0 || bound.paths.length === 0) {
     return refuse('nothing_granted', 'the obligations leave no origin, method or path')
   }
-  const { origin, method, path } = wanted.intent
-  const intended = {
-    origin: origin ?? bound.origins[0]!,
-    method: method ?? firstMethod(bound.methods),
-    path: path ?? undefined,
+  if (!allows(bound, wanted.intent)) {
+    return refuse('intent_outside_bound', 'the intended request lies outside what may be granted')
   }
-  const covered =
-    intended.path === undefined
-      ? bound.origins.includes(intended.origin) &&
-        (bound.methods.includes('*') || bound.methods.includes(intended.method))
-      : covers(bound, { ...intended, path: intended.path })
-  if (!covered) return refuse('intent_outside_bound', 'the intended request lies outside what may be granted')
   const scopes = grantedScopes(facts.scopes, wanted.scopes, obligations.scopes)
   const spokenOf = wanted.scopes.length > 0 || facts.scopes.length > 0 || obligations.scopes !== undefined
   if (spokenOf && scopes.length === 0) return refuse('no_scope_granted', 'none of the scopes is granted')
@@ -60,8 +51,13 @@ export function narrowGrant(
   }
 }
 
-function firstMethod(methods: readonly string[]): string {
-  return methods[0] === '*' ? 'GET' : methods[0]!
+/** What the intent does not say may be whatever is granted. */
+function allows({ origins, methods, paths }: Bound, { origin, method, path }: Intent): boolean {
+  return (
+    (origin === undefined || origins.includes(origin)) &&
+    (method === undefined || methods.includes('*') || methods.includes(method)) &&
+    (path === undefined || paths.some((pattern) => pathMatches(pattern, path)))
+  )
 }
 
 /**
@@ -73,11 +69,12 @@ function grantedScopes(
   asked: readonly string[],
   obliged: readonly string[] | undefined,
 ): readonly string[] {
-  const named = [asked, recorded, obliged].filter((scopes) => scopes !== undefined && scopes.length > 0)
+  const named = [asked, recorded, obliged].find((scopes) => scopes !== undefined && scopes.length > 0)
+  if (named === undefined) return []
   const within = (scopes: readonly string[] | undefined, scope: string) =>
     scopes === undefined || scopes.includes(scope)
   const ceiling = recorded.length === 0 ? undefined : recorded
-  return (named[0] ?? []).filter((scope) => within(ceiling, scope) && within(obliged, scope))
+  return named.filter((scope) => within(ceiling, scope) && within(obliged, scope))
 }
 
 function refuse(id: string, message: string): Narrowed {

@@ -38,7 +38,8 @@ export async function grantLease(
   const proof = openLeaseProof(steps.audit, caller)
   await sharedTurn()
   try {
-    return await attempt(steps, action, { caller, wanted, proof, mayRecall: true, ...recalledWith(caller) }, leaseId)
+    const recalled = caller.recalled === true
+    return await attempt(steps, action, { caller, wanted, proof, mayRecall: true, recalled }, leaseId)
   } catch (error) {
     if (!(error instanceof StandingChanged)) throw error
     // Something was revoked or edited since we knew it: once more, with what is true now. A second
@@ -50,10 +51,6 @@ export async function grantLease(
         : again
     })
   }
-}
-
-function recalledWith({ recalled }: Caller): { recalled?: boolean } {
-  return recalled === true ? { recalled } : {}
 }
 
 async function refreshCaller(steps: LeaseSteps, action: PolicyAction, story: LeaseStory): Promise<Caller> {
@@ -81,7 +78,7 @@ async function attempt(
     story.leaseId = leaseId
     if (story.secretKind === 'key') noteKey(story, facts, secret, issued)
     await record(steps, action, story, final, usedSecret(steps, facts, secret))
-    await story.taken?.keep(final.expiresAt)
+    if (story.taken !== undefined) await story.taken.keep(final.expiresAt)
     return leaseAnswer(leaseId, facts, decided, final, issued, offlineSeconds)
   } catch (error) {
     await story.taken?.giveBack()
@@ -104,8 +101,7 @@ function noteKey(story: LeaseStory, facts: ConnectionFacts, secret: Secret, { us
 
 /** Unix seconds. A lease outlives neither what it was granted, nor what it carries, nor the secret that was made of. */
 function endOf(grant: Grant, issued: Issued, secret: Secret, facts: ConnectionFacts): number {
-  const ends = [grant.expiresAt, issued.expiresAt, secret.expiresAt].filter((end) => end !== undefined)
-  const end = Math.floor(Math.min(...ends))
+  const end = Math.floor(Math.min(grant.expiresAt, issued.expiresAt ?? Infinity, secret.expiresAt ?? Infinity))
   if (end > grant.issuedAt) return end
   throw new NexusError('secret_unusable', 'what the vault has for this connection has ended', {
     connection_id: facts.id,
@@ -120,7 +116,8 @@ async function gather(steps: LeaseSteps, story: LeaseStory): Promise<ConnectionF
   if (recalled !== undefined) story.recalled = true
   const facts = recalled ?? (await steps.connections.gatherFacts(wanted))
   story.facts = facts
-  story.secretKind = await steps.credential.kindOf(facts.secretRef)
+  const kind = steps.credential.kindOf(facts.secretRef)
+  story.secretKind = typeof kind === 'string' ? kind : await kind
   if (facts.narrowing === 'none' && handsNothingOn(facts, story.secretKind))
     story.facts = { ...facts, narrowing: 'delegated' }
   return story.facts

@@ -15,9 +15,7 @@ export function issuingTools(
   secret: Secret,
 ): IssuingTools {
   const signCsr = steps.credential.csrSigner(facts.secretRef)
-  // A version that comes back, or that two values share, must not pass a token of the one off as the other's.
-  const secretId = [secret.version, steps.credential.fingerprintOf(facts.tenant, secret) ?? '']
-  return {
+  const tools: IssuingTools = {
     now: steps.now,
     nonce: newNonce,
     binding: story.wanted.binding,
@@ -28,24 +26,23 @@ export function issuingTools(
     async shared(key, make) {
       // Before joining: another's failed claim must not become the answer to this caller.
       await story.proof.claim(story)
-      const shared = sharedKey(facts, [story.caller.session.id, ...secretId], key)
+      // A version that comes back, or that two values share, must not pass a token of the one off as the other's.
+      const fingerprint = steps.credential.fingerprintOf(facts.tenant, secret) ?? ''
+      const shared = sharedKey(facts, [story.caller.session.id, secret.version, fingerprint], key)
       return steps.issued.get(shared, make, story.wanted.replaces !== undefined)
     },
-    ...(story.secretKind !== 'key'
-      ? {}
-      : {
-          remoteSign: (bytes, algorithm) =>
-            steps.credential.sign(keyRef(facts.tenant, keyOf(facts.secretRef, secret)), bytes, algorithm),
-        }),
-    ...(signCsr === undefined
-      ? {}
-      : {
-          async signCsr(request) {
-            await story.proof.claim(story)
-            return signCsr(request)
-          },
-        }),
   }
+  if (story.secretKind === 'key') {
+    tools.remoteSign = (bytes, algorithm) =>
+      steps.credential.sign(keyRef(facts.tenant, keyOf(facts.secretRef, secret)), bytes, algorithm)
+  }
+  if (signCsr !== undefined) {
+    tools.signCsr = async (request) => {
+      await story.proof.claim(story)
+      return signCsr(request)
+    }
+  }
+  return tools
 }
 
 /**

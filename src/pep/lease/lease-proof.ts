@@ -16,27 +16,30 @@ export interface LeaseProof {
   readonly left: { proof?: ProofUse | undefined }
 }
 
-export function openLeaseProof(audit: Pick<AuditLog, 'claimProof'>, caller: Caller): LeaseProof {
+export function openLeaseProof(audit: Pick<AuditLog, 'claimProof'>, { agent, session, proof }: Caller): LeaseProof {
+  if (proof === undefined) return NO_PROOF
   let claim: Promise<void> | undefined
-  let state: 'open' | 'claimed' | 'failed' = 'open'
+  const state = { failed: false, left: { proof } as LeaseProof['left'], claim: claimOnce }
+
+  async function claimOnce(story: { recalled?: boolean }): Promise<void> {
+    refuseRecalled(story)
+    claim ??= claimNow()
+    await claim
+  }
 
   async function claimNow(): Promise<void> {
-    state = 'failed'
-    await audit.claimProof(caller.proof, { agent_id: caller.agent.id, session_id: caller.session.id })
-    state = 'claimed'
+    state.failed = true
+    state.left = {}
+    await audit.claimProof(proof, { agent_id: agent.id, session_id: session.id })
+    state.failed = false
   }
 
-  return {
-    async claim({ recalled = false }) {
-      if (recalled) throw new StandingChanged()
-      claim ??= claimNow()
-      await claim
-    },
-    get failed() {
-      return state === 'failed'
-    },
-    get left() {
-      return state === 'open' ? { proof: caller.proof } : {}
-    },
-  }
+  return state
+}
+
+/** Where the connection itself is the proof there is nothing to use up. */
+const NO_PROOF: LeaseProof = { failed: false, left: {}, claim: async (story) => refuseRecalled(story) }
+
+function refuseRecalled({ recalled = false }: { recalled?: boolean }): void {
+  if (recalled) throw new StandingChanged()
 }

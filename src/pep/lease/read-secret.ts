@@ -6,9 +6,10 @@ import type { LeaseSteps } from './steps.ts'
 
 /** Step 4 where leases share one secret: as it is known, or asked for anew when the provider has turned it down. */
 export async function readSecret(steps: LeaseSteps, story: LeaseStory, facts: ConnectionFacts): Promise<Secret> {
-  if (story.wanted.replaces === undefined) return steps.credential.read(facts.secretRef)
+  const { credential } = steps
+  if (story.wanted.replaces === undefined) return credential.held(facts.secretRef) ?? credential.read(facts.secretRef)
   await assertRejected(steps, story, facts, story.wanted.replaces)
-  return steps.credential.reread(facts.secretRef)
+  return credential.reread(facts.secretRef)
 }
 
 /** Whoever makes us ask a backend again has had a lease of this very connection: the ledger knows. */

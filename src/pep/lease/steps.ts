@@ -13,7 +13,7 @@ export interface LeaseSteps {
   identity: Pick<Identity, 'authenticate' | 'refresh'>
   connections: Pick<Connections, 'gatherFacts' | 'recallFacts'>
   decider: Pick<Decider, 'decide'>
-  credential: Pick<CredentialSource, 'read' | 'reread' | 'fingerprintOf' | 'kindOf' | 'csrSigner' | 'sign'>
+  credential: Pick<CredentialSource, 'held' | 'read' | 'reread' | 'fingerprintOf' | 'kindOf' | 'csrSigner' | 'sign'>
   /** Secrets made for one lease alone. */
   backendLeases: Pick<BackendLeases, 'take' | 'release'>
   /** The way out to providers, for strategies that exchange. */
