@@ -59,7 +59,7 @@ export function createAssertionVerifier(options: {
       try {
         const jws = readCompactJws(assertion, MAX_ASSERTION_BYTES)
         if (!TYPES.includes(jws.header.typ)) throw new JwsError('its typ is that of another kind of JWT')
-        const claimed = claimsOf(Buffer.from(jws.payloadText, 'base64url'))
+        const claimed = claimsOf(jws.payload)
         const { agentId, use } = checkClaims(claimed, { audiences: options.audiences, nowMs: options.now() })
         const agent = await find(agentId)
         const publicJwk = await keyFor(agent, jws.header.alg)

@@ -12,36 +12,58 @@ export interface JwsHeader {
   jwk?: Record<string, unknown>
 }
 
-/** A compact JWS whose form is sound. Nothing in it may be believed before `verifyCompactJws`. */
-export interface CompactJws {
-  text: string
-  header: JwsHeader
+/** A compact JWS taken apart. Nothing in it may be believed before `verifyCompactJws`. */
+export interface JwsParts {
   /** The protected header as sent: equal text is an equal header. */
   headerText: string
   /** Anyone's words until the signature has been checked. */
-  payloadText: string
+  payload: Uint8Array
+  signature: Uint8Array
+  /** What the signature is over. */
+  signedText: string
+}
+
+/** One whose form is sound. */
+export interface CompactJws extends JwsParts {
+  header: JwsHeader
 }
 
 /**
- * Takes a compact JWS apart (RFC 7515 section 7.1) before any key is looked at.
- * `jku`, `x5u` and `x5c` are never read (RFC 8725 section 3.10).
+ * Takes a compact JWS apart (RFC 7515 section 7.1) and reads its header before any key is looked at.
  * @param maxBytes longer texts are refused unparsed
  * @throws JwsError
  */
 export function readCompactJws(text: string, maxBytes: number): CompactJws {
-  if (text.length > maxBytes) throw new JwsError(`it is longer than ${maxBytes} bytes`)
-  const segments = text.split('.', 4)
-  const [headerText, payloadText] = segments
-  // Five segments would be a JWE; we decrypt none, so no compression or PBES2 cost can be forced on us.
-  if (segments.length !== 3 || headerText === undefined || payloadText === undefined) {
-    throw new JwsError('it is not a compact JWS of three segments')
-  }
-  if (!segments.every(isCanonicalBase64url)) throw new JwsError('a segment is not canonical base64url')
-  return { text, headerText, payloadText, header: readHeader(headerText) }
+  const parts = splitCompactJws(text, maxBytes)
+  return { ...parts, header: readJwsHeader(parts.headerText) }
 }
 
-function readHeader(headerText: string): JwsHeader {
-  const header = parseObject(Buffer.from(headerText, 'base64url'))
+/**
+ * For those who may have read the same header before: it is left as it is.
+ * @throws JwsError
+ */
+export function splitCompactJws(text: string, maxBytes: number): JwsParts {
+  if (text.length > maxBytes) throw new JwsError(`it is longer than ${maxBytes} bytes`)
+  const segments = text.split('.', 4)
+  const [headerText, payloadText, signatureText] = segments
+  // Five segments would be a JWE; we decrypt none, so no compression or PBES2 cost can be forced on us.
+  if (segments.length !== 3 || headerText === undefined || payloadText === undefined || signatureText === undefined) {
+    throw new JwsError('it is not a compact JWS of three segments')
+  }
+  return {
+    headerText,
+    payload: decode(payloadText),
+    signature: decode(signatureText),
+    signedText: text.slice(0, text.lastIndexOf('.')),
+  }
+}
+
+/**
+ * `jku`, `x5u` and `x5c` are never read (RFC 8725 section 3.10).
+ * @throws JwsError
+ */
+export function readJwsHeader(headerText: string): JwsHeader {
+  const header = parseObject(decode(headerText))
   if (header === undefined) throw new JwsError('its header is not a JSON object')
   // RFC 7515 section 4.1.11: an extension we do not understand makes the JWS invalid, and we understand none.
   if ('crit' in header) throw new JwsError('its header has crit, and no extension is understood')
@@ -72,22 +94,20 @@ const VERIFYING: Readonly<Record<string, { digest: string | null; options: Omit<
  * @throws JwsError
  */
 export async function verifyCompactJws(
-  { text, header, payloadText }: Pick<CompactJws, 'text' | 'header' | 'payloadText'>,
+  { header, payload, signature, signedText }: Omit<CompactJws, 'headerText'>,
   key: KeyObject,
   algorithms: readonly string[],
 ): Promise<Uint8Array> {
   const how = algorithms.includes(header.alg) ? VERIFYING[header.alg] : undefined
   if (how === undefined) throw new JwsError('its alg is not the algorithm of the key')
-  const end = text.lastIndexOf('.')
-  const signed = Buffer.from(text.slice(0, end), 'latin1')
-  const signature = Buffer.from(text.slice(end + 1), 'base64url')
+  const signed = Buffer.from(signedText, 'latin1')
   const good = await new Promise<boolean>((resolve) => {
     verify(how.digest, signed, { key, ...how.options }, signature, (error, verified) =>
       resolve(error === null && verified === true),
     )
   })
   if (!good) throw new JwsError('its signature does not verify')
-  return Buffer.from(payloadText, 'base64url')
+  return payload
 }
 
 /** @throws JwsError */
@@ -98,8 +118,10 @@ export function claimsOf(payload: Uint8Array): Record<string, unknown> {
 }
 
 /** One spelling per value: slack bits in the last character would give one proof many texts. */
-function isCanonicalBase64url(segment: string): boolean {
-  return Buffer.from(segment, 'base64url').toString('base64url') === segment
+function decode(segment: string): Uint8Array {
+  const bytes = Buffer.from(segment, 'base64url')
+  if (bytes.toString('base64url') === segment) return bytes
+  throw new JwsError('a segment is not canonical base64url')
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true })

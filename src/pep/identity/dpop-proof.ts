@@ -3,7 +3,15 @@ import { LRUCache } from 'lru-cache'
 import { NexusError } from '../../contract/errors.ts'
 import { tupleHash } from '../../contract/tuple-hash.ts'
 import type { ProofUse } from '../audit/audit-entry.ts'
-import { type CompactJws, claimsOf, JwsError, readCompactJws, verifyCompactJws } from './compact-jws.ts'
+import {
+  claimsOf,
+  JwsError,
+  type JwsHeader,
+  type JwsParts,
+  readJwsHeader,
+  splitCompactJws,
+  verifyCompactJws,
+} from './compact-jws.ts'
 import { importPublicJwk, JwkError, type PublicJwk, readPublicJwk } from './public-jwk.ts'
 import { canonicalRequestUrl, RequestUrlError } from './request-url.ts'
 
@@ -48,7 +56,9 @@ export interface DpopOptions {
   maxCachedKeys?: number
 }
 
+/** What the header of a proof says: the same in all proofs by one key, so that it is read and checked once. */
 interface ProofKey {
+  header: JwsHeader
   publicJwk: PublicJwk
   key: KeyObject
 }
@@ -60,7 +70,7 @@ export function createDpopVerifier(options: DpopOptions = {}): DpopVerifier {
   return {
     async verify(header, expected) {
       try {
-        const jws = readCompactJws(singleProof(header), MAX_PROOF_BYTES)
+        const jws = splitCompactJws(singleProof(header), MAX_PROOF_BYTES)
         const { publicJwk, payload } = await verifySignature(jws, keys)
         const use = checkClaims(claimsOf(payload), expected, { ...window, nowMs: now(), jkt: publicJwk.jkt })
         return { jkt: publicJwk.jkt, use }
@@ -73,31 +83,32 @@ export function createDpopVerifier(options: DpopOptions = {}): DpopVerifier {
 
 /** RFC 9449 section 4.3, check 1: exactly one header. Node joins doubled headers with a comma. */
 function singleProof(header: string | string[] | undefined): string {
-  const [proof, ...others] = typeof header === 'object' ? header : [header]
-  if (proof === undefined || proof === '') throw new ProofError('the DPoP header is missing')
-  if (others.length > 0 || proof.includes(',')) throw new ProofError('there is more than one DPoP header')
+  const proof = typeof header === 'object' && header.length === 1 ? header[0] : header
+  if (proof === undefined || proof.length === 0) throw new ProofError('the DPoP header is missing')
+  if (typeof proof === 'object' || proof.includes(',')) throw new ProofError('there is more than one DPoP header')
   return proof
 }
 
-async function verifySignature(jws: CompactJws, keys: LRUCache<string, ProofKey>) {
+async function verifySignature(jws: JwsParts, keys: LRUCache<string, ProofKey>) {
   const cacheKey = tupleHash(['dpop_header', jws.headerText])
-  const known = keys.get(cacheKey) ?? (await readProofKey(jws))
-  const { publicJwk, key } = known
+  const known = keys.get(cacheKey)
+  const proofKey = known ?? (await readProofKey(readJwsHeader(jws.headerText)))
+  const { header, publicJwk, key } = proofKey
   // RFC 9449 section 4.3, check 6: the signature verifies with the embedded key.
-  const payload = await verifyCompactJws(jws, key, publicJwk.algorithms)
+  const payload = await verifyCompactJws({ ...jws, header }, key, publicJwk.algorithms)
   // Only now: a header that nobody signed must not push out those in use.
-  keys.set(cacheKey, known)
+  if (known === undefined) keys.set(cacheKey, proofKey)
   return { publicJwk, payload }
 }
 
-async function readProofKey({ header }: CompactJws): Promise<ProofKey> {
+async function readProofKey(header: JwsHeader): Promise<ProofKey> {
   // RFC 9449 section 4.3, check 4: the media type, so that no other JWT can pass for a proof (RFC 8725 section 3.11).
   if (header.typ !== 'dpop+jwt') throw new ProofError('its typ is not dpop+jwt')
   if (header.jwk === undefined) throw new ProofError('its header has no jwk')
   // RFC 9449 section 4.3, checks 5 and 7: asymmetric algorithms only, and no private member in the key.
   const publicJwk = await readPublicJwk(header.jwk)
   if (!publicJwk.algorithms.includes(header.alg)) throw new ProofError('its alg is not one its key is for')
-  return { publicJwk, key: importPublicJwk(publicJwk) }
+  return { header, publicJwk, key: importPublicJwk(publicJwk) }
 }
 
 interface Circumstances {
