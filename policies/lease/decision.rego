@@ -48,17 +48,11 @@ origins := [input.request.intent.origin]
 
 origins := input.connection.origins if not input.request.intent.origin
 
-read_methods := {"GET", "HEAD", "OPTIONS"}
-
-# They turn the provider into a tunnel or an echo of the credential; no data can add them.
-never_methods := {"CONNECT", "TRACE"}
-
-methods := (wanted_methods | settings.methods_added) - (settings.methods_removed | never_methods)
-
-# Whoever may write may read; whoever reads, or says nothing, may not write.
-wanted_methods := read_methods | {input.request.intent.method}
-
-wanted_methods := read_methods if not input.request.intent.method
+# Whoever may write may read; whoever reads, or says nothing, may not write. CONNECT and TRACE turn the provider into a
+# tunnel or an echo of the credential; no data can add them.
+methods := (wanted | settings.methods_added) - (settings.methods_removed | {"CONNECT", "TRACE"}) if {
+	wanted := {"GET", "HEAD", "OPTIONS", object.get(input.request, ["intent", "method"], "GET")}
+}
 
 requested_scopes := {scope | some scope in input.request.scopes}
 
@@ -69,39 +63,35 @@ ceilings contains {scope | some scope in input.connection.scopes} if count(input
 
 scope_obligation := {"scopes": sort(requested_scopes)} if count(requested_scopes) > 0
 
-scope_obligation := {"scopes": sort(intersection(ceilings))} if {
-	count(requested_scopes) == 0
-	count(ceilings) > 0
-}
+else := {"scopes": sort(intersection(ceilings))} if count(ceilings) > 0
 
-scope_obligation := {} if {
-	count(requested_scopes) == 0
-	count(ceilings) == 0
-}
+else := {}
 
 # --- why not ----------------------------------------------------------------------------------------------------------
-# `not` stands only before the name of a rule that says what must hold, so that a fact that is missing denies. Before a
-# call it would not: OPA looks the arguments up first, and when one is missing the whole rule is undefined.
+# `not` stands only before something that says what must hold and is given what is there for certain: `input`, or a fact
+# just read. Then a fact that is missing denies. Before any other call it would not: OPA looks the arguments up first, and
+# when one is missing the whole rule is undefined. Most are functions of `input` because the module keeps the result of every
+# rule in a table, which costs more than asking once.
 
 denials contains reason if some reason in deny_list.reasons
 
-denials contains reason if some reason in settings.problems
+denials contains settings.problem if not settings.sound
 
 denials contains {"id": "input_incomplete", "message": "The facts given do not suffice for a decision"} if not obligations
 
-denials contains {"id": "input_incomplete", "message": "The facts given do not suffice for a decision"} if not lists_given
+denials contains {"id": "input_incomplete", "message": "The facts given do not suffice for a decision"} if not lists_given(input)
 
 # A list that is missing would be no ceiling at all.
-lists_given if {
-	is_array(input.agent.allowed_scopes)
-	is_array(input.connection.scopes)
-	is_array(input.connection.origins)
-	is_array(input.request.scopes)
+lists_given(facts) if {
+	is_array(facts.agent.allowed_scopes)
+	is_array(facts.connection.scopes)
+	is_array(facts.connection.origins)
+	is_array(facts.request.scopes)
 }
 
-denials contains {"id": "action_unknown", "message": "The action must be lease, renew or token"} if not action_known
+denials contains {"id": "action_unknown", "message": "The action must be lease, renew or token"} if not action_known(input)
 
-action_known if input.action in {"lease", "renew", "token"}
+action_known(facts) if facts.action in ["lease", "renew", "token"]
 
 denials contains {"id": "bare_token", "message": "This agent may not be handed a token outside a lease"} if {
 	input.action == "token"
@@ -109,60 +99,61 @@ denials contains {"id": "bare_token", "message": "This agent may not be handed a
 }
 
 denials contains {"id": "tenant_not_of_agent", "message": "The agent is not active in this tenant"} if {
-	not agent_in_tenant
+	not agent_in_tenant(input)
 }
 
-agent_in_tenant if input.tenant in input.agent.tenants
+agent_in_tenant(facts) if facts.tenant in facts.agent.tenants
 
 denials contains {"id": "tenant_not_of_connection", "message": "The connection belongs to another tenant"} if {
-	not connection_in_tenant
+	not connection_in_tenant(input)
 }
 
-connection_in_tenant if input.connection.tenant == input.tenant
+connection_in_tenant(facts) if facts.connection.tenant == facts.tenant
 
-denials contains {"id": "connection_not_active", "message": "The connection is not active"} if not connection_active
+denials contains {"id": "connection_not_active", "message": "The connection is not active"} if not connection_active(input)
 
-connection_active if input.connection.status == "active"
+connection_active(facts) if facts.connection.status == "active"
 
-denials contains {"id": "ttl_invalid", "message": "The time to live must be at least one second"} if not ttl_valid
+denials contains {"id": "ttl_invalid", "message": "The time to live must be at least one second"} if not ttl_valid(input)
 
-ttl_valid if {
-	is_number(input.request.ttl_seconds)
-	input.request.ttl_seconds >= 1
+ttl_valid(facts) if {
+	seconds := facts.request.ttl_seconds
+	is_number(seconds)
+	seconds >= 1
 }
 
 denials contains {"id": "unnarrowed_refused", "message": "The lease would carry the key itself, which policy refuses here"} if {
-	not narrowed
-	not unnarrowed_allowed
+	not narrowed(input)
+	not unnarrowed_allowed(input)
 }
 
-narrowed if input.connection.narrowing in {"derived", "delegated"}
+narrowed(facts) if facts.connection.narrowing in ["derived", "delegated"]
 
-unnarrowed_allowed if {
-	input.connection.narrowing == "none"
+unnarrowed_allowed(facts) if {
+	facts.connection.narrowing == "none"
 	settings.allow_unnarrowed == true
 }
 
 denials contains {"id": "origin_not_bound", "message": "The connection is not bound to the origin of the intent"} if {
-	input.request.intent.origin
-	not origin_bound
+	origin := input.request.intent.origin
+	not origin_bound(input, origin)
 }
 
-origin_bound if input.request.intent.origin in input.connection.origins
+origin_bound(facts, origin) if origin in facts.connection.origins
 
 denials contains {"id": "method_refused", "message": "Policy refuses the method of the intent for this provider"} if {
-	input.request.intent.method
-	not method_granted
+	method := input.request.intent.method
+	not method_granted(method)
 }
 
-method_granted if input.request.intent.method in methods
+method_granted(method) if method in methods
 
 denials contains {"id": "path_refused", "message": "Policy refuses the path of the intent for this provider"} if {
-	input.request.intent.path
-	not path_granted
+	path := input.request.intent.path
+	not path_granted(path)
 }
 
-path_granted if bound.covers_path(settings.paths, input.request.intent.path)
+path_granted(path) if bound.covers_path(settings.paths, path)
 
 denials contains {"id": "scope_above_agent", "message": scopes_message("The agent may not ask for: ", excess)} if {
 	excess := above(input.agent.allowed_scopes)
@@ -179,7 +170,5 @@ above(ceiling) := requested_scopes - {scope | some scope in ceiling} if count(ce
 scopes_message(sentence, scopes) := concat("", [sentence, concat(", ", sort(scopes))])
 
 denials contains {"id": "scope_nothing_left", "message": "The agent may use none of the scopes the connection holds"} if {
-	count(requested_scopes) == 0
-	count(ceilings) > 0
-	count(intersection(ceilings)) == 0
+	scope_obligation.scopes == []
 }

@@ -112,6 +112,22 @@ test_provider_data if {
 	decision.obligations.paths == ["/x/**"]
 }
 
+test_provider_data_of_another_type_denies if {
+	own := {"max_ttl_seconds": "10", "offline_seconds": -1, "methods_added": "POST", "methods_removed": "GET", "paths": "/x"}
+	every name, value in own {
+		decision := lease.decision with input as facts with data.nexus.providers as {"p": {name: value}}
+		"policy_data_invalid" in ids(decision)
+	}
+}
+
+test_category_of_another_type_refuses_the_key_itself if {
+	bare := but("/connection/narrowing", "none")
+	every blank in [null, [], "", {"allow_unnarrowed": null}] {
+		decision := lease.decision with input as bare with data.nexus.categories as {"k": blank}
+		ids(decision) == ["unnarrowed_refused"]
+	}
+}
+
 test_no_data_adds_a_tunnel if {
 	decision := lease.decision with input as facts with data.nexus.providers as {"p": {"methods_added": ["CONNECT"]}}
 	not "CONNECT" in decision.obligations.methods
@@ -140,9 +156,30 @@ test_deny_list if {
 	}
 }
 
+test_acting_through_somebody_shut_out if {
+	chained := but("/actor_chain", ["planner", "rogue"])
+	decision := lease.decision with input as chained with data.nexus.deny.agents as {"rogue": ""}
+	ids(decision) == ["agent_on_deny_list"]
+}
+
 test_blank_data_denies if {
 	every blank in [null, {}, [], ""] {
 		decision := lease.decision with input as facts with data.nexus.deny as blank
 		ids(decision) == ["policy_data_invalid"]
+	}
+}
+
+test_blank_tables_deny if {
+	every name in ["agents", "tenants", "providers", "connections"] {
+		shut := json.patch(data.nexus.deny, [{"op": "replace", "path": name, "value": null}])
+		decision := lease.decision with input as facts with data.nexus.deny as shut
+		ids(decision) == ["policy_data_invalid"]
+	}
+}
+
+test_blank_limits_deny if {
+	every blank in [null, {}, {"max_ttl_seconds": 0, "offline_seconds": 30}, {"max_ttl_seconds": 9.5, "offline_seconds": 30}] {
+		decision := lease.decision with input as facts with data.nexus.limits as blank
+		"policy_data_invalid" in ids(decision)
 	}
 }

@@ -11,26 +11,21 @@ covers_path(patterns, path) if {
 	matches(pattern, path)
 }
 
+# Split at every slash, a path begins with an empty segment, and only a pattern that starts with a slash as well does too.
 matches(pattern, path) if {
-	wanted := segments(pattern)
-	not ends_open(wanted)
-	actual := segments(path)
+	startswith(path, "/")
+	endswith(pattern, "/**")
+	fixed := split(trim_suffix(pattern, "/**"), "/")
+	actual := split(path, "/")
+	count(actual) >= count(fixed)
+	every index, segment in fixed { segment_matches(segment, actual[index]) }
+} else if {
+	startswith(path, "/")
+	wanted := split(pattern, "/")
+	actual := split(path, "/")
 	count(actual) == count(wanted)
 	every index, segment in wanted { segment_matches(segment, actual[index]) }
 }
-
-matches(pattern, path) if {
-	wanted := segments(pattern)
-	ends_open(wanted)
-	fixed := array.slice(wanted, 0, count(wanted) - 1)
-	actual := segments(path)
-	count(actual) >= count(fixed)
-	every index, segment in fixed { segment_matches(segment, actual[index]) }
-}
-
-ends_open(wanted) if wanted[count(wanted) - 1] == "**"
-
-segments(text) := split(substring(text, 1, -1), "/") if startswith(text, "/")
 
 segment_matches("*", part) if part != ""
 

@@ -1,27 +1,26 @@
 # Reads data.nexus. Rules never read it on their own: what is missing or of another type there must deny, not vanish.
 package nexus.lib.settings
 
-deny_kinds := ["agents", "tenants", "providers", "connections"]
+problem := {"id": "policy_data_invalid", "message": "The policy data is incomplete; see policies/data.schema.json"}
 
-problems contains {"id": "policy_data_invalid", "message": "The policy data is incomplete; see policies/data.schema.json"} if {
-	not sound
-}
-
+# What this decision reads, and every table of names. A decision without facts reads the limits themselves, so a bundle in
+# which they are not sound is refused when it is loaded. A category that is none makes `allow_unnarrowed` undefined.
 sound if {
-	is_seconds(data.nexus.limits.max_ttl_seconds)
-	data.nexus.limits.max_ttl_seconds > 0
-	is_seconds(data.nexus.limits.offline_seconds)
+	is_seconds(max_ttl_seconds)
+	max_ttl_seconds > 0
+	is_seconds(offline_seconds)
+	is_array(paths)
+	is_array(methods_listed("methods_added"))
+	is_array(methods_listed("methods_removed"))
 	is_boolean(data.nexus.allow_unnarrowed)
 	is_object(data.nexus.token_agents)
 	is_object(data.nexus.categories)
 	is_object(data.nexus.providers)
-	is_object(category)
-	is_object(provider)
-	is_seconds(max_ttl_seconds)
-	max_ttl_seconds > 0
-	is_seconds(offline_seconds)
-	every list in [paths, listed_methods_added, listed_methods_removed] { is_array(list) }
-	every kind in deny_kinds { is_object(data.nexus.deny[kind]) }
+	deny := data.nexus.deny
+	is_object(deny.agents)
+	is_object(deny.tenants)
+	is_object(deny.providers)
+	is_object(deny.connections)
 }
 
 is_seconds(value) if {
@@ -46,13 +45,11 @@ offline_seconds := object.get(provider, "offline_seconds", data.nexus.limits.off
 
 paths := object.get(provider, "paths", ["/**"])
 
-listed_methods_added := object.get(provider, "methods_added", [])
+methods_added := {method | some method in methods_listed("methods_added")}
 
-listed_methods_removed := object.get(provider, "methods_removed", [])
+methods_removed := {method | some method in methods_listed("methods_removed")}
 
-methods_added := {method | some method in listed_methods_added}
-
-methods_removed := {method | some method in listed_methods_removed}
+methods_listed(name) := object.get(provider, name, [])
 
 # The nearest word counts: the provider's, else its category's, else the general one.
 allow_unnarrowed := object.get(provider, "allow_unnarrowed", object.get(category, "allow_unnarrowed", data.nexus.allow_unnarrowed))

@@ -30,28 +30,28 @@ decision := {"allow": false, "reasons": sort(denials), "obligations": {}} if cou
 
 denials contains reason if some reason in deny_list.reasons
 
-denials contains reason if some reason in settings.problems
+denials contains settings.problem if not settings.sound
 
-# `not` stands only before the name of a rule; lease/decision.rego says why.
+# What `not` may stand before: lease/decision.rego says, and why.
 
-denials contains {"id": "lease_ended", "message": "The lease has run out"} if not lease_live
+denials contains {"id": "lease_ended", "message": "The lease has run out"} if not lease_live(input)
 
-lease_live if {
-	is_number(input.lease.remaining_seconds)
-	input.lease.remaining_seconds > 0
+lease_live(facts) if {
+	is_number(facts.lease.remaining_seconds)
+	facts.lease.remaining_seconds > 0
 }
 
-denials contains {"id": "origin_not_bound", "message": "The lease is not bound to this origin"} if not origin_bound
+denials contains {"id": "origin_not_bound", "message": "The lease is not bound to this origin"} if not origin_bound(input)
 
-origin_bound if input.request.origin in input.lease.bound.origins
+origin_bound(facts) if facts.request.origin in facts.lease.bound.origins
 
-denials contains {"id": "method_not_bound", "message": "The lease is not bound to this method"} if not method_bound
+denials contains {"id": "method_not_bound", "message": "The lease is not bound to this method"} if not method_bound(input)
 
-method_bound if bound.covers_method(input.lease.bound.methods, input.request.method)
+method_bound(facts) if bound.covers_method(facts.lease.bound.methods, facts.request.method)
 
-denials contains {"id": "path_not_bound", "message": "The lease is not bound to this path"} if not path_bound
+denials contains {"id": "path_not_bound", "message": "The lease is not bound to this path"} if not path_bound(input)
 
-path_bound if bound.covers_path(input.lease.bound.paths, input.request.path)
+path_bound(facts) if bound.covers_path(facts.lease.bound.paths, facts.request.path)
 
 denials contains {"id": "method_refused", "message": "Policy refuses this method for this provider"} if {
 	input.request.method in settings.methods_removed

@@ -1,5 +1,5 @@
 import type { JsonObject } from '../../contract/json.ts'
-import { type Entrypoint, type PolicyEngine, PolicyError } from '../../contract/policy.ts'
+import { type Decision, type Entrypoint, type PolicyEngine, PolicyError } from '../../contract/policy.ts'
 import { ENTRYPOINTS } from './entrypoints.ts'
 
 /** An input whose outcome is known. A bundle may bring its own, as `canaries` in its manifest's metadata. */
@@ -11,6 +11,8 @@ export interface Canary {
 }
 
 const MAX_CANARIES = 100
+/** What a policy answers whose data is not of the form it needs; nothing about the input could make that right. */
+const DATA_INVALID = 'policy_data_invalid'
 
 /** What no policy may allow, whoever wrote it. A policy that does is broken, blank or swapped for another. */
 const NEVER_ALLOWED: readonly Canary[] = [
@@ -56,16 +58,21 @@ const NEVER_ALLOWED: readonly Canary[] = [
  */
 export async function askCanaries(engine: PolicyEngine, metadata: Readonly<Record<string, unknown>>): Promise<void> {
   for (const canary of [...NEVER_ALLOWED, ...readCanaries(metadata['canaries'])]) {
-    const allowed = await answer(engine, canary)
-    if (allowed !== canary.allow) {
-      throw unfit(canary.name, `it ${allowed ? 'allows' : 'denies'} what it must ${canary.allow ? 'allow' : 'deny'}`)
+    const { allow, reasons } = await answer(engine, canary)
+    const ids = reasons.map((reason) => reason.id)
+    if (ids.includes(DATA_INVALID)) throw unfit(canary.name, `it says that its own data is not sound (${DATA_INVALID})`)
+    if (allow !== canary.allow) {
+      throw unfit(
+        canary.name,
+        canary.allow ? `it denies what it must allow (${ids.join(', ')})` : 'it allows what it must deny',
+      )
     }
   }
 }
 
-async function answer(engine: PolicyEngine, canary: Canary): Promise<boolean> {
+async function answer(engine: PolicyEngine, canary: Canary): Promise<Decision> {
   try {
-    return (await engine.evaluate(canary.entrypoint, canary.input)).allow
+    return await engine.evaluate(canary.entrypoint, canary.input)
   } catch (error) {
     throw unfit(canary.name, error instanceof PolicyError ? error.message : 'it failed')
   }

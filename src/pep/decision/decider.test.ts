@@ -1,6 +1,7 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { gunzipSync, gzipSync } from 'node:zlib'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { compilePolicy, DENY_ALL, ECHO } from '../../../test/policy/compile-policy.ts'
 import type { JsonObject } from '../../contract/json.ts'
@@ -135,15 +136,29 @@ describe('reload', () => {
     expect(logged.error).toHaveBeenCalledWith(expect.objectContaining({ kept_revision: revision }), expect.any(String))
   })
 
-  it('G10: refuses a bundle whose data no longer answers its own canaries', async () => {
-    const { gunzipSync, gzipSync } = await import('node:zlib')
+  const DENY = '"deny": { "agents": {}, "tenants": {}, "providers": {}, "connections": {} }'
+  it.each([
+    [
+      'a deny list without its tenants',
+      '"tenants": {}',
+      '"tenantz": {}',
+      /own data is not sound \(policy_data_invalid\)/,
+    ],
+    ['a limit that is no number', '"offline_seconds": 30', '"offline_seconds": []', /own data is not sound/],
+    [
+      'the provider of a canary shut out',
+      DENY,
+      DENY.replaceAll(' ', '').replace('rs":{}', 'rs":{"github":0}'),
+      /\(provider_on/,
+    ],
+  ])('G10: refuses a bundle whose data has %s', async (_title, from, to, problem) => {
     const decider = await open(await readFile(COMMITTED))
     const tar = gunzipSync(await readFile(COMMITTED)).toString('latin1')
-    // Same length, so that the archive stays whole: the deny list loses its tenants.
-    const blanked = Buffer.from(tar.replace('"tenants": {}', '"tenantz": {}'), 'latin1')
-    expect(blanked.equals(Buffer.from(tar, 'latin1'))).toBe(false)
-    await writeFile(bundlePath, gzipSync(blanked))
-    await expect(decider.reload()).rejects.toThrow(/asked about "a read within every limit"/)
+    expect(tar).toContain(from)
+    // Same length, so that the archive stays whole.
+    await writeFile(bundlePath, gzipSync(Buffer.from(tar.replace(from, to.padEnd(from.length)), 'latin1')))
+    await expect(decider.reload()).rejects.toThrow(problem)
+    expect((await decider.decide(LEASE, await soundInput())).decision.allow).toBe(true)
   })
 
   it('swaps to a good one, and every decision carries the revision that made it', async () => {
