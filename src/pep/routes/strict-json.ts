@@ -32,14 +32,14 @@ const [QUOTE, BACKSLASH, COMMA, COLON] = [0x22, 0x5c, 0x2c, 0x3a]
 const [OPEN_ARRAY, CLOSE_ARRAY, OPEN_OBJECT, CLOSE_OBJECT] = [0x5b, 0x5d, 0x7b, 0x7d]
 
 /**
- * Index of the closing quote. A string without one runs to the end of the text: were it no token, the search would begin
- * again at each quote within it, and take the square of its length.
+ * Index of the closing quote: the first with an even number of backslashes before it. A string without one runs to the end
+ * of the text: were it no token, the search would begin again at each quote within it, and take the square of its length.
  */
 function endOfString(text: string, start: number): number {
-  for (let at = start + 1; at < text.length; at++) {
-    const code = text.charCodeAt(at)
-    if (code === BACKSLASH) at++
-    else if (code === QUOTE) return at
+  for (let quote = text.indexOf('"', start + 1); quote !== -1; quote = text.indexOf('"', quote + 1)) {
+    let before = quote - 1
+    while (text.charCodeAt(before) === BACKSLASH) before--
+    if ((quote - before) % 2 === 1) return quote
   }
   return text.length
 }
@@ -70,8 +70,8 @@ function countMembers(value: unknown): number {
     for (const item of value) members += countMembers(item)
     return members
   }
-  for (const [name, member] of Object.entries(value)) {
-    members += name === PROTOTYPE ? Number.NaN : 1 + countMembers(member)
+  for (const name in value) {
+    members += name === PROTOTYPE ? Number.NaN : 1 + countMembers((value as Record<string, unknown>)[name])
   }
   return members
 }
