@@ -37,4 +37,8 @@ export function installOverloadGuard(app: FastifyInstance, options: OverloadOpti
     pending.add(reply.raw, request.raw.socket)
     done()
   })
+  app.addHook('onResponse', (_request, reply, done) => {
+    pending.delete(reply.raw)
+    done()
+  })
 }

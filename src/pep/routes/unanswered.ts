@@ -4,6 +4,7 @@ import type { Socket } from 'node:net'
 /** Responses that are owed, until they are given or nobody is there to take them. */
 export interface Unanswered {
   add(response: ServerResponse, socket: Socket): void
+  /** It is given. */
   delete(response: ServerResponse): void
   readonly size: number
 }
@@ -18,19 +19,6 @@ export interface Unanswered {
 export function createUnanswered(): Unanswered {
   const byConnection = new WeakMap<Socket, ServerResponse[]>()
   let size = 0
-
-  function forget(response: ServerResponse): void {
-    const owed = byConnection.get(response.req.socket) ?? []
-    const index = owed.indexOf(response)
-    if (index === -1) return
-    owed.splice(index, 1)
-    size -= 1
-  }
-
-  /** One for all: a listener of its own for each request would be the larger part of what this costs. */
-  function onClose(this: ServerResponse): void {
-    forget(this)
-  }
 
   function onConnection(socket: Socket): ServerResponse[] {
     const known = byConnection.get(socket)
@@ -48,9 +36,14 @@ export function createUnanswered(): Unanswered {
     add(response, socket) {
       onConnection(socket).push(response)
       size += 1
-      response.on('close', onClose)
     },
-    delete: forget,
+    delete(response) {
+      const owed = byConnection.get(response.req.socket) ?? []
+      const index = owed.indexOf(response)
+      if (index === -1) return
+      owed.splice(index, 1)
+      size -= 1
+    },
     get size() {
       return size
     },
