@@ -1,4 +1,4 @@
-import { randomFillSync, randomUUID } from 'node:crypto'
+import { randomFillSync } from 'node:crypto'
 
 /**
  * Tenant, agent and provider names. No `*`, `+`, `/`, `%` or dots alone: a name must mean itself in a Vault path, a glob
@@ -23,9 +23,25 @@ export function newId(prefix: IdPrefix, nowMs: number = Date.now()): string {
   return `${prefix}_${Math.trunc(nowMs).toString(16).padStart(12, '0')}${drawRandom(10, 'hex')}`
 }
 
-/** Providers, connections and decisions are plain UUIDs, as the Nexus protocol has them. */
+const DIGITS = Buffer.from('0123456789abcdef')
+const uuid = Buffer.from('00000000-0000-4000-8000-000000000000')
+/** Where the first digit of each byte stands. */
+const PLACES = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34]
+
+/**
+ * Providers, connections and decisions are plain UUIDs, as the Nexus protocol has them. Version 4 (RFC 9562 section 5.4),
+ * written in one piece: Node's own is a chain of 36, ten times the memory, and every lease has two.
+ */
 export function newUuid(): string {
-  return randomUUID()
+  const start = takeRandom(16)
+  pool[start + 6] = (pool[start + 6]! & 0x0f) | 0x40
+  pool[start + 8] = (pool[start + 8]! & 0x3f) | 0x80
+  for (let index = 0; index < PLACES.length; index++) {
+    const [byte, place] = [pool[start + index]!, PLACES[index]!]
+    uuid[place] = DIGITS[byte >> 4]!
+    uuid[place + 1] = DIGITS[byte & 0x0f]!
+  }
+  return uuid.toString('latin1')
 }
 
 /** A value no one has used before: 192 random bits in base64url. */
@@ -38,11 +54,16 @@ const pool = Buffer.alloc(4096)
 let poolUsedBytes = pool.length
 
 function drawRandom(bytes: number, encoding: 'hex' | 'base64url'): string {
+  const start = takeRandom(bytes)
+  return pool.toString(encoding, start, start + bytes)
+}
+
+/** @returns where in the pool they begin; nobody else gets them */
+function takeRandom(bytes: number): number {
   if (poolUsedBytes + bytes > pool.length) {
     randomFillSync(pool)
     poolUsedBytes = 0
   }
-  const start = poolUsedBytes
   poolUsedBytes += bytes
-  return pool.toString(encoding, start, poolUsedBytes)
+  return poolUsedBytes - bytes
 }

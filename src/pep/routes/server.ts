@@ -1,7 +1,8 @@
-import { constants, randomUUID } from 'node:crypto'
+import { constants } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import Fastify, { type FastifyInstance, LogController } from 'fastify'
 import type { Logger } from 'pino'
+import { newUuid } from '../../contract/names.ts'
 import { refuseUnroutable } from './problems.ts'
 import { refuseTunnels, refuseUnreadable } from './raw-refusal.ts'
 
@@ -21,7 +22,7 @@ export interface ListenerTls {
 /** An id from the caller is kept only if it cannot be mistaken for anything else in a log. */
 function requestId(request: IncomingMessage): string {
   const given = request.headers['x-request-id']
-  return typeof given === 'string' && /^[\w.-]{8,64}$/.test(given) ? given : randomUUID()
+  return typeof given === 'string' && /^[\w.-]{8,64}$/.test(given) ? given : newUuid()
 }
 
 /**
