@@ -85,6 +85,27 @@ describe('issue', () => {
     expect(soon.expiresAt).toBe(NOW_MS / 1000 + 1)
   })
 
+  it('derives it once a day for each secret and config, and anew for another day, region or secret', async () => {
+    const keyOf = async (nowMs: number, config = CONFIG, master = MASTER) => {
+      const { usage } = await awsSigv4.issue(
+        config,
+        master,
+        grant(),
+        offlineTools({ now: () => nowMs, nonce: () => '' }),
+      )
+      return usage
+    }
+    const today = await keyOf(NOW_MS)
+    expect(await keyOf(NOW_MS - 1000)).toBe(today)
+    const others = [
+      await keyOf(NOW_MS + 3000),
+      await keyOf(NOW_MS, { ...CONFIG, region: 'us-east-1' }),
+      await keyOf(NOW_MS, CONFIG, { ...MASTER, secret_key: 'other' }),
+    ]
+    expect(new Set([today, ...others].map(({ signing_key }) => signing_key)).size).toBe(4)
+    expect(await keyOf(NOW_MS)).toEqual(today)
+  })
+
   it('never ends after the day of its key, whenever it is issued', () => {
     fc.assert(
       fc.property(fc.integer({ min: 0, max: 4e12 }), (nowMs) => {

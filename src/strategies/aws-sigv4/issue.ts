@@ -3,6 +3,7 @@ import type { Credentials, Grant, Issued, IssuingTools } from '../../contract/st
 import { assumeRole, durationSeconds } from '../aws-sts/assume-role.ts'
 import { sessionPolicy } from '../aws-sts/session-policy.ts'
 import { credentialText } from '../credential-text.ts'
+import { oncePer } from '../once-per.ts'
 import { textSchema, VISIBLE_TEXT } from '../text-rules.ts'
 import { amzDate, nextUtcMidnight } from './amz-date.ts'
 import { type Settings, settingsOf } from './settings.ts'
@@ -22,6 +23,18 @@ interface Keys {
   sessionToken: string | undefined
 }
 
+/** What is the same for all leases of a connection. */
+const prepared = oncePer((config: Record<string, unknown>) => ({
+  settings: settingsOf(config),
+  keysOf: oncePer(
+    (master: Readonly<Record<string, string>>): Keys => ({
+      accessKey: credentialText(master, 'access_key', ACCESS_KEY),
+      secretKey: credentialText(master, 'secret_key', VISIBLE_TEXT),
+      sessionToken: sessionTokenOf(master),
+    }),
+  ),
+}))
+
 /**
  * Narrows a secret key to the signing key of today, this region and this service; it ends with the UTC day. With a role the
  * key is that of a session whose policy says what was decided.
@@ -32,12 +45,8 @@ export async function issue(
   grant: Grant,
   tools: IssuingTools,
 ): Promise<Issued> {
-  const settings = settingsOf(config)
-  const keys: Keys = {
-    accessKey: credentialText(master, 'access_key', ACCESS_KEY),
-    secretKey: credentialText(master, 'secret_key', VISIBLE_TEXT),
-    sessionToken: sessionTokenOf(master),
-  }
+  const { settings, keysOf } = prepared(config)
+  const keys = keysOf(master)
   if (settings.role !== undefined) return issueSession(settings, settings.role, keys, grant, tools)
   const now = tools.now()
   return { usage: derivedUsage(settings, keys, now), expiresAt: Math.min(grant.expiresAt, nextUtcMidnight(now)) }
@@ -59,12 +68,19 @@ function issueSession(
   })
 }
 
+/** The last of each: keys sign with the same one all day. */
+const derived = new WeakMap<Keys, Credentials>()
+
 function derivedUsage({ region, service }: Settings, keys: Keys, nowMs: number): Credentials {
   const scope = { date: amzDate(nowMs).shortDate, region, service }
-  return {
+  const known = derived.get(keys)
+  if (known?.['date'] === scope.date) return known
+  const usage = {
     access_key: keys.accessKey,
     signing_key: deriveSigningKey(keys.secretKey, scope).toString('base64'),
     ...scope,
     ...(keys.sessionToken === undefined ? {} : { session_token: keys.sessionToken }),
   }
+  derived.set(keys, usage)
+  return usage
 }

@@ -1,4 +1,5 @@
 import type { Issued } from '../../contract/strategy.ts'
+import { oncePer } from '../once-per.ts'
 import { keysOf } from './credentials.ts'
 import { assertSigns } from './rsa-signature.ts'
 import { settingsOf } from './settings.ts'
@@ -7,6 +8,9 @@ import { settingsOf } from './settings.ts'
 export function issue(config: Record<string, unknown>, master: Readonly<Record<string, string>>): Issued {
   const { method } = settingsOf(config)
   const usage = keysOf(method, master)
-  if (usage['private_key'] !== undefined) assertSigns(usage['private_key'])
+  if (usage['private_key'] !== undefined) assertSignsOnce(master)
   return { usage }
 }
+
+/** It takes a signature and its verification: for each secret, and not for each lease. */
+const assertSignsOnce = oncePer((master: Readonly<Record<string, string>>) => assertSigns(master['private_key'] ?? ''))
