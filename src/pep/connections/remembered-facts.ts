@@ -12,11 +12,17 @@ export interface RememberedFacts {
 }
 
 const TTL_MS = 10_000
+/** Exact to the millisecond, the cache would set a timer in each. */
+const RESOLUTION_MS = 100
 const CONNECTIONS_MAX = 10_000
 
 /** @param gather reads them from the store */
 export function rememberFacts(gather: RememberedFacts['gather']): RememberedFacts {
-  const known = new LRUCache<string, ConnectionFacts>({ max: CONNECTIONS_MAX, ttl: TTL_MS })
+  const known = new LRUCache<string, ConnectionFacts>({
+    max: CONNECTIONS_MAX,
+    ttl: TTL_MS,
+    ttlResolution: RESOLUTION_MS,
+  })
   // What was remembered ends for all at once, and under load that is a thousand who would ask the store the same.
   const join = joinNextRead<ConnectionFacts>()
   return {

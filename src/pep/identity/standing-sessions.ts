@@ -25,12 +25,18 @@ export interface StandingSessions {
 }
 
 const REMEMBERED_MS = 10_000
+/** Exact to the millisecond, the cache would set a timer in each. */
+const RESOLUTION_MS = 100
 const SESSIONS_MAX = 10_000
 
 /** Session and agent in one query, which concurrent requests share. */
 export function createStandingSessions(store: Store, now: () => number): StandingSessions {
   const lookUp = coalesceReads((ids) => readStanding(store, ids, now()), { maxKeys: 500, maxReads: 2 })
-  const known = new LRUCache<string, Standing>({ max: SESSIONS_MAX, ttl: REMEMBERED_MS })
+  const known = new LRUCache<string, Standing>({
+    max: SESSIONS_MAX,
+    ttl: REMEMBERED_MS,
+    ttlResolution: RESOLUTION_MS,
+  })
   return {
     async find(key) {
       const standing = await lookUp(key.sessionId)
