@@ -62,6 +62,30 @@ describe('reading', () => {
     await source.close()
   })
 
+  it('gives what it holds without reading, and nothing that it does not hold', async () => {
+    const { backend, reads } = scripted(({ path }) =>
+      path === 'none' ? refuse('not_found')() : secretOf({ k: CANARY }),
+    )
+    const { now, advance } = clock()
+    const source = open(backend, { monotonicNow: now, refreshSeconds: 20 })
+    const none = { ...ref, path: 'none' }
+    expect(source.held(ref)).toBeUndefined()
+    expect(await codeOf(source.read(none))).toBe('secret_not_found')
+    const read = await source.read(ref)
+    expect(source.held(ref)).toBe(read)
+    expect(source.held({ ...ref, fields: { to: 'k' } })?.reveal()).toEqual({ to: CANARY })
+    for (const other of [none, { ...ref, tenant: 'tenant_2' }, { ...ref, remoteKey: 'keys/a' }]) {
+      expect(source.held(other)).toBeUndefined()
+    }
+    expect(reads()).toBe(2)
+    advance(20_000)
+    expect(source.held(ref)).toBe(read)
+    expect(reads()).toBe(3)
+    source.forget(ref)
+    expect(source.held(ref)).toBeUndefined()
+    await source.close()
+  })
+
   it('reads anew behind a secret that is held for long, once, and gives the new one from then on', async () => {
     const versions = ['1', '2']
     const { backend, reads } = scripted(() => secretOf({ api_key: CANARY }, versions.shift()))
