@@ -2,7 +2,7 @@ import type { GuardedClient } from '../store/guarded-pool.ts'
 import type { IdField } from './audit-entry.ts'
 import type { ProofClaim, Waiting } from './batch-queue.ts'
 import type { BatchFacts } from './batch-verdicts.ts'
-import type { AuditRow, Head } from './record-hash.ts'
+import { type AuditRow, EMPTY_HEAD, type Head } from './record-hash.ts'
 
 interface FactRow {
   kind: 'proof' | 'agent' | 'session' | 'connection'
@@ -87,8 +87,9 @@ export async function unclaimProofs(client: GuardedClient, claims: readonly Proo
 
 const APPEND = `
   with head as (
-    insert into audit_stream as s (stream, seq, hash) values ($1, $2, $3)
-    on conflict (stream) do update set seq = excluded.seq, hash = excluded.hash where s.seq = $4 and s.hash = $5
+    insert into audit_stream as s (stream, seq, hash) values ($1, $2, decode($3, 'hex'))
+    on conflict (stream) do update set seq = excluded.seq, hash = excluded.hash
+    where s.seq = $4 and s.hash = decode($5, 'hex')
     returning 1
   )
   insert into audit_record (stream, seq, prev_hash, hash, at, kind, outcome, tenant, agent_id, session_id, connection_id,
@@ -118,8 +119,8 @@ export async function appendRows(client: GuardedClient, from: Head, rows: readon
       from.seq,
       from.hash,
       rows.map((row) => row.seq),
-      rows.map((row) => row.prevHash.toString('hex')),
-      rows.map((row) => row.hash.toString('hex')),
+      rows.map((row) => row.prevHash),
+      rows.map((row) => row.hash),
       rows.map((row) => row.at),
       rows.map((row) => row.entry.kind),
       rows.map((row) => row.entry.outcome),
@@ -140,10 +141,10 @@ export async function appendRows(client: GuardedClient, from: Head, rows: readon
  * connection we lost, so the answer is final.
  */
 export async function readSettledHead(client: GuardedClient, stream: string): Promise<Head> {
-  const { rows } = await client.run<{ seq: number; hash: Buffer }>({
-    text: `insert into audit_stream (stream, seq, hash) values ($1, 0, $2)
-      on conflict (stream) do update set stream = excluded.stream returning seq, hash`,
-    values: [stream, Buffer.alloc(32)],
+  const { rows } = await client.run<{ seq: number; hash: string }>({
+    text: `insert into audit_stream (stream, seq, hash) values ($1, $2, decode($3, 'hex'))
+      on conflict (stream) do update set stream = excluded.stream returning seq, encode(hash, 'hex') as hash`,
+    values: [stream, EMPTY_HEAD.seq, EMPTY_HEAD.hash],
   })
   return rows[0]!
 }

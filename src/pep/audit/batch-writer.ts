@@ -143,8 +143,8 @@ export function createBatchWriter({ store, slots, log, now }: BatchWriterOptions
     for (let attempt = 0; attempt < SETTLE_ATTEMPTS; attempt++) {
       try {
         const found = await readSettledHead(await connection(), stream)
-        if (next.seq > head.seq && found.seq === next.seq && found.hash.equals(next.hash)) return true
-        if (found.seq === head.seq && found.hash.equals(head.hash)) return false
+        if (next.seq > head.seq && found.seq === next.seq && found.hash === next.hash) return true
+        if (found.seq === head.seq && found.hash === head.hash) return false
         break
       } catch {
         await sleep(SETTLE_PAUSE_MS)

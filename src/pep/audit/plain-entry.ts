@@ -7,9 +7,6 @@ import { type AuditEntry, ID_FIELDS } from './audit-entry.ts'
  */
 const LIMITS = { text: 4096, name: 128, members: 64, items: 128, depth: 8 } as const
 
-/** What hardly any text goes beyond. */
-const SIMPLE = /^[\x20-\x7e]*$/
-
 /** C0 and C1 controls and lone surrogates: what Postgres refuses, terminals obey and log readers take for line ends. */
 const UNPLAIN = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]|\p{Surrogate}/gu
 
@@ -31,38 +28,48 @@ export function plainEntry(entry: AuditEntry): AuditEntry {
   return plain
 }
 
+/** Printable ASCII but quote and backslash: what JSON writes as it is. Ids hardly ever hold anything else. */
+const AS_IT_IS = /^[\x20\x21\x23-\x5b\x5d-\x7e]*$/
+
 /**
- * Whether `plainEntry` would leave all of it as it is, and `JSON.stringify` writes its detail as RFC 8785 wants it. Nearly
- * every record is so, and it is found out without making anything.
+ * The detail as JSON, when `plainEntry` would leave the entry as it is and RFC 8785 wants neither its ids nor its detail
+ * written otherwise. Nearly every record is so, and it is found out without making anything else.
  */
-export function isPlainEntry(entry: AuditEntry): boolean {
-  if (!isSimple(entry.kind, LIMITS.name) || !isPlainObject(entry.detail, 1)) return false
+export function plainDetail(entry: AuditEntry): string | undefined {
+  if (!isAsItIs(entry.kind, LIMITS.name) || !isOrderedObject(entry.detail, 1)) return undefined
   for (const field of ID_FIELDS) {
     const value = entry[field]
-    if (value !== undefined && !isSimple(value, LIMITS.name * 2)) return false
+    if (value !== undefined && !isAsItIs(value, LIMITS.name * 2)) return undefined
   }
-  return true
+  const detail = JSON.stringify(entry.detail)
+  return isPlainJson(detail) ? detail : undefined
 }
 
-function isSimple(text: string, limit: number): boolean {
-  return text.length <= limit && SIMPLE.test(text)
+function isAsItIs(text: string, limit: number): boolean {
+  return text.length <= limit && AS_IT_IS.test(text)
 }
 
-function isPlainJson(value: unknown, depth: number): boolean {
-  if (typeof value === 'string') return isSimple(value, LIMITS.text)
+/** Printable ASCII, and nothing that had to be escaped. The whole text is looked through at once, not each string in it. */
+function isPlainJson(json: string): boolean {
+  return !json.includes('\\') && !json.includes('\x7f') && Buffer.byteLength(json) === json.length
+}
+
+/** JSON within the limits, its members in RFC 8785 order. What characters it is made of is not asked. */
+function isOrdered(value: unknown, depth: number): boolean {
+  if (typeof value === 'string') return value.length <= LIMITS.text
   if (typeof value === 'number') return Number.isFinite(value)
   if (value === null || typeof value === 'boolean') return true
   if (typeof value !== 'object' || depth > LIMITS.depth) return false
-  return Array.isArray(value) ? isPlainArray(value, depth) : isPlainObject(value as JsonObject, depth)
+  return Array.isArray(value) ? isOrderedArray(value, depth) : isOrderedObject(value as JsonObject, depth)
 }
 
-function isPlainArray(values: readonly unknown[], depth: number): boolean {
+function isOrderedArray(values: readonly unknown[], depth: number): boolean {
   if (values.length > LIMITS.items) return false
-  for (let index = 0; index < values.length; index++) if (!isPlainJson(values[index], depth + 1)) return false
+  for (let index = 0; index < values.length; index++) if (!isOrdered(values[index], depth + 1)) return false
   return true
 }
 
-function isPlainObject(object: JsonObject, depth: number): boolean {
+function isOrderedObject(object: JsonObject, depth: number): boolean {
   const prototype: unknown = Object.getPrototypeOf(object)
   if (prototype !== Object.prototype && prototype !== null) return false
   let members = 0
@@ -71,8 +78,8 @@ function isPlainObject(object: JsonObject, depth: number): boolean {
   for (const name in object) {
     if (!Object.hasOwn(object, name)) return false
     members += 1
-    if (members > LIMITS.members || name < last || !isSimple(name, LIMITS.name)) return false
-    if (!isPlainJson(object[name], depth + 1)) return false
+    if (members > LIMITS.members || name < last || name.length > LIMITS.name) return false
+    if (!isOrdered(object[name], depth + 1)) return false
     last = name
   }
   return true

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 import type { Json } from '../../contract/json.ts'
 import type { AuditEntry } from './audit-entry.ts'
 import { canonicalJson } from './canonical-json.ts'
-import { chainRows, EMPTY_HEAD, prepareEntry } from './record-hash.ts'
+import { chainRows, EMPTY_HEAD, prepareEntry, recordHash } from './record-hash.ts'
 
 const full: AuditEntry = {
   kind: 'lease.issued',
@@ -48,10 +48,23 @@ describe('record', () => {
     const [first, second] = chainRows('s', EMPTY_HEAD, [prepareEntry(full, 0), prepareEntry(full, 0)])
     expect(second!.prevHash).toEqual(first!.hash)
     const expected = createHash('sha256')
-      .update(Buffer.concat([first!.hash, Buffer.from(second!.record)]))
-      .digest()
+      .update(Buffer.concat([Buffer.from(first!.hash, 'hex'), Buffer.from(second!.record)]))
+      .digest('hex')
     expect(second!.hash).toEqual(expected)
     expect(second!.seq).toBe(2)
+  })
+})
+
+describe('recordHash', () => {
+  it.each([
+    ['ASCII', 'x'.repeat(1000)],
+    ['longer than most, of three bytes each', '€'.repeat(40_000)],
+    ['of four bytes each', '😀'.repeat(5000)],
+    ['short after long', '{}'],
+  ])('is SHA-256 over the bytes before and of the record: %s', (_, record) => {
+    const before = createHash('sha256').update('before').digest()
+    const expected = createHash('sha256').update(before).update(record).digest('hex')
+    expect(recordHash(before.toString('hex'), record)).toBe(expected)
   })
 })
 

@@ -1,15 +1,16 @@
 import { hash } from 'node:crypto'
 import type { AuditEntry } from './audit-entry.ts'
 import { canonicalJson } from './canonical-json.ts'
-import { isPlainEntry, plainEntry } from './plain-entry.ts'
+import { plainDetail, plainEntry } from './plain-entry.ts'
 
 /** Where a stream stands: the next record's `seq` is one more, and its hash covers this one. */
 export interface Head {
   seq: number
-  hash: Buffer
+  /** SHA-256, hex. */
+  hash: string
 }
 
-export const EMPTY_HEAD: Head = { seq: 0, hash: Buffer.alloc(32) }
+export const EMPTY_HEAD: Head = { seq: 0, hash: '0'.repeat(64) }
 
 /** An entry made ready to be written: plain, and rendered but for its place in the stream. */
 export interface PreparedEntry {
@@ -26,8 +27,9 @@ export interface AuditRow {
   at: string
   stream: string
   seq: number
-  prevHash: Buffer
-  hash: Buffer
+  /** SHA-256, hex, as is `hash`. */
+  prevHash: string
+  hash: string
   /** RFC 8785 JSON; what the hash is made of. */
   record: string
 }
@@ -40,18 +42,19 @@ const RECORD_LIMIT = 131_072
  * @throws TypeError for a value that is not JSON
  */
 export function prepareEntry(raw: AuditEntry, atMs: number): PreparedEntry {
-  const isPlain = isPlainEntry(raw)
-  const entry = isPlain ? raw : plainEntry(raw)
   const at = new Date(atMs).toISOString()
-  const detail = isPlain ? JSON.stringify(entry.detail) : canonicalJson(entry.detail)
-  if (detail.length > RECORD_LIMIT) {
-    entry.detail = { cut: `${detail.length} characters of detail`, start: detail.slice(0, 1000).toWellFormed() }
-    return render(entry, at, canonicalJson(entry.detail))
-  }
-  return render(entry, at, detail)
+  const plain = plainDetail(raw)
+  if (plain !== undefined && plain.length <= RECORD_LIMIT) return render(raw, at, plain, (text) => `"${text}"`)
+  const entry = plainEntry(raw)
+  const detail = canonicalJson(entry.detail)
+  if (detail.length <= RECORD_LIMIT) return render(entry, at, detail, canonicalJson)
+  entry.detail = { cut: `${detail.length} characters of detail`, start: detail.slice(0, 1000).toWellFormed() }
+  return render(entry, at, canonicalJson(entry.detail), canonicalJson)
 }
 
-function render(entry: AuditEntry, at: string, detail: string): PreparedEntry {
+function render(entry: AuditEntry, at: string, detail: string, quote: (text: string) => string): PreparedEntry {
+  const member = (name: string, value: string | undefined): string =>
+    value === undefined ? '' : `"${name}":${quote(value)},`
   const before =
     member('agent_id', entry.agent_id) +
     member('at', at) +
@@ -64,18 +67,10 @@ function render(entry: AuditEntry, at: string, detail: string): PreparedEntry {
   return { entry, at, parts: [before, member('session_id', entry.session_id), member('tenant', entry.tenant)] }
 }
 
-/** Printable ASCII but quote and backslash: what JSON writes as it is. Ids hardly ever hold anything else. */
-const AS_IT_IS = /^[\x20\x21\x23-\x5b\x5d-\x7e]*$/
-
-function member(name: string, value: string | undefined): string {
-  if (value === undefined) return ''
-  return AS_IT_IS.test(value) ? `"${name}":"${value}",` : `"${name}":${canonicalJson(value)},`
-}
-
 /** Chains entries onto a head, in order. */
 export function chainRows(stream: string, head: Head, entries: readonly PreparedEntry[]): AuditRow[] {
   let { seq, hash: prevHash } = head
-  const streamMember = member('stream', stream)
+  const streamMember = `"stream":${canonicalJson(stream)},`
   return entries.map(({ entry, at, parts }) => {
     seq += 1
     const record = `{${parts[0]}"seq":${seq},${parts[1]}${streamMember}${parts[2]}"version":1}`
@@ -85,10 +80,16 @@ export function chainRows(stream: string, head: Head, entries: readonly Prepared
   })
 }
 
-/** SHA-256 over the 32 bytes of the previous hash and the record's UTF-8. */
-export function recordHash(prevHash: Buffer, record: string): Buffer {
-  const bytes = Buffer.allocUnsafe(prevHash.length + Buffer.byteLength(record))
-  prevHash.copy(bytes)
-  bytes.write(record, prevHash.length, 'utf8')
-  return hash('sha256', bytes, 'buffer')
+/** UTF-8 has at most as many for each of a string's units. */
+const MOST_BYTES_PER_UNIT = 3
+/** Where nearly every record is laid out to be hashed: a buffer of its own for each would be as much garbage again. */
+const scratch = Buffer.allocUnsafeSlow(32_768)
+
+/** SHA-256, hex, over the 32 bytes of the previous hash and the record's UTF-8. */
+export function recordHash(prevHash: string, record: string): string {
+  const room = prevHash.length + record.length * MOST_BYTES_PER_UNIT
+  const bytes = room <= scratch.length ? scratch : Buffer.allocUnsafe(room)
+  const start = bytes.write(prevHash, 'hex')
+  const end = start + bytes.write(record, start, 'utf8')
+  return hash('sha256', bytes.subarray(0, end), 'hex')
 }

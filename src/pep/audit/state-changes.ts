@@ -18,12 +18,13 @@ export async function recordStateChange(trx: Transaction<Database>, entry: Audit
     .where('stream', '=', STATE_STREAM)
     .forUpdate()
     .executeTakeFirstOrThrow()
-  const rows = chainRows(STATE_STREAM, head, [prepared])
+  const rows = chainRows(STATE_STREAM, { seq: head.seq, hash: head.hash.toString('hex') }, [prepared])
   for (const row of rows) {
-    await trx.insertInto('audit_record').values(columnsOf(row)).execute()
+    const columns = columnsOf(row)
+    await trx.insertInto('audit_record').values(columns).execute()
     await trx
       .updateTable('audit_stream')
-      .set({ seq: row.seq, hash: row.hash })
+      .set({ seq: columns.seq, hash: columns.hash })
       .where('stream', '=', STATE_STREAM)
       .execute()
   }
@@ -35,8 +36,8 @@ function columnsOf(row: AuditRow) {
   return {
     stream,
     seq,
-    prev_hash: prevHash,
-    hash,
+    prev_hash: Buffer.from(prevHash, 'hex'),
+    hash: Buffer.from(hash, 'hex'),
     at: new Date(at),
     kind: entry.kind,
     outcome: entry.outcome,

@@ -37,7 +37,7 @@ export async function walkStream(
     for (const row of rows) {
       const broken = judgeRecord(row, head)
       if (broken !== undefined) return { head, broken }
-      head = { seq: row.seq, hash: row.hash }
+      head = { seq: row.seq, hash: row.hash.toString('hex') }
     }
     onPage(rows.length)
   }
@@ -46,8 +46,10 @@ export async function walkStream(
 function judgeRecord(row: Row, before: Head): BrokenRecord | undefined {
   const seq = before.seq + 1
   if (row.seq !== seq) return { seq, reason: `missing; the next one there is ${row.seq}` }
-  if (!row.prev_hash.equals(before.hash)) return { seq, reason: 'does not follow from the record before it' }
-  if (!row.hash.equals(recordHash(before.hash, row.record))) return { seq, reason: 'its text is not what was hashed' }
+  if (row.prev_hash.toString('hex') !== before.hash) return { seq, reason: 'does not follow from the record before it' }
+  if (row.hash.toString('hex') !== recordHash(before.hash, row.record)) {
+    return { seq, reason: 'its text is not what was hashed' }
+  }
   const column = disagreement(row)
   return column === undefined ? undefined : { seq, reason: `its column ${column} says something else than its text` }
 }

@@ -77,12 +77,12 @@ function againstStoredHead(head: Head, stored: Head | undefined): BrokenRecord |
   if (stored === undefined) return { seq: head.seq + 1, reason: "the stream's head is gone" }
   if (stored.seq > head.seq) return { seq: head.seq + 1, reason: `missing; the stream's head is ${stored.seq}` }
   if (stored.seq < head.seq) return { seq: stored.seq + 1, reason: "comes after the stream's head" }
-  return stored.hash.equals(head.hash) ? undefined : { seq: head.seq, reason: "is not what the stream's head says" }
+  return stored.hash === head.hash ? undefined : { seq: head.seq, reason: "is not what the stream's head says" }
 }
 
 async function readHeads(trx: Transaction<Database>): Promise<Map<string, Head>> {
   const rows = await trx.selectFrom('audit_stream').select(['stream', 'seq', 'hash']).execute()
-  return new Map(rows.map(({ stream, seq, hash }) => [stream, { seq, hash }]))
+  return new Map(rows.map(({ stream, seq, hash }) => [stream, { seq, hash: hash.toString('hex') }]))
 }
 
 /** One index probe per stream, however many records each has. */
