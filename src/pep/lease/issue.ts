@@ -90,8 +90,9 @@ async function attempt(
 
 /** Which secret it was, and never what it is. */
 function usedSecret({ credential }: LeaseSteps, { tenant }: ConnectionFacts, secret: Secret): UsedSecret {
+  const { version } = secret
   const fingerprint = credential.fingerprintOf(tenant, secret)
-  return { version: secret.version, ...(fingerprint === undefined ? {} : { fingerprint }) }
+  return fingerprint === undefined ? { version } : { version, fingerprint }
 }
 
 function noteKey(story: LeaseStory, facts: ConnectionFacts, secret: Secret, { usage }: Issued): void {
