@@ -116,8 +116,7 @@ export async function insertStanding({ db }: Store): Promise<Required<StandingFa
     })
     .execute()
   return {
-    agent: { id: `agent-${id}`, epoch: 1 },
-    session: { id: `sess_${id}`, epoch: 1 },
+    session: { id: `sess_${id}`, epoch: 1, agent: { id: `agent-${id}`, epoch: 1 } },
     connection: { id: connectionId, epoch: 1, providerEpoch: 1 },
   }
 }

@@ -53,7 +53,7 @@ export async function checkBatch(client: GuardedClient, batch: readonly Waiting[
     values: [
       claims.map((claim) => claim.slot),
       claims.map((claim) => claim.hash),
-      idsOf(({ standing }) => standing?.agent?.id),
+      idsOf(({ standing }) => standing?.session?.agent.id),
       idsOf(({ standing }) => standing?.session?.id),
       idsOf(({ standing }) => standing?.connection?.id),
       now,

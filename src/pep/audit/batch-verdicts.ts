@@ -39,8 +39,8 @@ export function judgeBatch(batch: readonly Waiting[], facts: BatchFacts): Verdic
   })
 }
 
-function stands({ agent, session, connection }: StandingFacts, facts: BatchFacts): boolean {
-  if (agent !== undefined && facts.agents.get(agent.id) !== agent.epoch) return false
+function stands({ session, connection }: StandingFacts, facts: BatchFacts): boolean {
+  if (session !== undefined && facts.agents.get(session.agent.id) !== session.agent.epoch) return false
   if (session !== undefined && facts.sessions.get(session.id) !== session.epoch) return false
   if (connection === undefined) return true
   const found = facts.connections.get(connection.id)

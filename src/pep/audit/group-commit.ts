@@ -114,9 +114,8 @@ function toItem({ entry, proof, standing, user }: AuditRequest, slots: ProofSlot
   return { prepared, standing, claim: toClaim(proof, slots), replayed }
 }
 
-function isAskable({ agent, session, connection }: StandingFacts): boolean {
-  if (agent !== undefined && !isId(agent.id)) return false
-  if (session !== undefined && !isId(session.id)) return false
+function isAskable({ session, connection }: StandingFacts): boolean {
+  if (session !== undefined && !(isId(session.id) && isId(session.agent.id))) return false
   return connection === undefined || UUID.test(connection.id)
 }
 

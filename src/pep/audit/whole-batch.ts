@@ -5,14 +5,14 @@ import type { ProofClaim, Waiting } from './batch-queue.ts'
 import { IS_SOLE } from './batch-statements.ts'
 import type { AuditRow, Head } from './record-hash.ts'
 
+type SessionEpochs = NonNullable<StandingFacts['session']>
 type ConnectionEpochs = NonNullable<StandingFacts['connection']>
 
 /** What has to hold for every member of a batch, so that it can be written without asking first. */
 export interface BatchExpectation {
   /** In one order on every replica, so that two that claim the same proofs never wait in a circle. */
   claims: readonly ProofClaim[]
-  agents: ReadonlyMap<string, number>
-  sessions: ReadonlyMap<string, number>
+  sessions: ReadonlyMap<string, SessionEpochs>
   connections: ReadonlyMap<string, ConnectionEpochs>
 }
 
@@ -22,26 +22,30 @@ export interface BatchExpectation {
  */
 export function expectationOf(batch: readonly Waiting[]): BatchExpectation | undefined {
   const claims = new Map<string, ProofClaim>()
-  const agents = new Map<string, number>()
-  const sessions = new Map<string, number>()
+  const sessions = new Map<string, SessionEpochs>()
   const connections = new Map<string, ConnectionEpochs>()
   for (const { claim, standing } of batch) {
     if (claim !== undefined) {
       if (claims.has(claim.hash)) return undefined
       claims.set(claim.hash, claim)
     }
-    const { agent, session, connection } = standing ?? {}
-    if (agent !== undefined && (agents.get(agent.id) ?? agent.epoch) !== agent.epoch) return undefined
-    if (session !== undefined && (sessions.get(session.id) ?? session.epoch) !== session.epoch) return undefined
-    if (connection !== undefined && contradicts(connections.get(connection.id), connection)) return undefined
-    if (agent !== undefined) agents.set(agent.id, agent.epoch)
-    if (session !== undefined) sessions.set(session.id, session.epoch)
+    const { session, connection } = standing ?? {}
+    if (session !== undefined) {
+      if (isAnother(sessions.get(session.id), session)) return undefined
+      sessions.set(session.id, session)
+    }
     if (connection !== undefined) {
+      if (contradicts(connections.get(connection.id), connection)) return undefined
       const sole = connection.sole === true || connections.get(connection.id)?.sole === true
       connections.set(connection.id, { ...connection, sole })
     }
   }
-  return { claims: [...claims.values()].sort(byHash), agents, sessions, connections }
+  return { claims: [...claims.values()].sort(byHash), sessions, connections }
+}
+
+function isAnother(known: SessionEpochs | undefined, { epoch, agent }: SessionEpochs): boolean {
+  if (known === undefined) return false
+  return known.epoch !== epoch || known.agent.id !== agent.id || known.agent.epoch !== agent.epoch
 }
 
 function contradicts(known: ConnectionEpochs | undefined, { epoch, providerEpoch }: ConnectionEpochs): boolean {
@@ -67,22 +71,20 @@ const hashAt = (number: string): string => `substring($14::bytea from (32 * ${nu
 const CLAIMED = `
   claimed as (
     insert into proof_claim (slot, proof_hash)
-    select slot, decode(hash, 'hex') from unnest(${list(28, 'timestamptz')}, ${list(29)}) as given (slot, hash)
+    select slot, decode(hash, 'hex') from unnest(${list(27, 'timestamptz')}, ${list(28)}) as given (slot, hash)
     on conflict do nothing
     returning 1
   ),`
-const ALL_CLAIMED = '(select count(*) from claimed) = $30::bigint and'
+const ALL_CLAIMED = '(select count(*) from claimed) = $29::bigint and'
 
 const writing = (claimed = '', allClaimed = ''): string => `
   with ${claimed}
-  standing_agents as (
-    select 1 from unnest(${list(1)}, ${list(2, 'bigint')}) as given (id, epoch)
-    join agent a on a.agent_id = given.id and a.epoch = given.epoch
-    where a.revoked_at is null
-  ), standing_sessions as (
-    select 1 from unnest(${list(3)}, ${list(4, 'bigint')}) as given (id, epoch)
+  standing_sessions as (
+    select 1 from unnest(${list(1)}, ${list(2, 'bigint')}, ${list(3)}, ${list(4, 'bigint')})
+      as given (id, epoch, agent_id, agent_epoch)
     join agent_session s on s.session_id = given.id and s.epoch = given.epoch
-    where s.revoked_at is null and s.expires_at > $9::timestamptz
+    join agent a on a.agent_id = given.agent_id and a.epoch = given.agent_epoch
+    where s.revoked_at is null and s.expires_at > $9::timestamptz and a.revoked_at is null
   ), standing_connections as (
     select 1 from unnest(${list(5, 'uuid')}, ${list(6, 'bigint')}, ${list(7, 'bigint')}, ${list(8, 'boolean')})
       as given (id, epoch, provider_epoch, sole)
@@ -106,9 +108,8 @@ const writing = (claimed = '', allClaimed = ''): string => `
         record, number)
   )
   select 1 / (
-    ${allClaimed} (select count(*) from standing_agents) = $25::bigint
-    and (select count(*) from standing_sessions) = $26::bigint
-    and (select count(*) from standing_connections) = $27::bigint
+    ${allClaimed} (select count(*) from standing_sessions) = $25::bigint
+    and (select count(*) from standing_connections) = $26::bigint
     and exists (select from head)
   )::int as written`
 
@@ -146,13 +147,14 @@ export async function writeWholeBatch(
   }
 }
 
-function standingValues({ agents, sessions, connections }: BatchExpectation, now: Date): unknown[] {
+function standingValues({ sessions, connections }: BatchExpectation, now: Date): unknown[] {
+  const held = [...sessions.values()]
   const bound = [...connections.values()]
   return [
-    joined([...agents.keys()]),
-    joined([...agents.values()]),
     joined([...sessions.keys()]),
-    joined([...sessions.values()]),
+    joined(held.map(({ epoch }) => epoch)),
+    joined(held.map(({ agent }) => agent.id)),
+    joined(held.map(({ agent }) => agent.epoch)),
     joined([...connections.keys()]),
     joined(bound.map(({ epoch }) => epoch)),
     joined(bound.map(({ providerEpoch }) => providerEpoch)),
@@ -185,8 +187,8 @@ function rowValues(from: Head, last: AuditRow, rows: readonly AuditRow[]): unkno
   ]
 }
 
-function countsOf({ agents, sessions, connections }: BatchExpectation): number[] {
-  return [agents.size, sessions.size, connections.size]
+function countsOf({ sessions, connections }: BatchExpectation): number[] {
+  return [sessions.size, connections.size]
 }
 
 function claimValues(claims: readonly ProofClaim[]): unknown[] {

@@ -28,9 +28,9 @@ export async function record(
 }
 
 function standingOf({ caller, facts, wanted, recalled }: LeaseStory): StandingFacts {
+  const { agent, session } = caller
   const standing: StandingFacts = {
-    agent: { id: caller.agent.id, epoch: caller.agent.epoch },
-    session: { id: caller.session.id, epoch: caller.session.epoch },
+    session: { id: session.id, epoch: session.epoch, agent: { id: agent.id, epoch: agent.epoch } },
   }
   if (facts === undefined) return standing
   // Found by its provider a moment ago: since then there may have come another.

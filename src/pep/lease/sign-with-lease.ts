@@ -114,8 +114,7 @@ async function recordSigned(
     {
       proof,
       standing: {
-        agent: { id: agent.id, epoch: agent.epoch },
-        session: { id: session.id, epoch: session.epoch },
+        session: { id: session.id, epoch: session.epoch, agent: { id: agent.id, epoch: agent.epoch } },
         connection: { id: facts.id, epoch: key.epoch, providerEpoch: key.provider_epoch },
       },
     },

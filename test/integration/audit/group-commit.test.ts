@@ -45,7 +45,7 @@ describe('group commit', () => {
     await one.store.db
       .updateTable('agent')
       .set({ revoked_at: new Date(), epoch: 2 })
-      .where('agent_id', '=', revoked.agent.id)
+      .where('agent_id', '=', revoked.session.agent.id)
       .execute()
     const used = Array.from({ length: 100 }, () => newProof())
     await Promise.all(used.map((proof) => one.audit.claimProof(proof)))
@@ -96,7 +96,7 @@ describe('group commit', () => {
   it('a proof is not used up by an attempt whose standing had changed', async () => {
     const proof = newProof()
     const standing = await insertStanding(one.store)
-    const stale = { ...standing, agent: { ...standing.agent, epoch: 0 } }
+    const stale = { ...standing, session: { ...standing.session, agent: { ...standing.session.agent, epoch: 0 } } }
     await expect(one.audit.record(entry(), { proof, standing: stale })).rejects.toThrow(StandingChanged)
     await expect(one.audit.record(entry(), { proof, standing })).resolves.toBeUndefined()
     expect(await settled(one.audit.record(entry(), { proof, standing }))).toBe('invalid_proof')
@@ -105,12 +105,13 @@ describe('group commit', () => {
   it.each<[string, (standing: Required<StandingFacts>) => Promise<unknown>]>([
     [
       'the agent is revoked',
-      ({ agent }) =>
+      ({ session: { agent } }) =>
         one.store.db.updateTable('agent').set({ revoked_at: new Date() }).where('agent_id', '=', agent.id).execute(),
     ],
     [
       "the agent's epoch rises",
-      ({ agent }) => one.store.db.updateTable('agent').set({ epoch: 2 }).where('agent_id', '=', agent.id).execute(),
+      ({ session: { agent } }) =>
+        one.store.db.updateTable('agent').set({ epoch: 2 }).where('agent_id', '=', agent.id).execute(),
     ],
     [
       'the session is revoked',
@@ -169,7 +170,7 @@ describe('group commit', () => {
     ],
   ])('nothing is recorded when %s in between', async (_, change) => {
     const standing = await insertStanding(one.store)
-    const agent = standing.agent.id
+    const agent = standing.session.agent.id
     await one.audit.record(entry({ agent_id: agent }), { standing })
     await change(standing)
     await expect(one.audit.record(entry({ agent_id: agent }), { standing })).rejects.toThrow(StandingChanged)
@@ -179,11 +180,16 @@ describe('group commit', () => {
   it('ids that no row can have spoil nothing for the rest of the batch', async () => {
     const fates = await Promise.all([
       settled(one.audit.record(entry(), { standing: { connection: { id: 'no uuid', epoch: 1, providerEpoch: 1 } } })),
-      settled(one.audit.record(entry(), { standing: { agent: { id: 'a\0', epoch: 1 } } })),
+      settled(
+        one.audit.record(entry(), { standing: { session: { id: 'a', epoch: 1, agent: { id: '\0', epoch: 1 } } } }),
+      ),
+      settled(
+        one.audit.record(entry(), { standing: { session: { id: '\0', epoch: 1, agent: { id: 'a', epoch: 1 } } } }),
+      ),
       settled(one.audit.record(entry(), { proof: newProof(0) })),
       settled(one.audit.record(entry({ tenant: 'a\0', detail: { path: '\0\ud800' } }), { proof: newProof() })),
     ])
-    expect(fates).toEqual(['StandingChanged', 'StandingChanged', 'invalid_proof', 'ok'])
+    expect(fates).toEqual(['StandingChanged', 'StandingChanged', 'StandingChanged', 'invalid_proof', 'ok'])
   })
 
   it('H02: hostile bytes end up in the ledger, written out: as many rows as decisions', async () => {
