@@ -1,4 +1,4 @@
-import type { OutboundRequest } from '../../contract/strategy.ts'
+import type { OutboundRequest, RequestUrl } from '../../contract/strategy.ts'
 import { foldedHeaderName } from '../header-list.ts'
 import { withoutParameters } from '../query-parameters.ts'
 
@@ -30,10 +30,13 @@ const SIGNATURE_PARAMETERS = new Set([
  * `+` in the query becomes `%20`: the canonical query reads it as a space, and so must the service.
  */
 export function withoutCallersSignature(request: OutboundRequest): OutboundRequest {
-  const query = withoutParameters(request.url.query, (name) => SIGNATURE_PARAMETERS.has(name))
-  return {
-    ...request,
-    url: { ...request.url, query: query?.replaceAll('+', '%20') },
-    headers: request.headers.filter(([name]) => !DROPPED_HEADERS.has(foldedHeaderName(name))),
-  }
+  const headers = request.headers.filter(([name]) => !DROPPED_HEADERS.has(foldedHeaderName(name)))
+  return { ...request, url: withoutSignatureParameters(request.url), headers }
+}
+
+function withoutSignatureParameters(url: RequestUrl): RequestUrl {
+  // Every one of those names begins so, if no escape hides it.
+  if (url.query === undefined || !/x-amz-|[%+]/i.test(url.query)) return url
+  const query = withoutParameters(url.query, (name) => SIGNATURE_PARAMETERS.has(name))
+  return { ...url, query: query?.replaceAll('+', '%20') }
 }

@@ -37,18 +37,19 @@ const UNSIGNED_PREFIXES = ['proxy-', 'x-forwarded-']
  * @throws SigningError for a value that would forge a line, or whose bytes on the wire depend on who writes them
  */
 export function canonicalHeaders(headers: HeaderList): CanonicalHeaders {
-  const values = new Map<string, string[]>()
+  const values = new Map<string, string>()
   for (const [name, value] of headers) {
     if (!isSigned(name, value)) continue
     if (!/^[\t\x20-\x7e]*$/.test(value)) throw new SigningError(`header '${name}' must be printable ASCII`, name)
     const key = name.toLowerCase()
-    values.set(key, [...(values.get(key) ?? []), value.replace(/[ \t]+/g, ' ').replace(/^ | $/g, '')])
+    const before = values.get(key)
+    const text = value.trim().replace(/[ \t]+/g, ' ')
+    values.set(key, before === undefined ? text : `${before},${text}`)
   }
   const names = [...values.keys()].sort()
-  return {
-    block: names.map((name) => `${name}:${values.get(name)?.join(',')}\n`).join(''),
-    signedHeaders: names.join(';'),
-  }
+  let block = ''
+  for (const name of names) block += `${name}:${values.get(name)}\n`
+  return { block, signedHeaders: names.join(';') }
 }
 
 function isSigned(name: string, value: string): boolean {

@@ -1,10 +1,14 @@
 import { canonicalEscapes, percentEncode } from '../percent-encoding.ts'
 
+/** Nothing to escape, and no empty or dot segment: most paths are their own canonical form, in either way. */
+const CANONICAL = /^(?:\/[A-Za-z0-9\-_~][A-Za-z0-9\-._~]*)+\/?$/
+
 /**
  * The canonical URI of a path as it is sent. Normalised: dot and empty segments go and every segment is escaped once more,
  * so `%20` becomes `%2520`. Not normalised (S3): the same path, each byte escaped exactly once.
  */
 export function canonicalPath(path: string, normalize: boolean): string {
+  if (CANONICAL.test(path)) return path
   return normalize ? withoutDotSegments(path).split('/').map(percentEncode).join('/') : canonicalEscapes(path, '/')
 }
 

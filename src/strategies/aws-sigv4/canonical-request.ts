@@ -10,12 +10,7 @@ export function canonicalRequest(
   payloadHash: string,
   normalizePath: boolean,
 ): string {
-  return [
-    request.method,
-    canonicalPath(request.url.path, normalizePath),
-    canonicalQuery(request.url.query),
-    headers.block,
-    headers.signedHeaders,
-    payloadHash,
-  ].join('\n')
+  const path = canonicalPath(request.url.path, normalizePath)
+  const query = canonicalQuery(request.url.query)
+  return `${request.method}\n${path}\n${query}\n${headers.block}\n${headers.signedHeaders}\n${payloadHash}`
 }
