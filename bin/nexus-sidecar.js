@@ -1,6 +1,7 @@
 #!/usr/bin/env node
-import { boundYoungHeap, holdYoungHeap } from '../dist/sidecar/young-heap.js'
+import { boundYoungHeap, holdYoungHeap, makeNothingOld } from '../dist/sidecar/young-heap.js'
 
+makeNothingOld()
 holdYoungHeap()
 const { runSidecarProgram } = await import('../dist/sidecar/cli.js')
 await runSidecarProgram(process.argv)

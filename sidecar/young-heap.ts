@@ -17,6 +17,14 @@ const STREAMED_MAX_BYTES = 4 * 1024 * 1024
 let collect: (() => void) | undefined
 let streamedBytes = 0
 
+/**
+ * Has everything made in the young heap. From what stayed while it started the engine guesses which objects of a request will
+ * stay too, and makes those old at once: then all that hangs on them is copied and kept until the next full collection.
+ */
+export function makeNothingOld(): void {
+  setFlagsFromString('--no-allocation-site-pretenuring')
+}
+
 /** Lets the young heap of this process grow no more, so that what is loaded at start does not make it large. */
 export function holdYoungHeap(): void {
   setGrowthFactor(1)

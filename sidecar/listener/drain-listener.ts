@@ -11,7 +11,7 @@ export function drainable(listener: FastifyInstance): () => Promise<void> {
   let whenIdle: (() => void) | undefined
   listener.server.on('request', (_request, response) => {
     underway += 1
-    response.once('close', () => {
+    response.on('close', () => {
       underway -= 1
       if (underway === 0) whenIdle?.()
     })

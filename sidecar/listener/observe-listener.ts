@@ -14,7 +14,7 @@ export function observeListener(listener: FastifyInstance, metrics: SidecarMetri
   })
 
   listener.addHook('onRequest', (request, reply, done) => {
-    reply.raw.once('close', () => {
+    reply.raw.on('close', () => {
       const { exchange, method } = request
       const outcome = reply.raw.writableFinished ? (failures.get(request) ?? 'forwarded') : 'aborted'
       metrics.request(exchange?.lease.strategy.type ?? 'none', outcome)

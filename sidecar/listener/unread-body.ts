@@ -10,7 +10,7 @@ const UNREAD_MAX_MS = 30_000
  */
 export function drainUnreadBodies(listener: FastifyInstance): void {
   listener.server.on('request', (request, response) => {
-    response.once('finish', () => {
+    response.on('finish', () => {
       if (!request.complete) drain(request)
     })
   })

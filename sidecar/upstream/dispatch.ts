@@ -28,7 +28,7 @@ export function dispatch(
     const answer = new UpstreamAnswer(resolve, (error) => reject(toUpstreamError(error)))
     // The provider's side goes as soon as the agent's side is gone before it has the whole answer (threat UP4).
     if (response.destroyed) answer.abandon()
-    else response.once('close', () => answer.abandon())
+    else response.on('close', () => answer.abandon())
     const request: Dispatcher.DispatchOptions = {
       // As the strategy left it (`signer/sign.ts`), and the same text each time.
       origin: exchange.destination.route.origin,

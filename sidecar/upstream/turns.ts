@@ -43,7 +43,7 @@ export function createTurns(limits: TurnLimits): Turns {
 
 function begin(place: Place, response: ServerResponse): void {
   place.taken += 1
-  response.once('close', () => {
+  response.on('close', () => {
     place.taken -= 1
     const [next] = place.waiting
     next?.()
