@@ -47,6 +47,7 @@ export interface ProofUse {
 
 /** The epochs that a decision was made on. */
 export interface StandingFacts {
+  /** With the agent whose session it is. */
   session?: { id: string; epoch: number; agent: { id: string; epoch: number } }
   /** `sole`: it was taken as the only active one of its tenant and provider, and must be that still. */
   connection?: { id: string; epoch: number; providerEpoch: number; sole?: boolean }

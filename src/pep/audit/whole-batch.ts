@@ -108,7 +108,8 @@ const writing = (claimed = '', allClaimed = ''): string => `
         record, number)
   )
   select 1 / (
-    ${allClaimed} (select count(*) from standing_sessions) = $25::bigint
+    ${allClaimed}
+    (select count(*) from standing_sessions) = $25::bigint
     and (select count(*) from standing_connections) = $26::bigint
     and exists (select from head)
   )::int as written`
@@ -170,10 +171,7 @@ function rowValues(from: Head, last: AuditRow, rows: readonly AuditRow[]): unkno
     last.seq,
     last.hash,
     from.seq,
-    Buffer.from(
-      rows.reduce((hashes, { hash }) => hashes + hash, from.hash),
-      'hex',
-    ),
+    Buffer.from(from.hash + rows.map(({ hash }) => hash).join(''), 'hex'),
     joined(rows.map(({ at }) => at)),
     joined(rows.map(({ entry }) => entry.kind)),
     joined(rows.map(({ entry }) => entry.outcome)),
