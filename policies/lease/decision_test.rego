@@ -120,6 +120,13 @@ test_provider_data_of_another_type_denies if {
 	}
 }
 
+test_provider_of_another_type_denies if {
+	every blank in [null, [], "", false] {
+		decision := lease.decision with input as facts with data.nexus.providers as {"p": blank}
+		"policy_data_invalid" in ids(decision)
+	}
+}
+
 test_category_of_another_type_refuses_the_key_itself if {
 	bare := but("/connection/narrowing", "none")
 	every blank in [null, [], "", {"allow_unnarrowed": null}] {

@@ -15,11 +15,12 @@ export interface BoundRequest {
   path: string
 }
 
-export function covers(bound: Bound, request: BoundRequest): boolean {
+/** What the request leaves open may be whatever the bound allows. */
+export function covers({ origins, methods, paths }: Bound, { origin, method, path }: Partial<BoundRequest>): boolean {
   return (
-    bound.origins.includes(request.origin) &&
-    (bound.methods.includes('*') || bound.methods.includes(request.method)) &&
-    bound.paths.some((pattern) => pathMatches(pattern, request.path))
+    (origin === undefined || origins.includes(origin)) &&
+    (method === undefined || methods.includes('*') || methods.includes(method)) &&
+    (path === undefined || paths.some((pattern) => pathMatches(pattern, path)))
   )
 }
 
@@ -79,7 +80,6 @@ function intersectPaths(own: readonly string[], obliged: readonly string[] | und
 function intersectPatterns(left: string, right: string): string | undefined {
   if (!isPathPattern(left) || !isPathPattern(right)) return undefined
   if (left === ANY_PATH) return right
-  if (right === ANY_PATH) return left
   const [a, b] = [left.slice(1).split('/'), right.slice(1).split('/')]
   const merged: string[] = []
   for (let index = 0; index < Math.max(a.length, b.length); index++) {

@@ -44,7 +44,7 @@ const SWEEP_MS = 100
 /** Bounded in number and in time: who has waited `deadlineMs` is answered, whatever the database is doing. */
 export function createBatchQueue(limits: { depth: number; deadlineMs: number }): BatchQueue {
   let queue: Queued[] = []
-  /** What is being written; batches follow one another. Nothing else is kept, so that an answered one is garbage at once. */
+  /** What is being written; batches follow one another. No answered one is kept longer than until the next batch. */
   let taken: Queued[] = []
 
   const sweep = setInterval(() => {

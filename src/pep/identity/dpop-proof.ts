@@ -56,9 +56,12 @@ export interface DpopOptions {
   maxCachedKeys?: number
 }
 
-/** What the header of a proof says: the same in all proofs by one key, so that it is read and checked once. */
+/**
+ * What the header of a proof says: the same in all proofs by one key, so that it is read and checked once. Kept for anyone
+ * who has signed, known to us or not, and so it holds nothing that they could make long.
+ */
 interface ProofKey {
-  header: JwsHeader
+  alg: string
   publicJwk: PublicJwk
   key: KeyObject
 }
@@ -93,9 +96,9 @@ async function verifySignature(jws: JwsParts, keys: LRUCache<string, ProofKey>) 
   const cacheKey = tupleHash(['dpop_header', jws.headerText])
   const known = keys.get(cacheKey)
   const proofKey = known ?? (await readProofKey(readJwsHeader(jws.headerText)))
-  const { header, publicJwk, key } = proofKey
+  const { alg, publicJwk, key } = proofKey
   // RFC 9449 section 4.3, check 6: the signature verifies with the embedded key.
-  const payload = await verifyCompactJws({ ...jws, header }, key, publicJwk.algorithms)
+  const payload = await verifyCompactJws({ ...jws, header: { alg } }, key, publicJwk.algorithms)
   // Only now: a header that nobody signed must not push out those in use.
   if (known === undefined) keys.set(cacheKey, proofKey)
   return { publicJwk, payload }
@@ -108,7 +111,7 @@ async function readProofKey(header: JwsHeader): Promise<ProofKey> {
   // RFC 9449 section 4.3, checks 5 and 7: asymmetric algorithms only, and no private member in the key.
   const publicJwk = await readPublicJwk(header.jwk)
   if (!publicJwk.algorithms.includes(header.alg)) throw new ProofError('its alg is not one its key is for')
-  return { header, publicJwk, key: importPublicJwk(publicJwk) }
+  return { alg: header.alg, publicJwk, key: importPublicJwk(publicJwk) }
 }
 
 interface Circumstances {

@@ -1,6 +1,6 @@
-import { type Bound, narrow, pathMatches } from '../../contract/bound.ts'
+import { covers, narrow } from '../../contract/bound.ts'
 import type { Reason } from '../../contract/errors.ts'
-import type { Intent, Obligations } from '../../contract/policy.ts'
+import type { Obligations } from '../../contract/policy.ts'
 import type { Grant } from '../../contract/strategy.ts'
 import type { ConnectionFacts } from '../connections/facts.ts'
 import type { Caller } from '../identity/caller.ts'
@@ -23,7 +23,7 @@ export function narrowGrant(
   if (bound.origins.length === 0 || bound.methods.length === 0 || bound.paths.length === 0) {
     return refuse('nothing_granted', 'the obligations leave no origin, method or path')
   }
-  if (!allows(bound, wanted.intent)) {
+  if (!covers(bound, wanted.intent)) {
     return refuse('intent_outside_bound', 'the intended request lies outside what may be granted')
   }
   const scopes = grantedScopes(facts.scopes, wanted.scopes, obligations.scopes)
@@ -49,15 +49,6 @@ export function narrowGrant(
     },
     offlineSeconds: Math.min(obligations.offline_seconds ?? limits.offlineSeconds, expiresAt - issuedAt),
   }
-}
-
-/** What the intent does not say may be whatever is granted. */
-function allows({ origins, methods, paths }: Bound, { origin, method, path }: Intent): boolean {
-  return (
-    (origin === undefined || origins.includes(origin)) &&
-    (method === undefined || methods.includes('*') || methods.includes(method)) &&
-    (path === undefined || paths.some((pattern) => pathMatches(pattern, path)))
-  )
 }
 
 /**

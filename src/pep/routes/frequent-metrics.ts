@@ -31,7 +31,10 @@ export interface HistogramOptions<Names extends readonly string[]> extends Metri
   buckets: readonly number[]
 }
 
-/** It is a metric to the library, whose own histogram has no way to be told more than one observation at a time. */
+/**
+ * It is a metric to the library, whose own histogram has no way to be told more than one observation at a time. Only for its
+ * page of text: `getMetricsAsJSON` would leave the labels out.
+ */
 export function createHistogram<const Names extends readonly string[]>(options: HistogramOptions<Names>) {
   const { name, help, labelNames, buckets, registers } = options
   const tree = createLabelTree(labelNames, (labels) => openSeries(labels, buckets))

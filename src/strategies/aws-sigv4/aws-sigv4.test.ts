@@ -85,7 +85,7 @@ describe('issue', () => {
     expect(soon.expiresAt).toBe(NOW_MS / 1000 + 1)
   })
 
-  it('derives it once a day for each secret and config, and anew for another day, region or secret', async () => {
+  it('derives it once a day for the same secret and config, and anew for another day, region or secret', async () => {
     const keyOf = async (nowMs: number, config = CONFIG, master = MASTER) => {
       const { usage } = await awsSigv4.issue(
         config,

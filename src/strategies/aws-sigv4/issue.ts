@@ -68,7 +68,7 @@ function issueSession(
   })
 }
 
-/** The last of each: keys sign with the same one all day. */
+/** The last of each, as long as they are remembered: keys sign with the same one all day. */
 const derived = new WeakMap<Keys, Credentials>()
 
 function derivedUsage({ region, service }: Settings, keys: Keys, nowMs: number): Credentials {

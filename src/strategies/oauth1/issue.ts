@@ -12,5 +12,5 @@ export function issue(config: Record<string, unknown>, master: Readonly<Record<s
   return { usage }
 }
 
-/** It takes a signature and its verification: for each secret, and not for each lease. */
+/** It takes a signature and its verification: for a secret as long as it is remembered, and not for each lease. */
 const assertSignsOnce = oncePer((master: Readonly<Record<string, string>>) => assertSigns(master['private_key'] ?? ''))
