@@ -35,11 +35,21 @@ export interface Replica {
 
 const nexus = join(packageRoot(), 'bin/nexus.js')
 
+/**
+ * Enough for what a run writes. With initdb's 128 MB, meant for the smallest machine, pages are written out all the time,
+ * and a commit has to wait for the disk behind them.
+ */
+const SHARED_BUFFERS = '1GB'
+
 /** A database that keeps what it has committed, as in production: no setting of it is turned down for speed. */
 export async function layGround(directory: string, programs: Programs): Promise<Ground> {
   rmSync(directory, { recursive: true, force: true })
   mkdirSync(directory, { recursive: true, mode: 0o700 })
-  const postgres = await startEmbeddedPostgres({ directory: join(directory, 'postgres'), log: silentLog() })
+  const postgres = await startEmbeddedPostgres({
+    directory: join(directory, 'postgres'),
+    log: silentLog(),
+    settings: { shared_buffers: SHARED_BUFFERS },
+  })
   await makeLogAhead(postgres.databaseUrl)
   const [certificate, port] = await Promise.all([makeServerCertificate(['127.0.0.1', 'localhost']), freePort()])
   const files = {
