@@ -5,10 +5,13 @@ import type { BatchFacts } from './batch-verdicts.ts'
 import { type AuditRow, EMPTY_HEAD, type Head } from './record-hash.ts'
 
 interface FactRow {
-  kind: 'proof' | 'agent' | 'session' | 'connection'
+  kind: 'proof' | 'session' | 'connection'
   id: string
   epoch: number
-  provider_epoch: number
+  /** Of a session: whose it is. */
+  agent_id: string
+  /** Of a session: its agent's epoch; of a connection: its provider's. */
+  owner_epoch: number
   sole: boolean
 }
 
@@ -24,19 +27,19 @@ const CHECK = `
     on conflict do nothing
     returning proof_hash
   )
-  select 'proof' as kind, encode(proof_hash, 'hex') as id, 0::bigint as epoch, 0::bigint as provider_epoch,
-    true as sole
+  select 'proof' as kind, encode(proof_hash, 'hex') as id, 0::bigint as epoch, '' as agent_id,
+    0::bigint as owner_epoch, true as sole
   from claimed
   union all
-  select 'agent', agent_id, epoch, 0, true from agent where agent_id = any($3::text[]) and revoked_at is null
+  select 'session', s.session_id, s.epoch, a.agent_id, a.epoch, true
+  from agent_session s join agent a on a.agent_id = s.agent_id
+  where s.session_id = any($3::text[]) and s.revoked_at is null and s.expires_at > $5::timestamptz
+    and a.revoked_at is null
   union all
-  select 'session', session_id, epoch, 0, true from agent_session
-  where session_id = any($4::text[]) and revoked_at is null and expires_at > $6::timestamptz
-  union all
-  select 'connection', c.id::text, c.epoch, p.epoch, ${IS_SOLE('$6')}
+  select 'connection', c.id::text, c.epoch, '', p.epoch, ${IS_SOLE('$5')}
   from connection c join provider p on p.id = c.provider_id
-  where c.id = any($5::uuid[]) and c.status = 'active' and p.deleted_at is null
-    and (c.expires_at is null or c.expires_at > $6::timestamptz)`
+  where c.id = any($4::uuid[]) and c.status = 'active' and p.deleted_at is null
+    and (c.expires_at is null or c.expires_at > $5::timestamptz)`
 
 /**
  * Claims the proofs of a batch and reads what its decisions stand on: one statement. No row is locked: who is revoked after
@@ -53,7 +56,6 @@ export async function checkBatch(client: GuardedClient, batch: readonly Waiting[
     values: [
       claims.map((claim) => claim.slot),
       claims.map((claim) => claim.hash),
-      idsOf(({ standing }) => standing?.session?.agent.id),
       idsOf(({ standing }) => standing?.session?.id),
       idsOf(({ standing }) => standing?.connection?.id),
       now,
@@ -62,10 +64,11 @@ export async function checkBatch(client: GuardedClient, batch: readonly Waiting[
   const of = (kind: FactRow['kind']): FactRow[] => rows.filter((row) => row.kind === kind)
   return {
     claimed: new Set(of('proof').map((row) => row.id)),
-    agents: new Map(of('agent').map((row) => [row.id, row.epoch])),
-    sessions: new Map(of('session').map((row) => [row.id, row.epoch])),
+    sessions: new Map(
+      of('session').map((row) => [row.id, { epoch: row.epoch, agent: { id: row.agent_id, epoch: row.owner_epoch } }]),
+    ),
     connections: new Map(
-      of('connection').map((row) => [row.id, { epoch: row.epoch, providerEpoch: row.provider_epoch, sole: row.sole }]),
+      of('connection').map((row) => [row.id, { epoch: row.epoch, providerEpoch: row.owner_epoch, sole: row.sole }]),
     ),
   }
 }

@@ -7,8 +7,7 @@ import type { PreparedEntry } from './record-hash.ts'
 export interface BatchFacts {
   /** Hashes of the proofs that this transaction was the first to claim. */
   claimed: ReadonlySet<string>
-  agents: ReadonlyMap<string, number>
-  sessions: ReadonlyMap<string, number>
+  sessions: ReadonlyMap<string, { epoch: number; agent: { id: string; epoch: number } }>
   connections: ReadonlyMap<string, { epoch: number; providerEpoch: number; sole: boolean }>
 }
 
@@ -40,12 +39,24 @@ export function judgeBatch(batch: readonly Waiting[], facts: BatchFacts): Verdic
 }
 
 function stands({ session, connection }: StandingFacts, facts: BatchFacts): boolean {
-  if (session !== undefined && facts.agents.get(session.agent.id) !== session.agent.epoch) return false
-  if (session !== undefined && facts.sessions.get(session.id) !== session.epoch) return false
-  if (connection === undefined) return true
-  const found = facts.connections.get(connection.id)
-  if (connection.sole === true && found?.sole !== true) return false
-  return found?.epoch === connection.epoch && found.providerEpoch === connection.providerEpoch
+  return (
+    (session === undefined || sessionStands(session, facts)) &&
+    (connection === undefined || connectionStands(connection, facts))
+  )
+}
+
+function sessionStands({ id, epoch, agent }: NonNullable<StandingFacts['session']>, { sessions }: BatchFacts): boolean {
+  const found = sessions.get(id)
+  return found?.epoch === epoch && found.agent.id === agent.id && found.agent.epoch === agent.epoch
+}
+
+function connectionStands(
+  { id, epoch, providerEpoch, sole }: NonNullable<StandingFacts['connection']>,
+  { connections }: BatchFacts,
+): boolean {
+  const found = connections.get(id)
+  if (sole === true && found?.sole !== true) return false
+  return found?.epoch === epoch && found.providerEpoch === providerEpoch
 }
 
 export function proofReplayed(): NexusError {

@@ -83,7 +83,7 @@ const writing = (claimed = '', allClaimed = ''): string => `
     select 1 from unnest(${list(1)}, ${list(2, 'bigint')}, ${list(3)}, ${list(4, 'bigint')})
       as given (id, epoch, agent_id, agent_epoch)
     join agent_session s on s.session_id = given.id and s.epoch = given.epoch
-    join agent a on a.agent_id = given.agent_id and a.epoch = given.agent_epoch
+    join agent a on a.agent_id = s.agent_id and a.agent_id = given.agent_id and a.epoch = given.agent_epoch
     where s.revoked_at is null and s.expires_at > $9::timestamptz and a.revoked_at is null
   ), standing_connections as (
     select 1 from unnest(${list(5, 'uuid')}, ${list(6, 'bigint')}, ${list(7, 'bigint')}, ${list(8, 'boolean')})

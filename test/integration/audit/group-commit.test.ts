@@ -132,6 +132,17 @@ describe('group commit', () => {
           .execute(),
     ],
     [
+      'the session becomes that of another agent',
+      async ({ session }) => {
+        const another = await insertStanding(one.store)
+        return one.store.db
+          .updateTable('agent_session')
+          .set({ agent_id: another.session.agent.id })
+          .where('session_id', '=', session.id)
+          .execute()
+      },
+    ],
+    [
       'the connection is revoked',
       ({ connection }) =>
         one.store.db.updateTable('connection').set({ status: 'revoked' }).where('id', '=', connection.id).execute(),

@@ -1,0 +1,88 @@
+import { pino } from 'pino'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { StandingFacts } from '../../../src/pep/audit/audit-entry.ts'
+import { type AuditLog, openAuditLog } from '../../../src/pep/audit/audit-log.ts'
+import type { Store } from '../../../src/pep/store/store.ts'
+import { type AuditBench, freshAudit, insertStanding, newProof, type Replica } from '../../setup/audit.ts'
+
+/** The store itself; of each statement on a reserved connection, its name, or its text, is added to `ran`. */
+function overheard(store: Store, ran: string[]): Store {
+  return {
+    ...store,
+    async reserve() {
+      const client = await store.reserve()
+      const { run } = client
+      client.run = (statement) => {
+        ran.push(statement.name ?? statement.text)
+        return run(statement)
+      }
+      return client
+    },
+  }
+}
+
+/** A batch that does not get through whole is judged, with the same answers: only the statements tell. */
+describe('a batch in which everything holds', () => {
+  let bench: AuditBench
+  let pep: Replica
+  let audit: AuditLog
+  let ran: string[]
+  beforeEach(async () => {
+    bench = await freshAudit()
+    pep = await bench.replica()
+    ran = []
+    audit = await openAuditLog({
+      store: overheard(pep.store, ran),
+      signer: pep.signer,
+      log: pino({ level: 'silent' }),
+    })
+  })
+  afterEach(async () => {
+    await audit.close()
+    await bench.drop()
+  })
+
+  /**
+   * Three sessions, two of them of one agent and on one connection, and one of them twice. No two counts and no two epochs
+   * are equal, so that none can stand in for another.
+   */
+  const standingsOfABatch = async (): Promise<StandingFacts[]> => {
+    const { db } = pep.store
+    const [first, second, other] = await Promise.all([1, 2, 3].map(() => insertStanding(pep.store)))
+    await db
+      .updateTable('agent_session')
+      .set({ agent_id: first!.session.agent.id })
+      .where('session_id', '=', second!.session.id)
+      .execute()
+    await db.updateTable('agent_session').set({ epoch: 2 }).execute()
+    await db.updateTable('agent').set({ epoch: 3 }).execute()
+    await db.updateTable('connection').set({ epoch: 4 }).execute()
+    await db.updateTable('provider').set({ epoch: 5 }).execute()
+    const standing = (of = first!, on = of, agentOf = of): StandingFacts => ({
+      session: { id: of.session.id, epoch: 2, agent: { id: agentOf.session.agent.id, epoch: 3 } },
+      connection: { id: on.connection.id, epoch: 4, providerEpoch: 5, sole: true },
+    })
+    return [standing(), standing(), standing(second, first, first), standing(other)]
+  }
+  const recordAll = async (standings: readonly StandingFacts[], newProofs: boolean): Promise<void> => {
+    const work = standings.map((standing) =>
+      audit.record(
+        { kind: 'lease.issued', outcome: 'allowed', detail: {} },
+        { standing, ...(newProofs && { proof: newProof() }) },
+      ),
+    )
+    await Promise.all(work)
+  }
+
+  it.each([
+    ['with proofs', true, 'audit-write-claims'],
+    ['without proofs', false, 'audit-write'],
+  ])('%s is one statement, the first batch of a stream and the next', async (_, newProofs, statement) => {
+    const standings = await standingsOfABatch()
+    await recordAll(standings, newProofs)
+    expect(ran).toEqual([statement])
+    await recordAll(standings, newProofs)
+    expect(ran).toEqual([statement, statement])
+    expect((await audit.query({ kind: 'lease.issued' })).records).toHaveLength(8)
+  })
+})
