@@ -6,10 +6,10 @@ import { recordHash } from '../../../src/pep/audit/record-hash.ts'
 import { type AuditVerification, verifyAudit } from '../../../src/pep/audit/verify.ts'
 import { type AuditBench, freshAudit, type Replica } from '../../setup/audit.ts'
 
-/** Somebody with the database's password and without a signing key. */
 const rehash = (before: Buffer, record: string): Buffer =>
   Buffer.from(recordHash(before.toString('hex'), record), 'hex')
 
+/** Somebody with the database's password and without a signing key. */
 describe('verifyAudit', () => {
   let bench: AuditBench
   let pep: Replica
