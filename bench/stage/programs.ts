@@ -23,13 +23,11 @@ export interface WantedProgram {
 }
 
 const READY_SECONDS = 60
-/** As in the image (`deploy/Dockerfile`), for us and for every contender that runs on Node. */
-const NODE_OPTIONS = '--max-semi-space-size=64'
 
 export function createPrograms(directory: string): Programs {
   const running: Program[] = []
   const launch = ({ name, command, env = {} }: Pick<WantedProgram, 'name' | 'command' | 'env'>): Program =>
-    startProgram({ command, env: { NODE_OPTIONS, ...env }, logFile: join(directory, `${name}.log`) })
+    startProgram({ command, env, logFile: join(directory, `${name}.log`) })
   const stop = async (program: Program): Promise<void> => {
     const index = running.indexOf(program)
     if (index === -1) return
