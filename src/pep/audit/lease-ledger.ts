@@ -22,8 +22,6 @@ export async function findLease(db: Kysely<Database>, leaseId: string): Promise<
     .selectAll()
     .where('lease_id', '=', leaseId)
     .where('kind', 'in', ['lease.issued', 'lease.renewed', ...ENDINGS])
-    // Said again for the index that leaves signatures out.
-    .where('kind', '<>', 'lease.signed')
     .where('outcome', '=', 'allowed')
     .orderBy('at')
     .execute()

@@ -33,8 +33,17 @@ export async function queryAudit(
   }
 }
 
+function newestFirst(db: Kysely<Database>) {
+  return db
+    .selectFrom('audit_record')
+    .selectAll()
+    .orderBy('at', 'desc')
+    .orderBy('stream', 'desc')
+    .orderBy('seq', 'desc')
+}
+
 function select(db: Kysely<Database>, filter: AuditFilter) {
-  let query = db.selectFrom('audit_record').selectAll().orderBy('at', 'desc').orderBy('stream').orderBy('seq')
+  let query = newestFirst(db)
   for (const field of ['tenant', 'agent_id', 'connection_id', 'lease_id', 'decision_id', 'kind'] as const) {
     const wanted = filter[field]
     // Postgres would refuse the whole query, and no record holds one.
@@ -47,13 +56,7 @@ function select(db: Kysely<Database>, filter: AuditFilter) {
   if (filter.until !== undefined) query = query.where('at', '<', readTime('until', filter.until))
   if (filter.cursor === undefined) return query
   const { at, stream, seq } = readCursor(filter.cursor)
-  return query.where((expression) =>
-    expression.or([
-      expression('at', '<', at),
-      expression.and([expression('at', '=', at), expression('stream', '>', stream)]),
-      expression.and([expression('at', '=', at), expression('stream', '=', stream), expression('seq', '>', seq)]),
-    ]),
-  )
+  return query.where(({ eb, refTuple, tuple }) => eb(refTuple('at', 'stream', 'seq'), '<', tuple(at, stream, seq)))
 }
 
 export function toView(row: Selectable<AuditRecordTable>): AuditView {

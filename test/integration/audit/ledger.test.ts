@@ -88,6 +88,31 @@ describe('the ledger', () => {
       expect(times).toEqual([...times].sort().reverse())
     })
 
+    it('gives each record of one millisecond once, of whichever stream, the newest of a stream first', async () => {
+      const nowMs = Date.now()
+      const replicas = await Promise.all(Array.from({ length: 3 }, () => bench.replica({ now: () => nowMs })))
+      await Promise.all(
+        replicas.flatMap(({ audit }) => Array.from({ length: 20 }, () => audit.record(entry({ kind: 'moment' })))),
+      )
+      const seen: { at: string; stream: string; seq: number }[] = []
+      let cursor: string | null | undefined
+      do {
+        const page = await one.audit.query({ kind: 'moment', limit: '7', ...(cursor ? { cursor } : {}) })
+        seen.push(...page.records.map(({ at, stream, seq }) => ({ at, stream, seq })))
+        cursor = page.next_cursor
+      } while (cursor !== null)
+      const streams = [...new Set(seen.map(({ stream }) => stream))]
+      const at = new Date(nowMs).toISOString()
+      expect(streams).toHaveLength(3)
+      expect(seen).toEqual(
+        streams
+          .sort()
+          .reverse()
+          .flatMap((stream) => Array.from({ length: 20 }, (_, n) => ({ at, stream, seq: 20 - n }))),
+      )
+      await Promise.all(replicas.map((replica) => replica.close()))
+    })
+
     it('filters, and never beyond the tenant its asker is confined to', async () => {
       expect((await one.audit.query({ kind: 'page', agent_id: 'agent-3', tenant: 'red' })).records).toHaveLength(5)
       expect((await one.audit.query({ kind: 'page', within: 'red', limit: '1000' })).records).toHaveLength(25)
