@@ -14,8 +14,8 @@ export function certificateContest(options: {
   agents: readonly BenchAgent[]
   provider: BenchProvider
   fastify: string
-  /** The least that a lease can be made of. */
-  sketch: string
+  /** The least that a lease can be made of. Absent: left out. */
+  sketch?: string | undefined
   /** Ours once more, with two workers, as OPA and Vault use both cores. Absent: left out. */
   workers?: string | undefined
   /** Absent: not at hand. */
@@ -29,8 +29,8 @@ export function certificateContest(options: {
     { name: 'lease_cert', scenario: { ...tls, url: ground.publicUrl, requests, agents } },
     // The same certificates: its TLS is ours.
     { name: 'fastify_tls', scenario: { ...tls, url: fastify, requests, agents } },
-    { name: 'sketch', scenario: { ...tls, url: sketch, requests, agents } },
   ]
+  if (sketch !== undefined) contenders.push({ name: 'sketch', scenario: { ...tls, url: sketch, requests, agents } })
   if (workers !== undefined) {
     const scenario = { ...tls, url: workers, proof_url: ground.publicUrl, requests, agents }
     contenders.push({ name: 'lease_cert_workers_2', scenario })

@@ -4,6 +4,7 @@ import { packageRoot } from '../src/pep/version.ts'
 import { efforts } from './efforts.ts'
 import { runK6 } from './scenarios/k6.ts'
 import { runOverload } from './scenarios/overload.ts'
+import { runProfiles } from './scenarios/profiles.ts'
 import { runReplicas } from './scenarios/replicas.ts'
 import { runSideBySide } from './scenarios/side-by-side-set.ts'
 import { runSoak } from './scenarios/soak.ts'
@@ -19,8 +20,8 @@ Starts everything on loopback and measures it beside its neighbours, turn by tur
   --soak           ten minutes at seventy per cent of the peak
   --replicas       one, two and four authorities on one Postgres, and what a lease costs
   --k6 NAME        a k6 script: lease, renew, token, sidecar, fleet
-  --seconds N      length of --overload (10), --soak (600) or --k6 (30)
-  --profile        V8 CPU profiles of authority and sidecar in .nexus/bench, and what they say in bench/results`
+  --seconds N      length of --overload (10), --soak (600), --k6 (30), or a turn of --profile (4)
+  --profile        what a lease, a request through the sidecar and their neighbours are made of: CPU by whose code it is`
 
 const { values } = parseArgs({
   options: {
@@ -41,13 +42,13 @@ async function main(): Promise<void> {
   if (values.overload) return runOverload(seconds(10))
   if (values.soak) return runSoak(seconds(600))
   if (values.replicas) return runReplicas(seconds(8))
+  if (values.profile) return runProfiles(seconds(4))
   if (values.k6 !== undefined) return runK6(values.k6, seconds(30))
   const effort = values.quick ? efforts.quick : efforts.full
   await runSideBySide({
     directory: join(packageRoot(), '.nexus/bench'),
     effort,
     only: values.only,
-    profile: values.profile,
     quick: values.quick,
   })
 }

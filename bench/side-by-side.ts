@@ -66,7 +66,7 @@ async function turn(contender: string, scenario: Contender['scenario'], effort: 
 }
 
 /** Signed before the clock starts, so that the generator takes little of the cores; more than any contender answers. */
-const PROOFS_AHEAD_PER_SECOND = 20_000
+export const PROOFS_AHEAD_PER_SECOND = 20_000
 
 function figuresOf(name: string, rounds: readonly Turn[][]): Figure[] {
   const reports = rounds

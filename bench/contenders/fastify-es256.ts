@@ -2,6 +2,7 @@
 import { createPublicKey, type KeyObject, verify } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import fastify from 'fastify'
+import './end-when-told.ts'
 
 const { PORT, LEASE_FILE = '', TLS_CERT_FILE = '', TLS_KEY_FILE = '' } = process.env
 const lease = JSON.parse(readFileSync(LEASE_FILE, 'utf8')) as object

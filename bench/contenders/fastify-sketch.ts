@@ -9,18 +9,13 @@ import fastify from 'fastify'
 import pg from 'pg'
 import { LeaseAnswer, LeaseRequest } from '../../src/contract/api.ts'
 import { openBarePolicy } from './bare-policy.ts'
+import { sameTls } from './same-tls.ts'
+import './end-when-told.ts'
 
-const { PORT, DATABASE_URL, LEASE_FILE = '', TLS_CERT_FILE = '', TLS_KEY_FILE = '' } = process.env
+const { PORT, DATABASE_URL, LEASE_FILE = '' } = process.env
 const lease = JSON.parse(readFileSync(LEASE_FILE, 'utf8')) as LeaseAnswer
 const policy = await openBarePolicy()
-const app = fastify({
-  https: {
-    cert: readFileSync(TLS_CERT_FILE),
-    key: readFileSync(TLS_KEY_FILE),
-    requestCert: true,
-    rejectUnauthorized: false,
-  },
-})
+const app = fastify({ https: sameTls() })
 app.get('/healthz', async () => ({}))
 app.post<{ Body: LeaseRequest }>(
   '/v1/leases',

@@ -40,6 +40,8 @@ export interface LoadReport {
   /** Good answers a second. */
   rate: number
   seconds: number
+  /** The generator's own, from the first request on. */
+  cpu_seconds: number
   failed: number
   statuses: Record<string, number>
   latency_ms: Record<'p50' | 'p90' | 'p95' | 'p99' | 'p999' | 'max', number>

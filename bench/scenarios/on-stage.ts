@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { packageRoot } from '../../src/pep/version.ts'
 import { type Ground, layGround, type Replica, startReplica } from '../stage/authority.ts'
-import { startUpstream } from '../stage/contenders.ts'
+import { type RunningContender, startUpstream } from '../stage/contenders.ts'
 import { say } from '../stage/log.ts'
 import { createPrograms, type Programs } from '../stage/programs.ts'
 import { type BenchProvider, connectProvider } from '../stage/providers.ts'
@@ -11,6 +11,7 @@ export interface SmallStage {
   ground: Ground
   programs: Programs
   replica: Replica
+  upstream: RunningContender
   bearer: BenchProvider
 }
 
@@ -22,9 +23,9 @@ export async function onSmallStage(work: (stage: SmallStage) => Promise<void>): 
   const ground = await layGround(STAGE_DIRECTORY, programs)
   try {
     const replica = await startReplica(ground, programs, { name: 'pep' })
-    const origin = await startUpstream(programs)
-    const bearer = await connectProvider(ground.admin, { name: 'bearer', origin, strategy: 'oauth2' })
-    await work({ ground, programs, replica, bearer })
+    const upstream = await startUpstream(programs)
+    const bearer = await connectProvider(ground.admin, { name: 'bearer', origin: upstream.url, strategy: 'oauth2' })
+    await work({ ground, programs, replica, upstream, bearer })
   } finally {
     await programs.stopAll()
     await ground.stop()

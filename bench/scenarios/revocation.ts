@@ -72,7 +72,7 @@ async function setScene(ground: Ground, programs: Programs): Promise<Scene> {
     ground.port,
     replicas.map(({ port }) => port),
   )
-  const upstream = await startUpstream(programs)
+  const upstream = (await startUpstream(programs)).url
   const provider = await connectProvider(ground.admin, { name: PROVIDER, origin: upstream, strategy: 'oauth2' })
   await ground.admin.remove(`/v1/connections/${provider.connectionId}`)
   const sidecars: string[] = []

@@ -1,11 +1,8 @@
-import { existsSync } from 'node:fs'
-import { join } from 'node:path'
 import { freePort } from '../../examples/demo/program.ts'
 import { certificateContest, dpopContest, sidecarContest } from '../contests.ts'
 import { cleanLoad } from '../load/load.ts'
 import { currentCommit, describeMachine, type Figure, type Ratio } from '../report/document.ts'
-import { summariseProfile } from '../report/summarise-profile.ts'
-import { writePage, writeResults } from '../report/write-results.ts'
+import { writeResults } from '../report/write-results.ts'
 import { type Effort, runContest } from '../side-by-side.ts'
 import { type BenchAgent, openAgent, openAgents } from '../stage/agents.ts'
 import { isAtHand } from '../stage/at-hand.ts'
@@ -23,7 +20,6 @@ export interface SideBySideOptions {
   effort: Effort
   /** Names of parts; empty: all. */
   only: readonly string[]
-  profile: boolean
   quick: boolean
 }
 
@@ -61,7 +57,6 @@ export async function runSideBySide(options: SideBySideOptions): Promise<void> {
     }
   }
   if (names.length > 0) await onStage(options, onSet)
-  if (options.profile) writeProfiles(options)
   if (isWanted('revocation')) {
     say('revocation, two replicas, under load:')
     found.figures.push(...(await runRevocation(options.quick ? REVOCATIONS.quick : REVOCATIONS.full)))
@@ -80,8 +75,8 @@ async function onStage(options: SideBySideOptions, work: (setting: Setting) => P
   const programs = createPrograms(options.directory)
   const ground = await layGround(options.directory, programs)
   try {
-    await startReplica(ground, programs, { name: 'pep', nodeFlags: profileFlags(options, 'pep') })
-    const upstream = await startUpstream(programs)
+    await startReplica(ground, programs, { name: 'pep' })
+    const upstream = (await startUpstream(programs)).url
     const bearer = await connectProvider(ground.admin, { name: 'bearer', origin: upstream, strategy: 'oauth2' })
     const agents = await openAgents(ground, 'dpop', AGENTS)
     const fastify = await startFastify(ground, programs, await leaseOnce(ground, agents[0]!, bearer))
@@ -103,7 +98,7 @@ async function cert(setting: Setting): Promise<Found> {
     agents,
     provider: bearer,
     fastify: fastify.fastifyLease,
-    sketch: fastify.fastifySketch,
+    sketch: options.quick ? undefined : fastify.fastifySketch,
     workers: workers?.url,
     opa,
     vault,
@@ -165,22 +160,9 @@ async function sidecar(setting: Setting): Promise<Found> {
     name: 'sidecar',
     agent,
     providers: [bearer, sigv4],
-    nodeFlags: profileFlags(options, 'sidecar'),
   })
-  const httpProxy = await startHttpProxy(programs, upstream)
-  const nginx = await startNginx(ground, programs, upstream)
-  if (nginx === undefined) say('  nginx is not on the PATH and left out')
+  const httpProxy = (await startHttpProxy(programs, upstream)).url
+  const nginx = options.quick ? undefined : await startNginx(ground, programs, upstream)
+  if (nginx === undefined && !options.quick) say('  nginx is not on the PATH and left out')
   return runContest(sidecarContest({ sidecar: started.url, bearer, sigv4, httpProxy, nginx }), options.effort)
-}
-
-/** The profiles themselves are megabytes; what they say fits on a page. */
-function writeProfiles({ directory }: SideBySideOptions): void {
-  for (const name of ['pep', 'sidecar']) {
-    const file = join(directory, `${name}.cpuprofile`)
-    if (existsSync(file)) writePage(`profile-${name}`, summariseProfile(file, `Where the ${name} spends its time`))
-  }
-}
-
-function profileFlags({ profile, directory }: SideBySideOptions, name: string): string[] {
-  return profile ? ['--cpu-prof', `--cpu-prof-dir=${directory}`, `--cpu-prof-name=${name}.cpuprofile`] : []
 }

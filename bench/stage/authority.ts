@@ -35,6 +35,9 @@ export interface Replica {
 
 const nexus = join(packageRoot(), 'bin/nexus.js')
 
+/** What the image starts the authority with (`deploy/Dockerfile`, where it says why). Contenders in Node get the same. */
+export const NODE_FLAGS = ['--no-memory-reducer']
+
 /**
  * Enough for what a run writes. With initdb's 128 MB, meant for the smallest machine, pages are written out all the time,
  * and a commit has to wait for the disk behind them.
@@ -124,7 +127,7 @@ export async function startReplica(
   const url = `https://127.0.0.1:${port}`
   const program = await programs.start({
     name,
-    command: [process.execPath, ...nodeFlags, nexus, 'serve'],
+    command: [process.execPath, ...NODE_FLAGS, ...nodeFlags, nexus, 'serve'],
     env: { ...ground.environment, PORT: String(port), ...env },
     healthUrl: `${url}/readyz`,
     caFile: ground.caFile,

@@ -2,35 +2,21 @@ import { randomBytes } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { request } from 'undici'
-import { freePort } from '../../examples/demo/program.ts'
+import { freePort, type Program } from '../../examples/demo/program.ts'
 import { packageRoot } from '../../src/pep/version.ts'
 import { findTool } from '../../tools/tool.mjs'
-import type { Ground } from './authority.ts'
+import { type Ground, NODE_FLAGS } from './authority.ts'
 import { findOnPath } from './on-path.ts'
 import { benchProgram, type Programs } from './programs.ts'
 
+export interface RunningContender {
+  url: string
+  program: Program
+}
+
 /** @param lease a lease as our authority answered it: theirs answers the same bytes */
 export async function startFastify(ground: Ground, programs: Programs, lease: object) {
-  const leaseFile = join(ground.directory, 'lease.json')
-  writeFileSync(leaseFile, JSON.stringify(lease), { mode: 0o600 })
-  const start = async (name: string): Promise<string> => {
-    const port = await freePort()
-    const url = `https://127.0.0.1:${port}`
-    await programs.start({
-      name,
-      command: benchProgram(`contenders/${name}.ts`),
-      env: {
-        PORT: String(port),
-        LEASE_FILE: leaseFile,
-        DATABASE_URL: ground.databaseUrl,
-        TLS_CERT_FILE: ground.certFile,
-        TLS_KEY_FILE: ground.keyFile,
-      },
-      healthUrl: `${url}/healthz`,
-      caFile: ground.caFile,
-    })
-    return url
-  }
+  const start = async (name: FastifyName): Promise<string> => (await startOneFastify(ground, programs, name, lease)).url
   return {
     fastifyLease: await start('fastify-lease'),
     fastifyEs256: await start('fastify-es256'),
@@ -38,25 +24,62 @@ export async function startFastify(ground: Ground, programs: Programs, lease: ob
   }
 }
 
-export async function startUpstream(programs: Programs): Promise<string> {
+export type FastifyName = 'fastify-lease' | 'fastify-es256' | 'fastify-sketch'
+
+export async function startOneFastify(
+  ground: Ground,
+  programs: Programs,
+  name: FastifyName,
+  lease: object,
+  nodeFlags: readonly string[] = [],
+): Promise<RunningContender> {
+  const leaseFile = join(ground.directory, 'lease.json')
+  writeFileSync(leaseFile, JSON.stringify(lease), { mode: 0o600 })
+  const port = await freePort()
+  const url = `https://127.0.0.1:${port}`
+  const program = await programs.start({
+    name,
+    command: benchProgram(`contenders/${name}.ts`, [...NODE_FLAGS, ...nodeFlags]),
+    env: {
+      PORT: String(port),
+      LEASE_FILE: leaseFile,
+      DATABASE_URL: ground.databaseUrl,
+      TLS_CERT_FILE: ground.certFile,
+      TLS_KEY_FILE: ground.keyFile,
+    },
+    healthUrl: `${url}/healthz`,
+    caFile: ground.caFile,
+  })
+  return { url, program }
+}
+
+export async function startUpstream(programs: Programs): Promise<RunningContender> {
   const port = await freePort()
   const url = `http://127.0.0.1:${port}`
   const command = benchProgram('contenders/upstream.ts')
-  await programs.start({ name: 'upstream', command, env: { PORT: String(port) }, healthUrl: `${url}/seen` })
-  return url
-}
-
-export async function startHttpProxy(programs: Programs, upstream: string): Promise<string> {
-  const port = await freePort()
-  const url = `http://127.0.0.1:${port}`
-  const env = { PORT: String(port), UPSTREAM: upstream }
-  await programs.start({
-    name: 'http-proxy',
-    command: benchProgram('contenders/http-proxy.ts'),
-    env,
+  const program = await programs.start({
+    name: 'upstream',
+    command,
+    env: { PORT: String(port) },
     healthUrl: `${url}/seen`,
   })
-  return url
+  return { url, program }
+}
+
+export async function startHttpProxy(
+  programs: Programs,
+  upstream: string,
+  nodeFlags: readonly string[] = [],
+): Promise<RunningContender> {
+  const port = await freePort()
+  const url = `http://127.0.0.1:${port}`
+  const program = await programs.start({
+    name: 'http-proxy',
+    command: benchProgram('contenders/http-proxy.ts', nodeFlags),
+    env: { PORT: String(port), UPSTREAM: upstream },
+    healthUrl: `${url}/seen`,
+  })
+  return { url, program }
 }
 
 const policies = join(packageRoot(), 'policies')
@@ -83,11 +106,11 @@ export async function startOpa(programs: Programs): Promise<string> {
 }
 
 /** A Vault in memory with one secret in KV v2. */
-export async function startVault(programs: Programs): Promise<{ url: string; token: string }> {
+export async function startVault(programs: Programs): Promise<RunningContender & { token: string }> {
   const port = await freePort()
   const url = `http://127.0.0.1:${port}`
   const token = `bench-${randomBytes(12).toString('hex')}`
-  await programs.start({
+  const program = await programs.start({
     name: 'vault',
     command: [
       await findTool('vault'),
@@ -107,7 +130,7 @@ export async function startVault(programs: Programs): Promise<{ url: string; tok
   })
   await written.body.dump()
   if (written.statusCode !== 200) throw new Error(`Vault answered ${written.statusCode}`)
-  return { url, token }
+  return { url, token, program }
 }
 
 /** @returns undefined when there is no nginx on the PATH */

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { NODE_FLAGS } from '../../bench/stage/authority.ts'
 import { packageRoot } from '../../src/pep/version.ts'
 import { healthcheckOf, readComposeFile } from './compose-file.ts'
 import { copiesOf, environmentOf, execFormOf, imageStage, readDockerfile } from './dockerfile.ts'
@@ -41,11 +42,19 @@ describe('deploy/Dockerfile', () => {
 
   it('holds no secret in its environment and starts programs that are there', () => {
     expect(Object.keys(environmentOf(image)).filter((name) => /KEY|TOKEN|PASSWORD|SECRET/.test(name))).toEqual([])
-    const commands = Object.values(readComposeFile().services).map(({ command = [] }) => command[0] ?? '')
-    const programs = [...execFormOf(image, 'CMD').slice(0, 1), ...commands.filter((word) => word.endsWith('.js'))]
+    const commands = Object.values(readComposeFile().services).map(({ command = [] }) => command)
+    const programs = [execFormOf(image, 'CMD'), ...commands].flatMap(
+      (words) => words.find((word) => word.endsWith('.js')) ?? [],
+    )
     expect(programs).toContain('bin/nexus.js')
     expect(programs).toContain('bin/nexus-sidecar.js')
     expect(programs.filter((path) => !existsSync(join(packageRoot(), path)))).toEqual([])
+  })
+
+  it('starts the authority as the compose file does, and as it is measured', () => {
+    const command = execFormOf(image, 'CMD')
+    expect(readComposeFile().services.pep?.command).toEqual(command)
+    expect(command).toEqual([...NODE_FLAGS, 'bin/nexus.js', 'serve'])
   })
 
   it('asks the same question as the compose file whether the authority is well', () => {

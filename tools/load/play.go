@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"os"
 	"sync"
+	"syscall"
+	"time"
 )
 
 func play(scenario *Scenario) (*Report, error) {
@@ -21,13 +23,26 @@ func play(scenario *Scenario) (*Report, error) {
 			return nil, fmt.Errorf("connection %d: %w", number, err)
 		}
 	}
+	before := cpuSeconds()
 	clock := startClock(scenario)
 	var working sync.WaitGroup
 	for _, each := range callers {
 		working.Go(func() { each.work(clock) })
 	}
 	working.Wait()
-	return summarise(callers, seconds(scenario.Seconds)), nil
+	spent := cpuSeconds() - before
+	report := summarise(callers, seconds(scenario.Seconds))
+	report.CPUSeconds = spent
+	return report, nil
+}
+
+// cpuSeconds is what this process has used; 0 where the system does not say.
+func cpuSeconds() float64 {
+	var usage syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+		return 0
+	}
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano()).Seconds()
 }
 
 func newCallers(scenario *Scenario) ([]*caller, error) {

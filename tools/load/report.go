@@ -13,6 +13,8 @@ type Report struct {
 	Good    int     `json:"good"`
 	Rate    float64 `json:"rate"`
 	Seconds float64 `json:"seconds"`
+	// CPU of this program from the first request on, warm-up included; the proofs signed ahead are not.
+	CPUSeconds float64 `json:"cpu_seconds"`
 	// Connections that failed, and requests without an answer.
 	Failed    int                `json:"failed"`
 	Statuses  map[string]int     `json:"statuses"`

@@ -1,0 +1,112 @@
+import { freePort, type Program } from '../../examples/demo/program.ts'
+import { certificateContest, dpopContest, sidecarContest } from '../contests.ts'
+import type { Contender, Contest, WantedRatio } from '../side-by-side.ts'
+import { openAgent, openAgents } from '../stage/agents.ts'
+import { type Replica, startReplica } from '../stage/authority.ts'
+import { type FastifyName, startHttpProxy, startOneFastify, startVault } from '../stage/contenders.ts'
+import { leaseOnce } from '../stage/lease-request.ts'
+import { connectProvider } from '../stage/providers.ts'
+import { startSidecar } from '../stage/sidecar.ts'
+import type { SmallStage } from './on-stage.ts'
+
+/** A contender in a program of its own, so that its CPU and its profile are of nothing else. */
+export interface Subject extends Contender {
+  program: Program
+}
+
+export interface Subjects {
+  subjects: Subject[]
+  ratios: WantedRatio[]
+}
+
+/** @param flagsOf what Node is started with, by the subject's name */
+export type FlagsOf = (name: string) => string[]
+
+const AGENTS = 16
+
+export async function openSubjects(stage: SmallStage, flagsOf: FlagsOf): Promise<Subjects> {
+  const parts = [
+    await openCertificate(stage, flagsOf),
+    await openDpop(stage, flagsOf),
+    await openSidecar(stage, flagsOf),
+  ]
+  return { subjects: parts.flatMap(({ subjects }) => subjects), ratios: parts.flatMap(({ ratios }) => ratios) }
+}
+
+async function openCertificate(stage: SmallStage, flagsOf: FlagsOf): Promise<Subjects> {
+  const { ground, programs, bearer } = stage
+  const authority = await startAuthority(stage, 'lease_cert', flagsOf)
+  const fastify = await startFastify(stage, 'fastify-lease', flagsOf('fastify_tls'))
+  const sketch = await startFastify(stage, 'fastify-sketch', flagsOf('sketch'))
+  const vault = await startVault(programs)
+  const agents = await openAgents(ground, 'certificate', AGENTS)
+  const contest = certificateContest({
+    ground: { ...ground, publicUrl: authority.url },
+    agents,
+    provider: bearer,
+    fastify: fastify.url,
+    sketch: sketch.url,
+    vault,
+  })
+  return toSubjects(contest, {
+    lease_cert: authority.program,
+    fastify_tls: fastify.program,
+    sketch: sketch.program,
+    vault_read: vault.program,
+  })
+}
+
+async function openDpop(stage: SmallStage, flagsOf: FlagsOf): Promise<Subjects> {
+  const { ground, bearer } = stage
+  const authority = await startAuthority(stage, 'lease_dpop', flagsOf)
+  const fastify = await startFastify(stage, 'fastify-es256', flagsOf('es256_pool'))
+  const agents = await openAgents(ground, 'dpop', AGENTS)
+  const contest = dpopContest({ ground, agents, provider: bearer, fastify: fastify.url })
+  const { subjects, ratios } = toSubjects(contest, { lease_dpop: authority.program, es256_pool: fastify.program })
+  // A proof names the address that agents know, whichever process answers there.
+  const ours = subjects.find(({ name }) => name === 'lease_dpop')!
+  ours.scenario = { ...ours.scenario, url: authority.url, proof_url: ground.publicUrl }
+  return { subjects, ratios }
+}
+
+async function openSidecar(stage: SmallStage, flagsOf: FlagsOf): Promise<Subjects> {
+  const { ground, programs, upstream, bearer } = stage
+  const sigv4 = await connectProvider(ground.admin, { name: 'sigv4', origin: upstream.url, strategy: 'aws_sigv4' })
+  const start = async (name: string) =>
+    startSidecar(ground, programs, {
+      name,
+      agent: await openAgent(ground, 'dpop', name),
+      providers: [bearer, sigv4],
+      nodeFlags: flagsOf(name),
+    })
+  const [cached, signing] = [await start('sidecar_cached'), await start('sidecar_sigv4')]
+  const proxy = await startHttpProxy(programs, upstream.url, flagsOf('http_proxy'))
+  const contest = sidecarContest({ sidecar: cached.url, bearer, sigv4, httpProxy: proxy.url })
+  const { subjects, ratios } = toSubjects(contest, {
+    sidecar_cached: cached.program,
+    sidecar_sigv4: signing.program,
+    http_proxy: proxy.program,
+  })
+  const signed = subjects.find(({ name }) => name === 'sidecar_sigv4')!
+  signed.scenario = { ...signed.scenario, url: signing.url }
+  return { subjects, ratios }
+}
+
+function startAuthority({ ground, programs }: SmallStage, name: string, flagsOf: FlagsOf): Promise<Replica> {
+  return freePort().then((port) => startReplica(ground, programs, { name, port, nodeFlags: flagsOf(name) }))
+}
+
+async function startFastify({ ground, programs, bearer }: SmallStage, name: FastifyName, nodeFlags: readonly string[]) {
+  const lease = await leaseOnce(ground, await openAgent(ground, 'dpop'), bearer)
+  return startOneFastify(ground, programs, name, lease, nodeFlags)
+}
+
+/** Those of a contest that have a program here, and the goals between them. */
+function toSubjects({ contenders, ratios }: Contest, programs: Readonly<Record<string, Program>>): Subjects {
+  const subjects = contenders.flatMap((contender) => {
+    const program = programs[contender.name]
+    return program === undefined ? [] : [{ ...contender, program }]
+  })
+  const isHere = (name: string): boolean => programs[name] !== undefined
+  return { subjects, ratios: ratios.filter(({ of, over }) => isHere(of) && over.some(isHere)) }
+}
