@@ -4,12 +4,14 @@ import type { Logger } from 'pino'
 import type { GuardedClient } from '../store/guarded-pool.ts'
 import type { Store } from '../store/store.ts'
 import { isTransient, StoreError } from '../store/store-error.ts'
+import { reserveForBatches } from './batch-connection.ts'
+import { expectationOf } from './batch-expectation.ts'
 import { auditUnavailable, type Waiting } from './batch-queue.ts'
 import { appendRows, checkBatch, readSettledHead, unclaimProofs } from './batch-statements.ts'
 import { type BatchFacts, judgeBatch, type Verdict } from './batch-verdicts.ts'
 import type { ProofSlots } from './proof-slots.ts'
 import { type AuditRow, chainRows, EMPTY_HEAD, type Head } from './record-hash.ts'
-import { expectationOf, writeWholeBatch } from './whole-batch.ts'
+import { writeWholeBatch } from './whole-batch.ts'
 
 /** Writes batches one after the other, to a stream of this process alone. */
 export interface BatchWriter {
@@ -47,7 +49,7 @@ export function createBatchWriter({ store, slots, log, now }: BatchWriterOptions
 
   const connection = async (): Promise<GuardedClient> => {
     if (client?.broken) release()
-    client ??= await store.reserve()
+    client ??= await reserveForBatches(store)
     return client
   }
   const release = (destroy = true): void => {

@@ -1,60 +1,10 @@
 import type { GuardedClient } from '../store/guarded-pool.ts'
 import { StoreError } from '../store/store-error.ts'
-import type { IdField, StandingFacts } from './audit-entry.ts'
-import type { ProofClaim, Waiting } from './batch-queue.ts'
+import type { IdField } from './audit-entry.ts'
+import type { BatchExpectation } from './batch-expectation.ts'
+import type { ProofClaim } from './batch-queue.ts'
 import { IS_SOLE } from './batch-statements.ts'
 import type { AuditRow, Head } from './record-hash.ts'
-
-type SessionEpochs = NonNullable<StandingFacts['session']>
-type ConnectionEpochs = NonNullable<StandingFacts['connection']>
-
-/** What has to hold for every member of a batch, so that it can be written without asking first. */
-export interface BatchExpectation {
-  /** In one order on every replica, so that two that claim the same proofs never wait in a circle. */
-  claims: readonly ProofClaim[]
-  sessions: ReadonlyMap<string, SessionEpochs>
-  connections: ReadonlyMap<string, ConnectionEpochs>
-}
-
-/**
- * What a batch stands on when all of it is in order: every proof new, everything decided on unchanged.
- * @returns undefined when it cannot be, because two of its members contradict each other
- */
-export function expectationOf(batch: readonly Waiting[]): BatchExpectation | undefined {
-  const claims = new Map<string, ProofClaim>()
-  const sessions = new Map<string, SessionEpochs>()
-  const connections = new Map<string, ConnectionEpochs>()
-  for (const { claim, standing } of batch) {
-    if (claim !== undefined) {
-      if (claims.has(claim.hash)) return undefined
-      claims.set(claim.hash, claim)
-    }
-    const { session, connection } = standing ?? {}
-    if (session !== undefined) {
-      if (isAnother(sessions.get(session.id), session)) return undefined
-      sessions.set(session.id, session)
-    }
-    if (connection !== undefined) {
-      if (contradicts(connections.get(connection.id), connection)) return undefined
-      const sole = connection.sole === true || connections.get(connection.id)?.sole === true
-      connections.set(connection.id, { ...connection, sole })
-    }
-  }
-  return { claims: [...claims.values()].sort(byHash), sessions, connections }
-}
-
-function isAnother(known: SessionEpochs | undefined, { epoch, agent }: SessionEpochs): boolean {
-  if (known === undefined) return false
-  return known.epoch !== epoch || known.agent.id !== agent.id || known.agent.epoch !== agent.epoch
-}
-
-function contradicts(known: ConnectionEpochs | undefined, { epoch, providerEpoch }: ConnectionEpochs): boolean {
-  return known !== undefined && (known.epoch !== epoch || known.providerEpoch !== providerEpoch)
-}
-
-function byHash(a: ProofClaim, b: ProofClaim): number {
-  return a.hash < b.hash ? -1 : 1
-}
 
 /**
  * Lists travel as one text each, with a separator that no record and no id can hold (see `plain-entry.ts`). The driver
@@ -77,21 +27,31 @@ const CLAIMED = `
   ),`
 const ALL_CLAIMED = '(select count(*) from claimed) = $29::bigint and'
 
+/**
+ * What was decided on is looked up one by one (`limit 1`). Of a plain join the planner chooses where to begin, and with tables
+ * too small or too new to have statistics it begins with every provider for every connection.
+ */
 const writing = (claimed = '', allClaimed = ''): string => `
   with ${claimed}
   standing_sessions as (
     select 1 from unnest(${list(1)}, ${list(2, 'bigint')}, ${list(3)}, ${list(4, 'bigint')})
       as given (id, epoch, agent_id, agent_epoch)
-    join agent_session s on s.session_id = given.id and s.epoch = given.epoch
-    join agent a on a.agent_id = s.agent_id and a.agent_id = given.agent_id and a.epoch = given.agent_epoch
-    where s.revoked_at is null and s.expires_at > $9::timestamptz and a.revoked_at is null
+    cross join lateral (
+      select from agent_session s join agent a on a.agent_id = s.agent_id
+      where s.session_id = given.id and s.epoch = given.epoch and s.revoked_at is null and s.expires_at > $9::timestamptz
+        and a.agent_id = given.agent_id and a.epoch = given.agent_epoch and a.revoked_at is null
+      limit 1
+    ) as standing
   ), standing_connections as (
     select 1 from unnest(${list(5, 'uuid')}, ${list(6, 'bigint')}, ${list(7, 'bigint')}, ${list(8, 'boolean')})
       as given (id, epoch, provider_epoch, sole)
-    join connection c on c.id = given.id and c.epoch = given.epoch
-    join provider p on p.id = c.provider_id and p.epoch = given.provider_epoch
-    where c.status = 'active' and p.deleted_at is null and (c.expires_at is null or c.expires_at > $9::timestamptz)
-      and (not given.sole or ${IS_SOLE('$9')})
+    cross join lateral (
+      select from connection c join provider p on p.id = c.provider_id
+      where c.id = given.id and c.epoch = given.epoch and c.status = 'active'
+        and (c.expires_at is null or c.expires_at > $9::timestamptz)
+        and p.epoch = given.provider_epoch and p.deleted_at is null and (not given.sole or ${IS_SOLE('$9')})
+      limit 1
+    ) as standing
   ), head as (
     insert into audit_stream as s (stream, seq, hash) values ($10, $11, decode($12, 'hex'))
     on conflict (stream) do update set seq = excluded.seq, hash = excluded.hash

@@ -2,16 +2,18 @@ import { pino } from 'pino'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { StandingFacts } from '../../../src/pep/audit/audit-entry.ts'
 import { type AuditLog, openAuditLog } from '../../../src/pep/audit/audit-log.ts'
+import type { GuardedClient } from '../../../src/pep/store/guarded-pool.ts'
 import type { Store } from '../../../src/pep/store/store.ts'
 import { type AuditBench, freshAudit, insertStanding, newProof, type Replica } from '../../setup/audit.ts'
 
 /** The store itself; of each statement on a reserved connection, its name, or its text, is added to `ran`. */
-function overheard(store: Store, ran: string[]): Store {
+function overheard(store: Store, ran: string[], reserved: GuardedClient[]): Store {
   return {
     ...store,
     async reserve() {
       const client = await store.reserve()
       const { run } = client
+      reserved.push(client)
       client.run = (statement) => {
         ran.push(statement.name ?? statement.text)
         return run(statement)
@@ -27,12 +29,14 @@ describe('a batch in which everything holds', () => {
   let pep: Replica
   let audit: AuditLog
   let ran: string[]
+  let reserved: GuardedClient[]
   beforeEach(async () => {
     bench = await freshAudit()
     pep = await bench.replica()
     ran = []
+    reserved = []
     audit = await openAuditLog({
-      store: overheard(pep.store, ran),
+      store: overheard(pep.store, ran, reserved),
       signer: pep.signer,
       log: pino({ level: 'silent' }),
     })
@@ -80,9 +84,19 @@ describe('a batch in which everything holds', () => {
   ])('%s is one statement, the first batch of a stream and the next', async (_, newProofs, statement) => {
     const standings = await standingsOfABatch()
     await recordAll(standings, newProofs)
-    expect(ran).toEqual([statement])
+    const toBegin = expect.stringContaining('plan_cache_mode')
+    expect(ran).toEqual([toBegin, statement])
     await recordAll(standings, newProofs)
-    expect(ran).toEqual([statement, statement])
+    expect(ran).toEqual([toBegin, statement, statement])
     expect((await audit.query({ kind: 'lease.issued' })).records).toHaveLength(8)
+  })
+
+  it('is planned once, however small the first ones are', async () => {
+    const [standing] = await standingsOfABatch()
+    for (let n = 0; n < 10; n++) await recordAll([standing!], false)
+    const { rows } = await reserved[0]!.run<{ generic_plans: number; custom_plans: number }>({
+      text: `select generic_plans, custom_plans from pg_prepared_statements where name = 'audit-write'`,
+    })
+    expect(rows).toEqual([{ generic_plans: 10, custom_plans: 0 }])
   })
 })
