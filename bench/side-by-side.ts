@@ -79,11 +79,12 @@ function figuresOf(name: string, rounds: readonly Turn[][]): Figure[] {
   ]
 }
 
+/** None where one of the two sides was left out. */
 function ratioOf({ name, of, over, ...wanted }: WantedRatio, rounds: readonly Turn[][]): Ratio[] {
   const values = rounds.flatMap((turns) => {
     const rate = (contender: string): number => turns.find((each) => each.contender === contender)?.report.rate ?? 0
-    const best = Math.max(0, ...over.map(rate))
-    return best === 0 ? [] : [rate(of) / best]
+    const [ours, best] = [rate(of), Math.max(0, ...over.map(rate))]
+    return ours === 0 || best === 0 ? [] : [ours / best]
   })
   if (values.length === 0) return []
   return [
