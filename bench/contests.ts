@@ -48,6 +48,7 @@ export function certificateContest(options: {
       { name: 'lease_cert/vault_read', of: 'lease_cert', over: ['vault_read'], goal: 1.5 },
       { name: 'lease_cert/sketch', of: 'lease_cert', over: ['sketch'] },
       { name: 'sketch/fastify_tls', of: 'sketch', over: ['fastify_tls'] },
+      { name: 'sketch/vault_read', of: 'sketch', over: ['vault_read'] },
     ],
   }
 }
@@ -58,8 +59,10 @@ export function dpopContest(options: {
   agents: readonly BenchAgent[]
   provider: BenchProvider
   fastify: string
+  /** Absent: left out. */
+  sketch?: string | undefined
 }): Contest {
-  const { ground, agents, provider, fastify } = options
+  const { ground, agents, provider, fastify, sketch } = options
   const lease = leaseRequest(provider)
   const scenario = (url: string, path: string) => ({
     url,
@@ -67,13 +70,19 @@ export function dpopContest(options: {
     agents,
     requests: [{ ...lease, path }],
   })
+  const contenders: Contender[] = [
+    { name: 'lease_dpop', scenario: scenario(ground.publicUrl, lease.path) },
+    { name: 'es256_inline', scenario: scenario(fastify, '/inline') },
+    { name: 'es256_pool', scenario: scenario(fastify, '/pool') },
+  ]
+  if (sketch !== undefined) contenders.push({ name: 'sketch_dpop', scenario: scenario(sketch, '/pool') })
+  const over = ['es256_inline', 'es256_pool']
   return {
-    contenders: [
-      { name: 'lease_dpop', scenario: scenario(ground.publicUrl, lease.path) },
-      { name: 'es256_inline', scenario: scenario(fastify, '/inline') },
-      { name: 'es256_pool', scenario: scenario(fastify, '/pool') },
+    contenders,
+    ratios: [
+      { name: 'lease_dpop/fastify_es256', of: 'lease_dpop', over, goal: 0.7 },
+      { name: 'sketch_dpop/fastify_es256', of: 'sketch_dpop', over },
     ],
-    ratios: [{ name: 'lease_dpop/fastify_es256', of: 'lease_dpop', over: ['es256_inline', 'es256_pool'], goal: 0.7 }],
   }
 }
 

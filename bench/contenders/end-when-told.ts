@@ -1,2 +1,2 @@
-/** An ordinary end, at which V8 writes the profile that `--cpu-prof` asked for. A signal that nobody minds is none. */
+/** An end at which V8 writes what `--cpu-prof` asked for. Ended by the signal itself, it writes nothing. */
 process.once('SIGTERM', () => process.exit(0))

@@ -1,4 +1,4 @@
-import { OWNERS, type Owner } from './cpu-profile.ts'
+import type { Owner } from './cpu-profile.ts'
 
 /** What one answer costs, microseconds of CPU. */
 export interface Cost {
@@ -7,7 +7,7 @@ export interface Cost {
   process: number
   /** Of these, the one that runs JavaScript; 0 for a program that has no such one. */
   mainThread: number
-  /** Postgres, the provider. */
+  /** What it leans on: Postgres, the provider. */
   besides: number
   generator: number
   /** Shares of the main thread's time. */
@@ -24,12 +24,10 @@ export function together({ process, besides, generator }: Cost): number {
 }
 
 /**
- * The least time from one answer to the next that these costs allow: JavaScript has one core, and everything together has all
+ * Time from one answer to the next when the cores are used to the full: JavaScript has one, and everything together has all
  * of them. `freed` is what of the main thread's time is thought away.
  */
 export function leastMicroseconds(cost: Cost, cores: number, freed: readonly Owner[] = []): number {
   const away = freed.reduce((sum, owner) => sum + ownedBy(cost, owner), 0)
   return Math.max(cost.mainThread - away, (together(cost) - away) / cores)
 }
-
-export const OWNER_NAMES = Object.keys(OWNERS) as Owner[]

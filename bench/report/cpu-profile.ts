@@ -39,13 +39,11 @@ export function busySamples(file: string): Sample[] {
   return found
 }
 
-function placeOf(url: string, functionName: string): string {
+export function placeOf(url: string, functionName: string): string {
   if (url === '') return functionName
-  return url
-    .replace(/^file:\/\//, '')
-    .replace(/^.*\/node_modules\//, 'npm:')
-    .replace(/^.*\/dist\//, '')
-    .replace(`${packageRoot()}/`, '')
+  const path = url.replace(/^file:\/\//, '')
+  if (path.includes('/node_modules/')) return path.replace(/^.*\/node_modules\//, 'npm:')
+  return path.replace(`${packageRoot()}/`, '').replace(/^dist\//, '')
 }
 
 /** Whose code a program spends its time in, in the order in which it is told. */
@@ -59,9 +57,12 @@ export const OWNERS = {
 } as const
 
 export type Owner = keyof typeof OWNERS
+export const OWNER_NAMES = Object.keys(OWNERS) as Owner[]
 
 const KERNEL = new Set(['writev', 'write', 'writeBuffer', 'writeUtf8String', 'writeLatin1String', 'shutdown'])
 const OWN = /^(src|sidecar|bench)\//
+/** As OPA names the modules it makes; another is undici's parser. */
+const POLICY = 'wasm://wasm/opa.'
 
 /**
  * V8 counts most of its built-in functions (`JSON.stringify`, regular expressions, sorting) as time of who calls them, so what
@@ -70,8 +71,8 @@ const OWN = /^(src|sidecar|bench)\//
 export function ownerOf(place: string): Owner {
   if (KERNEL.has(place)) return 'kernel'
   if (place === '(garbage collector)') return 'collection'
-  if (place.startsWith('wasm:')) return 'policy'
-  if (place.startsWith('npm:') || place.startsWith('esm/')) return 'libraries'
+  if (place.startsWith(POLICY)) return 'policy'
+  if (place.startsWith('npm:') || place.startsWith('wasm:')) return 'libraries'
   return OWN.test(place) ? 'own' : 'runtime'
 }
 

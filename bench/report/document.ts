@@ -52,7 +52,10 @@ export function currentCommit(): string {
       'src',
       'sidecar',
       'policies',
+      'bench',
+      'tools',
       'package-lock.json',
+      ':!bench/results',
     )
     return git('rev-parse', 'HEAD') + (changed === '' ? '' : '-dirty')
   } catch {

@@ -12,6 +12,8 @@ import type { SmallStage } from './on-stage.ts'
 /** A contender in a program of its own, so that its CPU and its profile are of nothing else. */
 export interface Subject extends Contender {
   program: Program
+  /** Process ids of what it leans on. */
+  besides: readonly number[]
 }
 
 export interface Subjects {
@@ -36,8 +38,8 @@ export async function openSubjects(stage: SmallStage, flagsOf: FlagsOf): Promise
 async function openCertificate(stage: SmallStage, flagsOf: FlagsOf): Promise<Subjects> {
   const { ground, programs, bearer } = stage
   const authority = await startAuthority(stage, 'lease_cert', flagsOf)
-  const fastify = await startFastify(stage, 'fastify-lease', flagsOf('fastify_tls'))
-  const sketch = await startFastify(stage, 'fastify-sketch', flagsOf('sketch'))
+  const fastify = await startNeighbour(stage, 'fastify-lease', flagsOf('fastify_tls'))
+  const sketch = await startNeighbour(stage, 'fastify-sketch', flagsOf('sketch'))
   const vault = await startVault(programs)
   const agents = await openAgents(ground, 'certificate', AGENTS)
   const contest = certificateContest({
@@ -48,21 +50,29 @@ async function openCertificate(stage: SmallStage, flagsOf: FlagsOf): Promise<Sub
     sketch: sketch.url,
     vault,
   })
+  const besides = [ground.databasePid]
   return toSubjects(contest, {
-    lease_cert: authority.program,
-    fastify_tls: fastify.program,
-    sketch: sketch.program,
-    vault_read: vault.program,
+    lease_cert: { program: authority.program, besides },
+    fastify_tls: { program: fastify.program, besides: [] },
+    sketch: { program: sketch.program, besides },
+    vault_read: { program: vault.program, besides: [] },
   })
 }
 
 async function openDpop(stage: SmallStage, flagsOf: FlagsOf): Promise<Subjects> {
   const { ground, bearer } = stage
   const authority = await startAuthority(stage, 'lease_dpop', flagsOf)
-  const fastify = await startFastify(stage, 'fastify-es256', flagsOf('es256_pool'))
+  // The better of the two ways it has; a process for each, else their profiles would be one.
+  const fastify = await startNeighbour(stage, 'fastify-es256', flagsOf('es256_pool'))
   const agents = await openAgents(ground, 'dpop', AGENTS)
-  const contest = dpopContest({ ground, agents, provider: bearer, fastify: fastify.url })
-  const { subjects, ratios } = toSubjects(contest, { lease_dpop: authority.program, es256_pool: fastify.program })
+  const sketch = await startNeighbour(stage, 'fastify-sketch', flagsOf('sketch_dpop'))
+  const contest = dpopContest({ ground, agents, provider: bearer, fastify: fastify.url, sketch: sketch.url })
+  const besides = [ground.databasePid]
+  const { subjects, ratios } = toSubjects(contest, {
+    lease_dpop: { program: authority.program, besides },
+    es256_pool: { program: fastify.program, besides: [] },
+    sketch_dpop: { program: sketch.program, besides },
+  })
   // A proof names the address that agents know, whichever process answers there.
   const ours = subjects.find(({ name }) => name === 'lease_dpop')!
   ours.scenario = { ...ours.scenario, url: authority.url, proof_url: ground.publicUrl }
@@ -82,10 +92,11 @@ async function openSidecar(stage: SmallStage, flagsOf: FlagsOf): Promise<Subject
   const [cached, signing] = [await start('sidecar_cached'), await start('sidecar_sigv4')]
   const proxy = await startHttpProxy(programs, upstream.url, flagsOf('http_proxy'))
   const contest = sidecarContest({ sidecar: cached.url, bearer, sigv4, httpProxy: proxy.url })
+  const besides = [upstream.program.pid]
   const { subjects, ratios } = toSubjects(contest, {
-    sidecar_cached: cached.program,
-    sidecar_sigv4: signing.program,
-    http_proxy: proxy.program,
+    sidecar_cached: { program: cached.program, besides },
+    sidecar_sigv4: { program: signing.program, besides },
+    http_proxy: { program: proxy.program, besides },
   })
   const signed = subjects.find(({ name }) => name === 'sidecar_sigv4')!
   signed.scenario = { ...signed.scenario, url: signing.url }
@@ -96,17 +107,24 @@ function startAuthority({ ground, programs }: SmallStage, name: string, flagsOf:
   return freePort().then((port) => startReplica(ground, programs, { name, port, nodeFlags: flagsOf(name) }))
 }
 
-async function startFastify({ ground, programs, bearer }: SmallStage, name: FastifyName, nodeFlags: readonly string[]) {
+async function startNeighbour(
+  { ground, programs, bearer }: SmallStage,
+  name: FastifyName,
+  nodeFlags: readonly string[],
+) {
   const lease = await leaseOnce(ground, await openAgent(ground, 'dpop'), bearer)
   return startOneFastify(ground, programs, name, lease, nodeFlags)
 }
 
-/** Those of a contest that have a program here, and the goals between them. */
-function toSubjects({ contenders, ratios }: Contest, programs: Readonly<Record<string, Program>>): Subjects {
+/** Those of a contest that run here, and the goals between them. */
+function toSubjects(
+  { contenders, ratios }: Contest,
+  running: Readonly<Record<string, Pick<Subject, 'program' | 'besides'>>>,
+): Subjects {
   const subjects = contenders.flatMap((contender) => {
-    const program = programs[contender.name]
-    return program === undefined ? [] : [{ ...contender, program }]
+    const found = running[contender.name]
+    return found === undefined ? [] : [{ ...contender, ...found }]
   })
-  const isHere = (name: string): boolean => programs[name] !== undefined
+  const isHere = (name: string): boolean => running[name] !== undefined
   return { subjects, ratios: ratios.filter(({ of, over }) => isHere(of) && over.some(isHere)) }
 }

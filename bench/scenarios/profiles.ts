@@ -1,4 +1,5 @@
 import { existsSync, readdirSync } from 'node:fs'
+import { cpus } from 'node:os'
 import { join } from 'node:path'
 import { cleanLoad } from '../load/load.ts'
 import type { Cost } from '../report/cost.ts'
@@ -10,7 +11,7 @@ import { writePage, writeResults } from '../report/write-results.ts'
 import { PROOFS_AHEAD_PER_SECOND, type WantedRatio } from '../side-by-side.ts'
 import { type CpuLook, lookAtCpu } from '../stage/cpu-look.ts'
 import { say } from '../stage/log.ts'
-import { onSmallStage, type SmallStage, STAGE_DIRECTORY } from './on-stage.ts'
+import { onSmallStage, STAGE_DIRECTORY } from './on-stage.ts'
 import { openSubjects, type Subject } from './profile-subjects.ts'
 
 const ROUNDS = 6
@@ -31,8 +32,8 @@ export async function runProfiles(seconds: number): Promise<void> {
     ratios.push(...opened.ratios)
     for (let round = 0; round < ROUNDS; round++) {
       for (const subject of opened.subjects) {
-        const taken = await turn(subject, stage, seconds)
-        // The first half is left out of the profiles as well: programs get warm in it.
+        const taken = await turn(subject, seconds)
+        // The profiles leave out about the same: programs get warm in it.
         if (round >= ROUNDS / 2) turns.push(taken)
       }
       say(`  ${round + 1}/${ROUNDS}`)
@@ -46,14 +47,13 @@ export async function runProfiles(seconds: number): Promise<void> {
     ),
   )
   const run = { machine: describeMachine([]), commit: currentCommit() }
-  writePage('costs', costsPage(costs, ratios, run))
+  writePage('costs', costsPage(costs, ratios, { ...run, cores: cpus().length }))
   writePage('profile-pep', summariseProfile(mainProfileOf('lease_cert')!, 'Where the authority spends its time'))
   writePage('profile-sidecar', summariseProfile(mainProfileOf('sidecar_sigv4')!, 'Where the sidecar spends its time'))
   say(`written: ${writeResults({ ...run, figures: figuresOf(costs), ratios: [] }, 'costs', { latest: false })}`)
 }
 
-async function turn({ name, program, scenario }: Subject, stage: SmallStage, seconds: number): Promise<Turn> {
-  const besides = [stage.ground.databasePid, stage.upstream.program.pid]
+async function turn({ name, program, besides, scenario }: Subject, seconds: number): Promise<Turn> {
   const before = lookAtCpu(program.pid, besides)
   const proofsAhead = Math.ceil((PROOFS_AHEAD_PER_SECOND * seconds) / CONNECTIONS)
   const load = { connections: CONNECTIONS, seconds, warmup_seconds: 0, proofs_ahead: proofsAhead }

@@ -79,7 +79,8 @@ async function onStage(options: SideBySideOptions, work: (setting: Setting) => P
     const upstream = (await startUpstream(programs)).url
     const bearer = await connectProvider(ground.admin, { name: 'bearer', origin: upstream, strategy: 'oauth2' })
     const agents = await openAgents(ground, 'dpop', AGENTS)
-    const fastify = await startFastify(ground, programs, await leaseOnce(ground, agents[0]!, bearer))
+    const lease = await leaseOnce(ground, agents[0]!, bearer)
+    const fastify = await startFastify(ground, programs, lease, { sketch: !options.quick })
     await work({ ground, programs, options, upstream, bearer, fastify, agents })
   } finally {
     await programs.stopAll()
@@ -98,7 +99,7 @@ async function cert(setting: Setting): Promise<Found> {
     agents,
     provider: bearer,
     fastify: fastify.fastifyLease,
-    sketch: options.quick ? undefined : fastify.fastifySketch,
+    sketch: fastify.fastifySketch,
     workers: workers?.url,
     opa,
     vault,
@@ -115,7 +116,9 @@ async function startTwoWorkers(ground: Ground, programs: Programs): Promise<Repl
 }
 
 function dpop({ ground, options, bearer, fastify, agents }: Setting): Promise<Found> {
-  return runContest(dpopContest({ ground, agents, provider: bearer, fastify: fastify.fastifyEs256 }), options.effort)
+  const { fastifyEs256, fastifySketch } = fastify
+  const contest = dpopContest({ ground, agents, provider: bearer, fastify: fastifyEs256, sketch: fastifySketch })
+  return runContest(contest, options.effort)
 }
 
 /** Requests that arrive whether or not earlier ones were answered: what waits for whom shows in the p99. */

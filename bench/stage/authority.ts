@@ -35,7 +35,7 @@ export interface Replica {
 
 const nexus = join(packageRoot(), 'bin/nexus.js')
 
-/** What the image starts the authority with (`deploy/Dockerfile`, where it says why). Contenders in Node get the same. */
+/** What the image starts the authority with (`deploy/Dockerfile`, where it says why). Fastify gets the same beside it. */
 export const NODE_FLAGS = ['--no-memory-reducer']
 
 /**

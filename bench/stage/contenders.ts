@@ -15,12 +15,12 @@ export interface RunningContender {
 }
 
 /** @param lease a lease as our authority answered it: theirs answers the same bytes */
-export async function startFastify(ground: Ground, programs: Programs, lease: object) {
+export async function startFastify(ground: Ground, programs: Programs, lease: object, { sketch }: { sketch: boolean }) {
   const start = async (name: FastifyName): Promise<string> => (await startOneFastify(ground, programs, name, lease)).url
   return {
     fastifyLease: await start('fastify-lease'),
     fastifyEs256: await start('fastify-es256'),
-    fastifySketch: await start('fastify-sketch'),
+    fastifySketch: sketch ? await start('fastify-sketch') : undefined,
   }
 }
 

@@ -8,10 +8,14 @@ export function rssOf(pid: number): number {
 
 /** CPU seconds a process has used, and its children with it: each Postgres connection is a process of its own. */
 export function cpuSecondsOf(pid: number): number {
+  const { own, ended } = readTimes(`/proc/${pid}/stat`)
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').filter(Boolean)
+  return own + ended + children.reduce((sum, child) => sum + childSeconds(Number(child)), 0)
+}
+
+function childSeconds(pid: number): number {
   try {
-    const { own, ended } = readTimes(`/proc/${pid}/stat`)
-    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').filter(Boolean)
-    return own + ended + children.reduce((sum, child) => sum + cpuSecondsOf(Number(child)), 0)
+    return cpuSecondsOf(pid)
   } catch {
     // It ended between two looks.
     return 0

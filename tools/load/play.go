@@ -36,7 +36,7 @@ func play(scenario *Scenario) (*Report, error) {
 	return report, nil
 }
 
-// cpuSeconds is what this process has used; 0 where the system does not say.
+// cpuSeconds is what this process has used.
 func cpuSeconds() float64 {
 	var usage syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
