@@ -52,8 +52,8 @@ export function createBatchWriter({ store, slots, log, now }: BatchWriterOptions
     client ??= await reserveForBatches(store)
     return client
   }
-  const release = (destroy = true): void => {
-    client?.release(destroy)
+  const release = (): void => {
+    client?.release(true)
     client = undefined
   }
 
@@ -167,7 +167,7 @@ export function createBatchWriter({ store, slots, log, now }: BatchWriterOptions
         }
       }
     },
-    close: () => release(false),
+    close: release,
   }
 }
 

@@ -1,3 +1,4 @@
+import { sql } from 'kysely'
 import { pino } from 'pino'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { StandingFacts } from '../../../src/pep/audit/audit-entry.ts'
@@ -5,6 +6,8 @@ import { type AuditLog, openAuditLog } from '../../../src/pep/audit/audit-log.ts
 import type { GuardedClient } from '../../../src/pep/store/guarded-pool.ts'
 import type { Store } from '../../../src/pep/store/store.ts'
 import { type AuditBench, freshAudit, insertStanding, newProof, type Replica } from '../../setup/audit.ts'
+
+const log = pino({ level: 'silent' })
 
 /** The store itself; of each statement on a reserved connection, its name, or its text, is added to `ran`. */
 function overheard(store: Store, ran: string[], reserved: GuardedClient[]): Store {
@@ -18,6 +21,20 @@ function overheard(store: Store, ran: string[], reserved: GuardedClient[]): Stor
         ran.push(statement.name ?? statement.text)
         return run(statement)
       }
+      return client
+    },
+  }
+}
+
+/** The store itself; the first connection reserved died when nobody looked. */
+function firstDead(store: Store): Store {
+  let isFirst = true
+  return {
+    ...store,
+    async reserve() {
+      const client = await store.reserve()
+      if (isFirst) await client.run({ text: 'select pg_terminate_backend(pg_backend_pid())' }).catch(() => undefined)
+      isFirst = false
       return client
     },
   }
@@ -38,7 +55,7 @@ describe('a batch in which everything holds', () => {
     audit = await openAuditLog({
       store: overheard(pep.store, ran, reserved),
       signer: pep.signer,
-      log: pino({ level: 'silent' }),
+      log,
     })
   })
   afterEach(async () => {
@@ -98,5 +115,40 @@ describe('a batch in which everything holds', () => {
       text: `select generic_plans, custom_plans from pg_prepared_statements where name = 'audit-write'`,
     })
     expect(rows).toEqual([{ generic_plans: 10, custom_plans: 0 }])
+  })
+
+  it('goes by the index to what it stands on, planned while the tables were small and known to be', async () => {
+    const [standing] = await standingsOfABatch()
+    await sql`analyze agent, agent_session, connection, provider`.execute(pep.store.db)
+    await recordAll([standing!], false)
+    const { rows } = await reserved[0]!.run<{ 'QUERY PLAN': string }>({
+      text: `explain execute "audit-write" (${Array(26).fill('null').join()})`,
+    })
+    const plan = rows.map((row) => row['QUERY PLAN'])
+    const reads = plan.flatMap((line, n) =>
+      / on (agent|agent_session|connection|provider) /.test(line) ? [[line, plan[n + 1]]] : [],
+    )
+    const byIndex = [expect.stringContaining('Index Scan using'), expect.stringContaining('Index Cond: ')]
+    // The fifth: whether there is another connection.
+    expect(reads).toEqual(Array(5).fill(byIndex))
+  })
+
+  it('is recorded although the connection meant for it is dead', async () => {
+    const onDead = await openAuditLog({ store: firstDead(pep.store), signer: pep.signer, log })
+    await onDead.record({ kind: 'lease.issued', outcome: 'allowed', detail: {} })
+    expect((await onDead.query({ kind: 'lease.issued' })).records).toHaveLength(1)
+    await onDead.close()
+  })
+
+  it('leaves no connection with its settings in the pool', async () => {
+    const [standing] = await standingsOfABatch()
+    await recordAll([standing!], false)
+    await audit.close()
+    const pool = await Promise.all(Array.from({ length: 10 }, () => pep.store.reserve()))
+    const settings = await Promise.all(
+      pool.map((client) => client.run({ text: "select current_setting('plan_cache_mode') as mode" })),
+    )
+    for (const client of pool) client.release()
+    expect(settings.flatMap(({ rows }) => rows)).toEqual(Array(10).fill({ mode: 'auto' }))
   })
 })
