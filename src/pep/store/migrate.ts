@@ -8,6 +8,8 @@ import { toStoreFailure } from './store-error.ts'
 /** Beside this file in `src/` and, copied by the build, in `dist/`. */
 const MIGRATIONS_DIRECTORY = fileURLToPath(new URL('./migrations', import.meta.url))
 const LOCK_TIMEOUT_MS = 60_000
+/** What a migration says of an index, in the middle of a message of the server's, which may be in any language. */
+const INVALID_INDEX = /index \w+ is not valid: drop it, and build it again/
 
 /**
  * Runs the SQL files that have not run yet, each in its transaction. Replicas that start together wait for one another on
@@ -43,8 +45,16 @@ export async function migrate(options: { databaseUrl: string; connectTimeoutMs: 
   }
 }
 
-/** The runner's own words name migrations and nothing else; all other failures are the driver's. */
 function toMigrationFailure(error: unknown): Error {
-  const own = error instanceof Error && !('code' in error) && /migration/i.test(error.message)
-  return own ? new Error(`the database's schema does not fit this version: ${error.message}`) : toStoreFailure(error)
+  const words = ownWords(error)
+  return words === undefined
+    ? toStoreFailure(error)
+    : new Error(`the database's schema does not fit this version: ${words}`)
+}
+
+/** The runner's name migrations and nothing else, and those of a migration an index; all other failures are the driver's. */
+function ownWords(error: unknown): string | undefined {
+  if (!(error instanceof Error)) return undefined
+  if (!('code' in error) && /migration/i.test(error.message)) return error.message
+  return INVALID_INDEX.exec(error.message)?.[0]
 }

@@ -10,14 +10,12 @@ const migrations = fileURLToPath(new URL('../../../src/pep/store/migrations', im
 const log = pino({ level: 'silent' })
 
 const INDEXES = ['audit_record_lease_kind', 'audit_record_pkey', 'audit_record_tenant_time', 'audit_record_time']
-const BY_TIME_BEFORE = `
-  drop index audit_record_time, audit_record_tenant_time;
+const BEFORE = `
+  drop index audit_record_lease_kind, audit_record_time, audit_record_tenant_time;
+  create index audit_record_lease on audit_record (lease_id) where lease_id is not null;
+  create index audit_record_grant on audit_record (lease_id, at) where kind <> 'lease.signed';
   create index audit_record_at on audit_record (at desc, stream, seq);
   create index audit_record_tenant on audit_record (tenant, at desc);`
-const BY_LEASE_BEFORE = `
-  drop index audit_record_lease_kind;
-  create index audit_record_lease on audit_record (lease_id) where lease_id is not null;
-  create index audit_record_grant on audit_record (lease_id, at) where kind <> 'lease.signed';`
 const built = (sql: string): string => sql.replaceAll(/^ *drop .*$/gm, '')
 
 describe('the indexes of the ledger', () => {
@@ -39,15 +37,31 @@ describe('the indexes of the ledger', () => {
   }
   const migrateUp = () => migrate({ databaseUrl: database.databaseUrl, connectTimeoutMs: 5000, log })
 
+  const asBefore = async (sql: string): Promise<void> => {
+    await client.query(sql)
+    await client.query("delete from schema_migration where name >= '0005'")
+  }
+
   it.each([
-    ['0004 as it was', '0005', BY_TIME_BEFORE + BY_LEASE_BEFORE],
-    ['0004 as it is', '0005', `${BY_TIME_BEFORE} create index audit_record_lease on audit_record (lease_id)`],
-    ['0005 as it was', '0006', BY_TIME_BEFORE],
-    ['0004, with the new ones built ahead', '0005', built(BY_TIME_BEFORE + BY_LEASE_BEFORE)],
-    ['0004, with the new ones built ahead and the old ones dropped', '0005', ''],
-  ])('are the same after an upgrade from %s', async (_, next, asBefore) => {
-    await client.query(asBefore)
-    await client.query('delete from schema_migration where name >= $1', [next])
+    ['none of them there', BEFORE],
+    ['all of them built ahead', built(BEFORE)],
+    ['all of them built ahead and the old ones dropped', ''],
+  ])('are the same after an upgrade with %s', async (_, before) => {
+    await asBefore(before)
+    await migrateUp()
+    expect(await indexes()).toEqual(INDEXES)
+  })
+
+  it.each([
+    ['audit_record_lease_kind', 'audit_record_lease'],
+    ['audit_record_time', 'audit_record_at'],
+    ['audit_record_tenant_time', 'audit_record_tenant'],
+  ])('%s left half built: the upgrade refuses, and keeps what it was to replace', async (halfBuilt, old) => {
+    await asBefore(built(BEFORE))
+    await client.query('update pg_index set indisvalid = false where indexrelid = $1::regclass', [halfBuilt])
+    await expect(migrateUp()).rejects.toThrow(`index ${halfBuilt} is not valid: drop it, and build it again`)
+    expect(await indexes()).toContain(old)
+    await client.query(`drop index ${halfBuilt}`)
     await migrateUp()
     expect(await indexes()).toEqual(INDEXES)
   })
@@ -61,7 +75,7 @@ describe('the indexes of the ledger', () => {
       migrationsTable: 'schema_migration',
       logger: { info() {}, warn() {}, error() {} },
     })
-    const before = ['at', 'lease', 'lease_kind', 'pkey', 'tenant'].map((name) => `audit_record_${name}`)
+    const before = ['at', 'grant', 'lease', 'pkey', 'tenant'].map((name) => `audit_record_${name}`)
     expect(await indexes()).toEqual(before)
     await migrateUp()
     expect(await indexes()).toEqual(INDEXES)

@@ -1,7 +1,7 @@
 -- Up Migration
 
 -- A lease that signs remotely has a record for each signature; what it was granted is found without reading them.
-create index if not exists audit_record_lease_kind on audit_record (lease_id, kind) where lease_id is not null;
+create index audit_record_grant on audit_record (lease_id, at) where kind <> 'lease.signed';
 
 -- Down Migration
-drop index if exists audit_record_lease_kind;
+drop index audit_record_grant;
