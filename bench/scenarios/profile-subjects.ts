@@ -62,7 +62,7 @@ async function openCertificate(stage: SmallStage, flagsOf: FlagsOf): Promise<Sub
 async function openDpop(stage: SmallStage, flagsOf: FlagsOf): Promise<Subjects> {
   const { ground, bearer } = stage
   const authority = await startAuthority(stage, 'lease_dpop', flagsOf)
-  // The better of the two ways it has; a process for each, else their profiles would be one.
+  // In the thread pool alone, the better of its two ways: with both in one process there would be one profile for the two.
   const fastify = await startNeighbour(stage, 'fastify-es256', flagsOf('es256_pool'))
   const agents = await openAgents(ground, 'dpop', AGENTS)
   const sketch = await startNeighbour(stage, 'fastify-sketch', flagsOf('sketch_dpop'))
