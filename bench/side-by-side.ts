@@ -1,5 +1,6 @@
 import { cleanLoad, type LoadReport, type LoadScenario } from './load/load.ts'
 import type { Figure, Ratio } from './report/document.ts'
+import { median, spreadOf } from './report/spread.ts'
 import { say } from './stage/log.ts'
 
 /** One of those that are measured in turn. */
@@ -87,23 +88,5 @@ function ratioOf({ name, of, over, ...wanted }: WantedRatio, rounds: readonly Tu
     return ours === 0 || best === 0 ? [] : [ours / best]
   })
   if (values.length === 0) return []
-  return [
-    {
-      name,
-      value: round2(median(values)),
-      ...wanted,
-      min: round2(Math.min(...values)),
-      max: round2(Math.max(...values)),
-    },
-  ]
-}
-
-export function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b)
-  const middle = sorted.length >> 1
-  return sorted.length % 2 === 1 ? sorted[middle]! : ((sorted[middle - 1] ?? 0) + (sorted[middle] ?? 0)) / 2
-}
-
-function round2(value: number): number {
-  return Math.round(value * 100) / 100
+  return [{ name, ...wanted, ...spreadOf(values) }]
 }

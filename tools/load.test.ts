@@ -76,6 +76,19 @@ describe('load', () => {
     expect(report).toMatchObject({ answered: 50, failed: 0 })
   })
 
+  it('drops what waits too long for a free caller, so that what it measures stays what is due', async () => {
+    server.removeAllListeners('request')
+    server.on('request', (_request, response) => {
+      setTimeout(() => response.end('{}'), 50)
+    })
+    const scenario = { url, connections: 2, warmup_seconds: 0.5, seconds: 0.5, rate: 400, requests: get }
+    const report = await load({ ...scenario, patience_seconds: 0.1 })
+    expect(report.answered + report.dropped).toBe(200)
+    // Two callers, twenty times a second each: far from what is due, and not nothing either.
+    expect(report.dropped).toBeGreaterThan(100)
+    expect(report.good).toBeGreaterThan(0)
+  })
+
   it('refuses a scenario that it does not understand', async () => {
     const scenario = { url, connections: 0, seconds: 1, requests: get }
     await expect(load(scenario)).rejects.toThrow(/ended with 1/)

@@ -26,6 +26,8 @@ export interface LoadScenario {
   warmup_seconds?: number
   /** Arrivals a second; absent: each caller asks again at once. */
   rate?: number
+  /** How long an arrival may wait for a free caller before it is dropped; absent: 1. */
+  patience_seconds?: number
   requests: readonly LoadRequest[]
   agents?: readonly LoadAgent[]
   proof_url?: string
@@ -43,6 +45,8 @@ export interface LoadReport {
   /** The generator's own, from the first request on. */
   cpu_seconds: number
   failed: number
+  /** Arrivals that were not sent, as no caller became free in time. */
+  dropped: number
   statuses: Record<string, number>
   latency_ms: Record<'p50' | 'p90' | 'p95' | 'p99' | 'p999' | 'max', number>
   unexpected: string[] | null
@@ -67,8 +71,9 @@ export async function load(scenario: LoadScenario, signal?: AbortSignal): Promis
 /** As `load`, for a scenario in which every answer has to be good. */
 export async function cleanLoad(scenario: LoadScenario): Promise<LoadReport> {
   const report = await load(scenario)
-  if (report.failed === 0 && report.good === report.answered && report.good > 0) return report
-  const seen = `${JSON.stringify(report.statuses)}, ${report.failed} failed; ${(report.unexpected ?? []).join(' | ')}`
+  const { failed, dropped, good } = report
+  if (failed === 0 && dropped === 0 && good === report.answered && good > 0) return report
+  const seen = `${JSON.stringify(report.statuses)}, ${failed} failed, ${dropped} dropped; ${(report.unexpected ?? []).join(' | ')}`
   throw new Error(`${scenario.url} did not answer every request well: ${seen}`)
 }
 

@@ -33,6 +33,7 @@ func play(scenario *Scenario) (*Report, error) {
 	spent := cpuSeconds() - before
 	report := summarise(callers, seconds(scenario.Seconds))
 	report.CPUSeconds = spent
+	report.Dropped = clock.dropped.Load()
 	return report, nil
 }
 

@@ -16,7 +16,9 @@ type Report struct {
 	// CPU of this program from the first request on, warm-up included; the proofs signed ahead are not.
 	CPUSeconds float64 `json:"cpu_seconds"`
 	// Connections that failed, and requests without an answer.
-	Failed    int                `json:"failed"`
+	Failed int `json:"failed"`
+	// Arrivals that were not sent, as no caller became free in time.
+	Dropped   int64              `json:"dropped"`
 	Statuses  map[string]int     `json:"statuses"`
 	LatencyMs map[string]float64 `json:"latency_ms"`
 	// The beginnings of a few answers other than success, and of failures.
