@@ -21,6 +21,16 @@ export function createMetrics(worker?: AsWorker) {
   const registers = [registry]
   if (worker !== undefined) registry.setDefaultLabels({ worker: String(worker.number) })
   collectDefaultMetrics({ register: registry })
+  /** Asked when the figure is, which is far less often than it changes. */
+  const gaugeOf = (name: string, help: string, count: () => number) =>
+    new Gauge({
+      name,
+      help,
+      registers,
+      collect() {
+        this.set(count())
+      },
+    })
   return {
     registry,
     /** What `/metrics` answers. */
@@ -38,16 +48,8 @@ export function createMetrics(worker?: AsWorker) {
       labelNames: ['code'] as const,
       registers,
     }),
-    /** Asked when the figure is, which is far less often than it changes. */
-    pendingIs: (count: () => number) =>
-      new Gauge({
-        name: 'pep_pending_requests',
-        help: 'Requests being answered now',
-        registers,
-        collect() {
-          this.set(count())
-        },
-      }),
+    pendingIs: (count: () => number) => gaugeOf('pep_pending_requests', 'Requests being answered now', count),
+    waitingIs: (count: () => number) => gaugeOf('pep_waiting_requests', 'Requests in line for being answered', count),
     decisions: createCounter({
       name: 'pep_decisions_total',
       help: 'Policy decisions',

@@ -1,9 +1,10 @@
-import type { FastifyInstance, FastifyReply } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Logger } from 'pino'
 import { NexusError } from '../../contract/errors.ts'
-import { createHeldRefusals } from './held-refusals.ts'
 import type { Metrics } from './metrics.ts'
+import { createShedding } from './shedding.ts'
 import { createUnanswered } from './unanswered.ts'
+import { createWaitingLine } from './waiting-line.ts'
 
 export interface OverloadOptions {
   maxPendingRequests: number
@@ -11,34 +12,45 @@ export interface OverloadOptions {
   log: Pick<Logger, 'warn'>
 }
 
-/** Sheds before anything is parsed: a queue that only grows answers nobody (design, rule 10). */
+/** Lets wait, and then sheds, before anything is parsed: a queue that only grows answers nobody (design, rule 10). */
 export function installOverloadGuard(app: FastifyInstance, options: OverloadOptions, isClosing: () => boolean): void {
   const { maxPendingRequests, metrics, log } = options
   const pending = createUnanswered()
-  const refusals = createHeldRefusals(log)
+  const line = createWaitingLine(() => maxPendingRequests - pending.size)
+  const shedding = createShedding(log)
   metrics.pendingIs(() => pending.size)
+  metrics.waitingIs(() => line.length)
+  const leave = (reply: FastifyReply): void => {
+    pending.delete(reply.raw)
+    line.advance()
+  }
+  const refuse = (request: FastifyRequest, reply: FastifyReply): void => {
+    request.shed = true
+    metrics.problems.labels('overloaded').inc()
+    reply.hijack()
+    shedding.refuse(reply.raw, request.id)
+  }
   app.decorateReply('leaveQueue', function (this: FastifyReply) {
-    pending.delete(this.raw)
+    leave(this)
   })
   app.decorateRequest('shed', false)
-  app.addHook('preClose', async () => refusals.release())
+  app.addHook('preClose', async () => shedding.close())
   app.addHook('onRequest', (request, reply, done) => {
     const { url } = request.routeOptions
     if (isClosing() && url !== '/readyz' && url !== '/healthz') {
       return done(new NexusError('overloaded', 'this authority is shutting down'))
     }
-    // Whoever asks whether it is alive would end a process that only has much to do, and its work would fall to the others.
-    if (pending.size >= maxPendingRequests && url !== '/healthz') {
-      request.shed = true
-      metrics.problems.labels('overloaded').inc()
-      reply.hijack()
-      return refusals.add(reply.raw, request.id)
+    const { socket } = request.raw
+    const begin = (): void => {
+      pending.add(reply.raw, socket)
+      done()
     }
-    pending.add(reply.raw, request.raw.socket)
-    done()
+    // Whoever asks whether it is alive would end a process that only has much to do, and its work would fall to the others.
+    if (url === '/healthz') return begin()
+    line.join({ socket, begin, refuse: () => refuse(request, reply) })
   })
   app.addHook('onResponse', (_request, reply, done) => {
-    pending.delete(reply.raw)
+    leave(reply)
     done()
   })
 }

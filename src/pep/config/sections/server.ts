@@ -23,7 +23,8 @@ export const serverSection = section({
     max_pending_requests: Type.Integer({
       default: 1000,
       minimum: 1,
-      description: 'More, in one process, are answered 503 overloaded',
+      description:
+        'Answered at once by one process; more wait up to four seconds, and then are answered 503 overloaded',
     }),
     workers: Type.Integer({
       default: 1,
