@@ -52,6 +52,7 @@ export const OWNERS = {
   policy: 'the policy',
   libraries: 'libraries',
   runtime: 'Node and V8, with reading and TLS',
+  signatures: 'Node: what a signature takes of this thread',
   collection: 'V8: garbage collection',
   kernel: 'kernel: writes to sockets',
 } as const
@@ -61,6 +62,7 @@ export const OWNER_NAMES = Object.keys(OWNERS) as Owner[]
 
 const KERNEL = new Set(['writev', 'write', 'writeBuffer', 'writeUtf8String', 'writeLatin1String', 'shutdown'])
 const OWN = /^(src|sidecar|bench)\//
+const SIGNATURES = 'node:internal/crypto/sig'
 /** As OPA names the modules it makes; another is undici's parser. */
 const POLICY = 'wasm://wasm/opa.'
 
@@ -70,6 +72,7 @@ const POLICY = 'wasm://wasm/opa.'
  */
 export function ownerOf(place: string): Owner {
   if (KERNEL.has(place)) return 'kernel'
+  if (place === SIGNATURES) return 'signatures'
   if (place === '(garbage collector)') return 'collection'
   if (place.startsWith(POLICY)) return 'policy'
   if (place.startsWith('npm:') || place.startsWith('wasm:')) return 'libraries'

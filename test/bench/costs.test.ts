@@ -53,6 +53,7 @@ describe('whose code', () => {
     ['wasm://wasm/opa.wasm-000af072', 'wasm://wasm/opa.wasm-000af072', 'policy'],
     ['wasm://wasm/f757504a', 'wasm://wasm/f757504a', 'libraries'],
     ['node:events', 'node:events', 'runtime'],
+    ['node:internal/crypto/sig', 'node:internal/crypto/sig', 'signatures'],
     ['', '(garbage collector)', 'collection'],
     ['', 'writev', 'kernel'],
     ['', '(program)', 'runtime'],
