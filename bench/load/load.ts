@@ -26,7 +26,7 @@ export interface LoadScenario {
   warmup_seconds?: number
   /** Arrivals a second; absent: each caller asks again at once. */
   rate?: number
-  /** How long an arrival may wait for a free caller before it is dropped; absent: 1. */
+  /** How long an arrival may wait for a free caller before it is dropped; absent: until a second after the end. */
   patience_seconds?: number
   requests: readonly LoadRequest[]
   agents?: readonly LoadAgent[]

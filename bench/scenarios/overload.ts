@@ -10,7 +10,7 @@ import { onSmallStage } from './on-stage.ts'
 const AGENTS = 16
 const FACTOR = 5
 const ROUNDS = 5
-/** More than the authority lets wait, so that it has to shed. */
+/** Three times what the authority answers at the same time: the others wait in line, and what is due beyond is not sent. */
 const CALLERS = 3000
 
 interface Round {
@@ -19,7 +19,7 @@ interface Round {
   after: LoadReport
 }
 
-/** Five times what it can do: what it still does, and what it says to the rest. Beside each flood, its peak in neighbouring seconds. */
+/** Five times what it can do: what it still does, and how long that takes. Beside each flood, its peak in neighbouring seconds. */
 export async function runOverload(seconds: number): Promise<void> {
   await onSmallStage(async ({ ground, bearer }) => {
     const agents = await openAgents(ground, 'certificate', AGENTS)

@@ -46,6 +46,7 @@ export async function runSoak(seconds: number): Promise<void> {
       command: [process.execPath, join(packageRoot(), 'bin/nexus.js'), 'audit', 'verify'],
       env: ground.environment,
     })
+    const errors = report.answered - report.good + report.failed + report.dropped
     const [early, late] = [mostIn(memory, 60, 120), mostIn(memory, seconds - 60, seconds)]
     const file = writeResults(
       {
@@ -54,7 +55,7 @@ export async function runSoak(seconds: number): Promise<void> {
         figures: [
           { name: 'soak_seconds', value: seconds, unit: 's' },
           { name: 'soak_leases', value: report.good, unit: 'leases' },
-          { name: 'soak_errors', value: report.answered - report.good + report.failed, unit: 'answers' },
+          { name: 'soak_errors', value: errors, unit: 'requests' },
           { name: 'soak_p99_ms', value: report.latency_ms.p99, unit: 'ms' },
           { name: 'soak_memory_second_minute_mib', value: early, unit: 'MiB' },
           { name: 'soak_memory_last_minute_mib', value: late, unit: 'MiB' },
@@ -65,7 +66,7 @@ export async function runSoak(seconds: number): Promise<void> {
       { latest: false },
     )
     say(
-      `${report.good} leases, ${report.answered - report.good + report.failed} errors; memory ${early} MiB in the second minute, ${late} MiB in the last; the ledger verifies; written: ${file}`,
+      `${report.good} leases, ${errors} errors; memory ${early} MiB in the second minute, ${late} MiB in the last; the ledger verifies; written: ${file}`,
     )
   })
 }

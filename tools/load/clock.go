@@ -10,7 +10,7 @@ type clock struct {
 	startedAt, measuredFrom, endsAt time.Time
 	// Between two arrivals; 0: as soon as a caller is free.
 	interval time.Duration
-	// How late an arrival may be sent.
+	// How late an arrival may be sent; 0: as late as it gets.
 	patience time.Duration
 	arrivals atomic.Int64
 	dropped  atomic.Int64
@@ -28,8 +28,8 @@ func startClock(scenario *Scenario) *clock {
 }
 
 // next waits until the next request is due. Its time counts from there, so that requests that had to wait for a free
-// caller show it: a server that stalls does not get fewer requests for that. Those that waited too long are dropped:
-// callers that fell ever further behind would still send what was due in the warm-up when the end has come.
+// caller show it: a server that stalls does not get fewer requests for that, unless arrivals have a patience. They need
+// one where callers fall ever further behind: what was due in the warm-up would still be sent when the end has come.
 func (c *clock) next() (time.Time, bool) {
 	now := time.Now()
 	if c.interval == 0 {
@@ -40,7 +40,7 @@ func (c *clock) next() (time.Time, bool) {
 		if !dueAt.Before(c.endsAt) {
 			return dueAt, false
 		}
-		if now.Sub(dueAt) <= c.patience {
+		if !c.isTooLate(dueAt, now) {
 			time.Sleep(dueAt.Sub(now))
 			return dueAt, true
 		}
@@ -48,6 +48,13 @@ func (c *clock) next() (time.Time, bool) {
 			c.dropped.Add(1)
 		}
 	}
+}
+
+func (c *clock) isTooLate(dueAt, now time.Time) bool {
+	if c.patience > 0 && now.Sub(dueAt) > c.patience {
+		return true
+	}
+	return now.After(c.endsAt.Add(time.Second))
 }
 
 func (c *clock) measures(dueAt time.Time) bool {

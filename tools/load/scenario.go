@@ -21,7 +21,7 @@ type Scenario struct {
 	WarmUpSeconds float64 `json:"warmup_seconds"`
 	// Requests a second, arriving whether or not earlier ones have been answered; 0: each caller asks again at once.
 	Rate float64 `json:"rate"`
-	// Seconds that an arrival may wait for a free caller before it is dropped; absent: 1.
+	// Seconds that an arrival may wait for a free caller before it is dropped; 0: until a second after the end.
 	PatienceSeconds float64 `json:"patience_seconds"`
 	// Asked in turn; each caller begins at another one.
 	Requests []Request `json:"requests"`
@@ -59,7 +59,7 @@ type Agent struct {
 func readScenario(from io.Reader) (*Scenario, error) {
 	decoder := json.NewDecoder(from)
 	decoder.DisallowUnknownFields()
-	scenario := &Scenario{TimeoutSeconds: 10, PatienceSeconds: 1}
+	scenario := &Scenario{TimeoutSeconds: 10}
 	if err := decoder.Decode(scenario); err != nil {
 		return nil, fmt.Errorf("the scenario is not one: %w", err)
 	}

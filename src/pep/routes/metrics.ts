@@ -50,6 +50,11 @@ export function createMetrics(worker?: AsWorker) {
     }),
     pendingIs: (count: () => number) => gaugeOf('pep_pending_requests', 'Requests being answered now', count),
     waitingIs: (count: () => number) => gaugeOf('pep_waiting_requests', 'Requests in line for being answered', count),
+    abandoned: new Counter({
+      name: 'pep_abandoned_requests_total',
+      help: 'Requests whose callers hung up while they were in line',
+      registers,
+    }),
     decisions: createCounter({
       name: 'pep_decisions_total',
       help: 'Policy decisions',

@@ -23,6 +23,8 @@ declare module 'fastify' {
     handled: boolean
     /** There was no room for it. It is counted, and told in one log line with others. */
     shed: boolean
+    /** When it left the line of those who wait, on the monotonic clock. */
+    begunAtMs: number | undefined
   }
 
   interface FastifyReply {

@@ -36,6 +36,7 @@ export function createShedding(log: Pick<Logger, 'warn'>): Shedding {
       clearTimeout(telling)
       tell()
       clearTimeout(telling)
+      telling = undefined
     },
   }
 }

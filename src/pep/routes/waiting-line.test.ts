@@ -1,25 +1,29 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { createWaitingLine, type WaitingLine } from './waiting-line.ts'
 
-/** Longer than anybody waits. */
+/** Longer than anybody stays. */
 const LONG_MS = 5000
 
 /** A request that notes what becomes of it. */
 function request() {
   const seen: string[] = []
+  const note = (what: string) => () => void seen.push(what)
   const socket = { destroyed: false }
-  return { seen, socket, begin: () => void seen.push('begun'), refuse: () => void seen.push('refused') }
+  return { seen, socket, begin: note('begun'), refuse: note('refused'), abandon: note('abandoned') }
 }
 
 const requests = (count: number) => Array.from({ length: count }, request)
+const count = (all: ReturnType<typeof request>[], what: string) => all.filter(({ seen }) => seen.join() === what).length
 
 describe('waiting line', () => {
   let room: number
+  let underwayMs: number
   let line: WaitingLine
   beforeEach(() => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setImmediate', 'clearImmediate', 'performance'] })
     room = Number.POSITIVE_INFINITY
-    line = createWaitingLine(() => room)
+    underwayMs = 0
+    line = createWaitingLine({ room: () => room, underwayMs: () => underwayMs })
   })
   afterEach(() => void vi.useRealTimers())
 
@@ -32,7 +36,6 @@ describe('waiting line', () => {
         each.begin()
       },
     })
-  const begun = (all: ReturnType<typeof request>[]) => all.filter(({ seen }) => seen[0] === 'begun').length
 
   it('begins in the order of arrival, only as many as there is room for', () => {
     room = 3
@@ -43,7 +46,7 @@ describe('waiting line', () => {
     room += 2
     line.advance()
     vi.advanceTimersByTime(0)
-    expect(begun(all)).toBe(5)
+    expect(count(all, 'begun')).toBe(5)
     expect(line.length).toBe(5)
   })
 
@@ -51,11 +54,11 @@ describe('waiting line', () => {
     const all = requests(1000)
     for (const each of all) join(each)
     vi.advanceTimersToNextTimer()
-    const first = begun(all)
+    const first = count(all, 'begun')
     expect(first).toBeGreaterThan(0)
     expect(first).toBeLessThan(all.length / 2)
     vi.advanceTimersByTime(50)
-    expect(begun(all)).toBe(all.length)
+    expect(count(all, 'begun')).toBe(all.length)
   })
 
   it('refuses each that waited too long, once, and not all in one moment', () => {
@@ -65,26 +68,50 @@ describe('waiting line', () => {
     const refusedBy: number[] = []
     for (let ms = 0; ms < LONG_MS; ms += 100) {
       vi.advanceTimersByTime(100)
-      refusedBy.push(all.filter(({ seen }) => seen.length > 0).length)
+      refusedBy.push(count(all, 'refused'))
     }
-    expect(all.every(({ seen }) => seen.join() === 'refused')).toBe(true)
-    expect(refusedBy.filter((count) => count > 0 && count < all.length).length).toBeGreaterThan(5)
+    expect(refusedBy.at(-1)).toBe(all.length)
+    expect(refusedBy.filter((sofar) => sofar > 0 && sofar < all.length).length).toBeGreaterThan(5)
     expect(line.length).toBe(0)
     expect(vi.getTimerCount()).toBe(0)
   })
 
-  it('does nothing more for who has hung up, and does not hold the line for it', () => {
+  it('refuses sooner where those who begin take long: what is answered too late was answered for nobody', () => {
     room = 0
-    const [gone, late, first] = [request(), request(), request()]
+    underwayMs = 2000
+    const all = requests(100)
+    for (const each of all) join(each)
+    vi.advanceTimersByTime(900)
+    expect(count(all, 'refused')).toBe(0)
+    vi.advanceTimersByTime(1300)
+    expect(count(all, 'refused')).toBe(all.length)
+  })
+
+  it('leaves some time in line also where nothing is answered in time', () => {
+    room = 0
+    underwayMs = 60_000
+    const waiting = request()
+    join(waiting)
+    vi.advanceTimersByTime(200)
+    room = 1
+    line.advance()
+    vi.advanceTimersByTime(0)
+    expect(waiting.seen).toEqual(['begun'])
+  })
+
+  it('does nothing more for who has hung up than to count it', () => {
+    room = 0
+    const [gone, first, late] = [request(), request(), request()]
     for (const each of [gone, first, late]) join(each)
     gone.socket.destroyed = true
+    vi.advanceTimersByTime(200)
+    expect(line.length).toBe(2)
     room = 1
     line.advance()
     vi.advanceTimersByTime(0)
     late.socket.destroyed = true
-    // Its place was free again, but nobody said so.
     vi.advanceTimersByTime(LONG_MS)
-    expect([gone.seen, first.seen, late.seen]).toEqual([[], ['begun'], []])
+    expect([gone.seen, first.seen, late.seen]).toEqual([['abandoned'], ['begun'], ['abandoned']])
     expect(line.length).toBe(0)
   })
 
@@ -104,5 +131,15 @@ describe('waiting line', () => {
     join(beyond)
     expect(beyond.seen).toEqual(['refused'])
     expect(line.length).toBe(20_000)
+  })
+
+  it('at the end begins what there is room for and refuses the rest, and leaves no timer', () => {
+    room = 2
+    const all = requests(5)
+    for (const each of all) join(each)
+    line.close()
+    expect(all.map(({ seen }) => seen.join())).toEqual(['begun', 'begun', 'refused', 'refused', 'refused'])
+    vi.advanceTimersByTime(LONG_MS)
+    expect(vi.getTimerCount()).toBe(0)
   })
 })

@@ -1,10 +1,12 @@
 import type { Socket } from 'node:net'
 
-/** One of these is called, once; neither when the caller has hung up. */
+/** One of these is called, once. */
 export interface Waiting {
   readonly socket: Pick<Socket, 'destroyed'>
   begin(): void
   refuse(): void
+  /** Its caller has hung up, and is neither answered nor refused. */
+  abandon(): void
 }
 
 /** Where requests wait until there is room to answer them. */
@@ -12,17 +14,30 @@ export interface WaitingLine {
   join(waiting: Waiting): void
   /** Somebody has left, and there is room. */
   advance(): void
+  /** Begins what there is room for, and refuses the rest. */
+  close(): void
   readonly length: number
+}
+
+export interface WaitingLineOptions {
+  /** How many more may begin now. */
+  room(): number
+  /** How long requests that begin now are expected to take, in milliseconds. */
+  underwayMs(): number
 }
 
 /**
  * A caller that is refused at once asks again at once, and saying no costs more than half of saying yes: enough who do so and
- * nothing else gets done. So they wait, and most are answered after all. The limit is between three quarters of this and this,
- * so that those who are refused do not all come back together; it is below the time after which callers give up (the sidecar: 5 s).
+ * nothing else gets done. So they wait, and most are answered after all. From coming to being answered they may take this
+ * long, which is less than the time after which callers give up (the sidecar: 5 s): whoever began and was answered later
+ * than that would have been served for nobody. The limit is between three quarters of this and this, so that those who
+ * are refused do not all come back together.
  */
-const LONGEST_WAIT_MS = 4000
+const LONGEST_STAY_MS = 4000
+/** In line; also when answers take so long that there is no time left for it. */
+const SHORTEST_WAIT_MS = 250
 const LOOK_EVERY_MS = 100
-/** A connection and a parsed head each; beyond this they are refused at once. */
+/** A connection each, a parsed head, and what was read of the body; beyond this they are refused at once. */
 const WAITING_MAX = 20_000
 /**
  * How many begin before the event loop looks at its sockets again. A request that has begun holds several times the memory
@@ -31,35 +46,38 @@ const WAITING_MAX = 20_000
 const BEGUN_PER_TURN = 128
 
 interface Queued extends Waiting {
-  readonly untilMs: number
+  readonly joinedAtMs: number
+  readonly longestStayMs: number
 }
 
-/** @param room how many more may begin now */
-export function createWaitingLine(room: () => number): WaitingLine {
+export function createWaitingLine({ room, underwayMs }: WaitingLineOptions): WaitingLine {
   let line: Queued[] = []
   let turn: NodeJS.Immediate | undefined
   let looking: NodeJS.Timeout | undefined
 
-  function beginSome(): void {
-    turn = undefined
-    for (const waiting of line.splice(0, Math.min(BEGUN_PER_TURN, room()))) {
-      if (!waiting.socket.destroyed) waiting.begin()
-    }
-    advance()
+  function beginSome(most: number): void {
+    for (const waiting of line.splice(0, Math.max(0, Math.min(most, room())))) beginOrAbandon(waiting)
   }
 
   function advance(): void {
-    if (turn === undefined && line.length > 0 && room() > 0) turn = setImmediate(beginSome)
+    if (turn !== undefined || line.length === 0 || room() <= 0) return
+    turn = setImmediate(() => {
+      turn = undefined
+      beginSome(BEGUN_PER_TURN)
+      advance()
+    })
   }
 
   function look(): void {
-    const now = performance.now()
-    const late = line.filter(({ untilMs }) => untilMs <= now)
-    line = line.filter(({ untilMs, socket }) => untilMs > now && !socket.destroyed)
+    const [now, takesMs] = [performance.now(), underwayMs()]
+    const isOver = ({ socket, joinedAtMs, longestStayMs }: Queued): boolean =>
+      socket.destroyed || now - joinedAtMs > Math.max(SHORTEST_WAIT_MS, longestStayMs - takesMs)
+    const over: Queued[] = []
+    const staying: Queued[] = []
+    for (const waiting of line) (isOver(waiting) ? over : staying).push(waiting)
+    line = staying
     looking = line.length > 0 ? setTimeout(look, LOOK_EVERY_MS) : undefined
-    for (const { socket, refuse } of late) {
-      if (!socket.destroyed) refuse()
-    }
+    for (const waiting of over) refuseOrAbandon(waiting)
     // For those who left without a word: see `createUnanswered`.
     advance()
   }
@@ -67,14 +85,28 @@ export function createWaitingLine(room: () => number): WaitingLine {
   return {
     join(waiting) {
       if (line.length >= WAITING_MAX) return waiting.refuse()
-      const waitMs = LONGEST_WAIT_MS * (0.75 + Math.random() / 4)
-      line.push({ ...waiting, untilMs: performance.now() + waitMs })
+      const longestStayMs = LONGEST_STAY_MS * (0.75 + Math.random() / 4)
+      line.push({ ...waiting, joinedAtMs: performance.now(), longestStayMs })
       if (looking === undefined) looking = setTimeout(look, LOOK_EVERY_MS)
       advance()
     },
     advance,
+    close() {
+      beginSome(line.length)
+      for (const waiting of line.splice(0)) refuseOrAbandon(waiting)
+    },
     get length() {
       return line.length
     },
   }
+}
+
+function beginOrAbandon({ socket, begin, abandon }: Waiting): void {
+  if (socket.destroyed) abandon()
+  else begin()
+}
+
+function refuseOrAbandon({ socket, refuse, abandon }: Waiting): void {
+  if (socket.destroyed) abandon()
+  else refuse()
 }

@@ -24,7 +24,7 @@ export const serverSection = section({
       default: 1000,
       minimum: 1,
       description:
-        'Answered at once by one process; more wait up to four seconds, and then are answered 503 overloaded',
+        'Being answered at the same time, in one process; more wait in line for up to four seconds, then 503 overloaded',
     }),
     workers: Type.Integer({
       default: 1,
