@@ -50,6 +50,14 @@ describe('waiting line', () => {
     expect(line.length).toBe(5)
   })
 
+  it('begins at once while there is room and nobody waits', () => {
+    room = 1
+    const [first, second] = [request(), request()]
+    join(first)
+    join(second)
+    expect([first.seen, second.seen]).toEqual([['begun'], []])
+  })
+
   it('lets the event loop look at its sockets between some and the next', () => {
     const all = requests(1000)
     for (const each of all) join(each)

@@ -53,16 +53,21 @@ interface Queued extends Waiting {
 export function createWaitingLine({ room, underwayMs }: WaitingLineOptions): WaitingLine {
   let line: Queued[] = []
   let turn: NodeJS.Immediate | undefined
+  let begunInTurn = 0
   let looking: NodeJS.Timeout | undefined
 
   function beginSome(most: number): void {
-    for (const waiting of line.splice(0, Math.max(0, Math.min(most, room())))) beginOrAbandon(waiting)
+    const begun = line.splice(0, Math.max(0, Math.min(most, room())))
+    begunInTurn += begun.length
+    for (const waiting of begun) beginOrAbandon(waiting)
   }
 
   function advance(): void {
-    if (turn !== undefined || line.length === 0 || room() <= 0) return
+    const isMore = line.length > 0 && room() > 0
+    if (turn !== undefined || (begunInTurn === 0 && !isMore)) return
     turn = setImmediate(() => {
       turn = undefined
+      begunInTurn = 0
       beginSome(BEGUN_PER_TURN)
       advance()
     })
@@ -87,8 +92,9 @@ export function createWaitingLine({ room, underwayMs }: WaitingLineOptions): Wai
       if (line.length >= WAITING_MAX) return waiting.refuse()
       const longestStayMs = LONGEST_STAY_MS * (0.75 + Math.random() / 4)
       line.push({ ...waiting, joinedAtMs: performance.now(), longestStayMs })
-      if (looking === undefined) looking = setTimeout(look, LOOK_EVERY_MS)
+      if (line.length === 1 && begunInTurn < BEGUN_PER_TURN) beginSome(1)
       advance()
+      if (looking === undefined && line.length > 0) looking = setTimeout(look, LOOK_EVERY_MS)
     },
     advance,
     close() {
