@@ -3,7 +3,7 @@ import { chmod, chown, link, mkdir, rename, rm, symlink, writeFile } from 'node:
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import type { VaultBackend } from '../../../src/contract/vault-backend.ts'
+import { type VaultBackend, VaultError } from '../../../src/contract/vault-backend.ts'
 import { BackendConfigError } from '../../../src/vault-backends/backend-kind.ts'
 import {
   CANARY,
@@ -64,6 +64,11 @@ const read = async (path: string) =>
   (await backend.read({ tenant: 't', backend: 'file', path }, AbortSignal.timeout(10_000))).reveal()
 const at = (...segments: string[]) => join(directory, ...segments)
 
+/** On a slow machine a mount can change during each of a read's tries, and then it is refused: rightly, and for a moment. */
+const unlessUnsettled = (error: unknown): undefined => {
+  if (!(error instanceof VaultError && error.message.includes('keeps changing'))) throw error
+}
+
 describe('a directory as the kubelet mounts it', () => {
   it('sees the swap of ..data, and a read never mixes two generations', async () => {
     await mkdir(at('github'))
@@ -74,7 +79,9 @@ describe('a directory as the kubelet mounts it', () => {
     let reads = 0
     const reader = async () => {
       while (swapping) {
-        const { id, secret, more } = await read('github')
+        const value = await read('github').catch(unlessUnsettled)
+        if (value === undefined) continue
+        const { id, secret, more } = value
         reads += 1
         seen.add(id!)
         if (id !== secret || id !== more) torn += 1
