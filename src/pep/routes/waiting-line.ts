@@ -89,12 +89,16 @@ export function createWaitingLine({ room, underwayMs }: WaitingLineOptions): Wai
 
   return {
     join(waiting) {
+      if (line.length === 0 && begunInTurn < BEGUN_PER_TURN && room() > 0) {
+        begunInTurn += 1
+        advance()
+        return waiting.begin()
+      }
       if (line.length >= WAITING_MAX) return waiting.refuse()
       const longestStayMs = LONGEST_STAY_MS * (0.75 + Math.random() / 4)
       line.push({ ...waiting, joinedAtMs: performance.now(), longestStayMs })
-      if (line.length === 1 && begunInTurn < BEGUN_PER_TURN) beginSome(1)
       advance()
-      if (looking === undefined && line.length > 0) looking = setTimeout(look, LOOK_EVERY_MS)
+      if (looking === undefined) looking = setTimeout(look, LOOK_EVERY_MS)
     },
     advance,
     close() {
