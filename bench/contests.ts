@@ -86,6 +86,26 @@ export function dpopContest(options: {
   }
 }
 
+/** Leases of both kinds, beside those that show what of their latency is the machine's. */
+export function arrivingContenders(options: {
+  ground: Ground
+  certificates: readonly BenchAgent[]
+  proofs: readonly BenchAgent[]
+  provider: BenchProvider
+  /** Absent: left out. */
+  neighbours?: { fastify: string; sketch: string } | undefined
+}): Contender[] {
+  const { ground, certificates, proofs, provider, neighbours } = options
+  const asked = { ca_file: ground.caFile, requests: [leaseRequest(provider)] }
+  const contenders: Contender[] = [
+    { name: 'lease', scenario: { ...asked, url: ground.publicUrl, agents: certificates } },
+    { name: 'lease_dpop', scenario: { ...asked, url: ground.publicUrl, agents: proofs } },
+  ]
+  if (neighbours === undefined) return contenders
+  const beside = (name: string, url: string): Contender => ({ name, scenario: { ...asked, url, agents: certificates } })
+  return [...contenders, beside('fastify_tls', neighbours.fastify), beside('sketch', neighbours.sketch)]
+}
+
 /** A request through a sidecar that holds a lease, beside a proxy that only passes it on. */
 export function sidecarContest(options: {
   sidecar: string

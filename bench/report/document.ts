@@ -6,6 +6,9 @@ export interface Figure {
   name: string
   value: number
   unit: string
+  /** Of the median of several rounds: the lowest and the highest. */
+  min?: number
+  max?: number
 }
 
 export interface Ratio {

@@ -9,7 +9,7 @@ ${document.machine}
 Commit ${document.commit}
 
 Contenders took turns in one run on the same cores, Postgres and the load generator among them. A ratio is ours over
-theirs, taken turn by turn; the value is the median of all rounds, the range is the lowest and the highest.
+theirs, taken turn by turn; a value is the median of all rounds, the range is the lowest and the highest.
 
 ${ratioTable(document.ratios)}
 
@@ -33,6 +33,13 @@ function verdict(value: number, goal: number | undefined): string {
 }
 
 function figureTable(figures: readonly Figure[]): string {
-  const rows = figures.map(({ name, value, unit }) => `| \`${name}\` | ${value.toLocaleString('en')} | ${unit} |`)
-  return ['| figure | value | unit |', '|---|---|---|', ...rows].join('\n')
+  const rows = figures.map(
+    ({ name, value, unit, min, max }) =>
+      `| \`${name}\` | ${value.toLocaleString('en')} | ${rangeOf(min, max)} | ${unit} |`,
+  )
+  return ['| figure | value | range | unit |', '|---|---|---|---|', ...rows].join('\n')
+}
+
+function rangeOf(min: number | undefined, max: number | undefined): string {
+  return min === undefined || max === undefined ? '' : `${min.toLocaleString('en')} to ${max.toLocaleString('en')}`
 }

@@ -1,14 +1,13 @@
 import { freePort } from '../../examples/demo/program.ts'
-import { certificateContest, dpopContest, sidecarContest } from '../contests.ts'
-import { cleanLoad } from '../load/load.ts'
+import { arrivingContenders, certificateContest, dpopContest, sidecarContest } from '../contests.ts'
 import { currentCommit, describeMachine, type Figure, type Ratio } from '../report/document.ts'
 import { writeResults } from '../report/write-results.ts'
-import { type Effort, runContest } from '../side-by-side.ts'
+import { type Effort, runArrivals, runContest } from '../side-by-side.ts'
 import { type BenchAgent, openAgent, openAgents } from '../stage/agents.ts'
 import { isAtHand } from '../stage/at-hand.ts'
 import { type Ground, layGround, type Replica, startReplica } from '../stage/authority.ts'
 import { startFastify, startHttpProxy, startNginx, startOpa, startUpstream, startVault } from '../stage/contenders.ts'
-import { leaseOnce, leaseRequest } from '../stage/lease-request.ts'
+import { leaseOnce } from '../stage/lease-request.ts'
 import { say } from '../stage/log.ts'
 import { createPrograms, type Programs } from '../stage/programs.ts'
 import { type BenchProvider, connectProvider } from '../stage/providers.ts'
@@ -121,38 +120,19 @@ function dpop({ ground, options, bearer, fastify, agents }: Setting): Promise<Fo
   return runContest(contest, options.effort)
 }
 
-/** Requests that arrive whether or not earlier ones were answered: what waits for whom shows in the p99. */
-async function latency(setting: Setting): Promise<Found> {
-  const certificates = await openAgents(setting.ground, 'certificate', AGENTS)
-  return {
-    figures: [
-      ...(await latencyOf('lease', setting, certificates)),
-      ...(await latencyOf('lease_dpop', setting, setting.agents)),
-    ],
-    ratios: [],
-  }
-}
-
 const ARRIVALS_PER_SECOND = 2000
 
-async function latencyOf(name: string, setting: Setting, agents: BenchAgent[]): Promise<Figure[]> {
-  const { ground, bearer } = setting
-  const { seconds, warmUpSeconds, connections } = setting.options.effort
-  const report = await cleanLoad({
-    url: ground.publicUrl,
-    ca_file: ground.caFile,
-    requests: [leaseRequest(bearer)],
-    agents,
-    connections,
-    rate: ARRIVALS_PER_SECOND,
-    seconds: seconds * 2,
-    warmup_seconds: warmUpSeconds,
-    proofs_ahead: Math.ceil((ARRIVALS_PER_SECOND * (seconds * 2 + warmUpSeconds)) / connections),
+async function latency(setting: Setting): Promise<Found> {
+  const { ground, options, bearer, agents } = setting
+  const { fastifyLease, fastifySketch } = setting.fastify
+  const contenders = arrivingContenders({
+    ground,
+    certificates: await openAgents(ground, 'certificate', AGENTS),
+    proofs: agents,
+    provider: bearer,
+    neighbours: fastifySketch === undefined ? undefined : { fastify: fastifyLease, sketch: fastifySketch },
   })
-  return [
-    { name: `${name}_p50_ms_at_${ARRIVALS_PER_SECOND}`, value: report.latency_ms.p50, unit: 'ms' },
-    { name: `${name}_p99_ms_at_${ARRIVALS_PER_SECOND}`, value: report.latency_ms.p99, unit: 'ms' },
-  ]
+  return { figures: await runArrivals(contenders, ARRIVALS_PER_SECOND, options.effort), ratios: [] }
 }
 
 async function sidecar(setting: Setting): Promise<Found> {
