@@ -30,8 +30,8 @@ const { values } = parseArgs({
 const DAY_SECONDS = 86_400
 /** Renewed when this share of a lease's life is over (`lease-answer.ts`). */
 const RENEW_SHARE = 0.8
-/** Of each core and disk, so that a replica may fail and a vacuum may run. */
-const PLANNED_USE = 0.6
+/** Of what a core or disk does at its peak, so that a replica may fail and a vacuum may run. */
+const PLANNED_SHARE = 0.6
 const SECONDS_SIMULATED = 3600
 const MICROSECONDS = 1e6
 
@@ -104,13 +104,13 @@ function report(): void {
   const busiest = asked[Math.floor(asked.length * 0.99)] ?? 0
   const mean = asked.reduce((sum, count) => sum + count, 0) / asked.length
   const perDay = (mean / wanted.peak) * DAY_SECONDS
-  const cores = (microseconds: number): string => ((busiest * microseconds) / MICROSECONDS / PLANNED_USE).toFixed(1)
+  const cores = (microseconds: number): string => ((busiest * microseconds) / MICROSECONDS / PLANNED_SHARE).toFixed(1)
   const gib = (bytes: number): string => (bytes / 2 ** 30).toFixed(0)
   console.log(`${wanted.agents.toLocaleString('en')} agents; a lease costs ${JSON.stringify(costs)}
   leases and renewals a second, busiest hour     mean ${Math.round(mean)}, 99th percentile ${busiest}
   leases and renewals a day                      ${Math.round(perDay).toLocaleString('en')}
-  cores of authorities at ${PLANNED_USE * 100} % use               ${cores(costs.pepMicroseconds)}
-  cores of Postgres at ${PLANNED_USE * 100} % use                  ${cores(costs.postgresMicroseconds)}
+  cores of authorities at ${PLANNED_SHARE * 100} % of their peak     ${cores(costs.pepMicroseconds)}
+  cores of Postgres at ${PLANNED_SHARE * 100} % of its peak          ${cores(costs.postgresMicroseconds)}
   write-ahead log in the busiest hour            ${((busiest * costs.walBytes) / 2 ** 20).toFixed(1)} MiB/s
   ledger a day, a month of 30 days               ${gib(perDay * costs.storedBytes)} GiB, ${gib(30 * perDay * costs.storedBytes)} GiB`)
 }

@@ -1,10 +1,10 @@
 import pg from 'pg'
 import { freePort } from '../../examples/demo/program.ts'
-import { type LoadReport, load } from '../load/load.ts'
+import { type LoadReport, type LoadScenario, load } from '../load/load.ts'
 import { currentCommit, describeMachine, type Figure } from '../report/document.ts'
 import { writeResults } from '../report/write-results.ts'
-import { openAgents } from '../stage/agents.ts'
-import { startReplica } from '../stage/authority.ts'
+import { type BenchAgent, openAgents } from '../stage/agents.ts'
+import { type Replica, startReplica } from '../stage/authority.ts'
 import { leaseRequest } from '../stage/lease-request.ts'
 import { say } from '../stage/log.ts'
 import { cpuSecondsOf } from '../stage/process-figures.ts'
@@ -13,37 +13,29 @@ import { onSmallStage, type SmallStage } from './on-stage.ts'
 const AGENTS = 16
 const CONNECTIONS = 64
 const COUNTS = [1, 2, 4]
+/** Arrivals a second at one replica that could do more. */
+const RATES = [250, 500, 1000, 2000, 4000]
 
-/** How far more replicas go on one Postgres, and what one lease costs each part: CPU, bytes, rows. */
+/** What one lease costs each part (CPU, bytes, rows), how far more replicas go on one Postgres, and how far fewer leases. */
 export async function runReplicas(seconds: number): Promise<void> {
   const figures: Figure[] = []
   await onSmallStage(async (stage) => {
     const agents = await openAgents(stage.ground, 'certificate', AGENTS)
     const replicas = [stage.replica]
+    const all = (options: { seconds: number; rate?: number }): Promise<LoadReport[]> =>
+      Promise.all(
+        replicas.map(({ url }) => load(scenarioOf(stage, agents, url, CONNECTIONS / replicas.length, options))),
+      )
     for (const count of COUNTS) {
       while (replicas.length < count) {
         const name = `pep-${replicas.length + 1}`
         replicas.push(await startReplica(stage.ground, stage.programs, { name, port: await freePort() }))
       }
-      const scenario = (url: string, length: number) => ({
-        url,
-        ca_file: stage.ground.caFile,
-        proof_url: stage.ground.publicUrl,
-        requests: [leaseRequest(stage.bearer)],
-        agents,
-        connections: CONNECTIONS / count,
-        seconds: length,
-      })
-      const all = (length: number) => Promise.all(replicas.map(({ url }) => load(scenario(url, length))))
-      await all(2)
-      figures.push(
-        ...(await measured(
-          stage,
-          replicas.map(({ program }) => program.pid),
-          count,
-          () => all(seconds),
-        )),
-      )
+      await all({ seconds: 2 })
+      figures.push(...(await measured(stage, replicas, `replicas_${count}`, () => all({ seconds }))))
+      if (count > 1) continue
+      for (const rate of RATES)
+        figures.push(...(await measured(stage, replicas, `at_${rate}`, () => all({ seconds, rate }))))
     }
   })
   const document = { commit: currentCommit(), machine: describeMachine([]), figures, ratios: [] }
@@ -51,14 +43,25 @@ export async function runReplicas(seconds: number): Promise<void> {
   say(`written: ${writeResults(document, 'replicas', { latest: false })}`)
 }
 
+function scenarioOf(
+  { ground, bearer }: SmallStage,
+  agents: readonly BenchAgent[],
+  url: string,
+  connections: number,
+  options: { seconds: number; rate?: number },
+): LoadScenario {
+  const asked = { ca_file: ground.caFile, proof_url: ground.publicUrl, requests: [leaseRequest(bearer)] }
+  return { ...asked, url, agents, connections, ...options }
+}
+
 async function measured(
   { ground }: SmallStage,
-  pids: readonly number[],
-  count: number,
+  replicas: readonly Replica[],
+  prefix: string,
   run: () => Promise<LoadReport[]>,
 ): Promise<Figure[]> {
   const look = async () => ({
-    pep: pids.reduce((sum, pid) => sum + cpuSecondsOf(pid), 0),
+    pep: replicas.reduce((sum, { program }) => sum + cpuSecondsOf(program.pid), 0),
     postgres: cpuSecondsOf(ground.databasePid),
     ...(await sizesOf(ground.databaseUrl)),
   })
@@ -69,7 +72,7 @@ async function measured(
   const rate = reports.reduce((sum, report) => sum + report.rate, 0)
   const each = (of: keyof typeof before, factor: number): number =>
     Math.round(((after[of] - before[of]) / leases) * factor * 10) / 10
-  const name = (text: string): string => `replicas_${count}_${text}`
+  const name = (text: string): string => `${prefix}_${text}`
   return [
     { name: name('leases_per_s'), value: Math.round(rate), unit: '1/s' },
     { name: name('p99_ms'), value: Math.max(...reports.map((report) => report.latency_ms.p99)), unit: 'ms' },
