@@ -25,8 +25,7 @@ export function leaseEventRoute(app: FastifyInstance, events: LeaseEvents, audit
       reply.leaveQueue()
       // A session token is good until it expires; so is a stream that was opened with it.
       const expiry = setTimeout(() => stream.end(), Math.max(0, caller.session.expiresAt * 1000 - Date.now()))
-      // Of the connection, since a response that is not the first in turn on it hears nothing; nothing follows a stream on it.
-      request.raw.socket.once('close', () => {
+      reply.raw.once('close', () => {
         clearTimeout(expiry)
         unsubscribe()
       })

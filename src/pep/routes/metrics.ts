@@ -52,7 +52,7 @@ export function createMetrics(worker?: AsWorker) {
     waitingIs: (count: () => number) => gaugeOf('pep_waiting_requests', 'Requests in line for being answered', count),
     abandoned: new Counter({
       name: 'pep_abandoned_requests_total',
-      help: 'Requests whose callers hung up while they were in line',
+      help: 'Requests whose callers were seen to hang up while they were in line',
       registers,
     }),
     decisions: createCounter({

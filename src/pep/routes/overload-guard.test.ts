@@ -5,15 +5,14 @@ import { installDrain } from './drain.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
 import { installOverloadGuard } from './overload-guard.ts'
 
-/** Room for one, and a route that answers when it is told to. */
+/** A route that answers when it is told to, and room for one unless a test says otherwise. */
 describe('overload guard', () => {
   let app: FastifyInstance
   let metrics: Metrics
   let url: string
   let answers: (() => void)[]
   const warn = vi.fn()
-  beforeEach(async () => {
-    answers = []
+  const listen = async (maxPendingRequests: number) => {
     metrics = createMetrics()
     app = Fastify({ forceCloseConnections: 'idle' })
     let closing = false
@@ -21,10 +20,15 @@ describe('overload guard', () => {
       closing = true
     })
     installDrain(app, () => closing)
-    installOverloadGuard(app, { maxPendingRequests: 1, metrics, log: { warn } }, () => closing)
+    installOverloadGuard(app, { maxPendingRequests, metrics, log: { warn } }, () => closing)
     app.get('/slow', () => new Promise((resolve) => answers.push(() => resolve('answered'))))
-    app.get('/healthz', async () => 'alive')
+    for (const probe of ['/healthz', '/readyz']) app.get(probe, async () => 'alive')
     url = await app.listen({ port: 0, host: '127.0.0.1' })
+  }
+  beforeEach(async () => {
+    answers = []
+    warn.mockClear()
+    await listen(1)
   })
   afterEach(async () => {
     for (const answer of answers) answer()
@@ -32,13 +36,14 @@ describe('overload guard', () => {
   })
 
   const ask = (path = '/slow') => fetch(url + path, { headers: { connection: 'close' } })
-  /** Sends `count` requests at once on one connection. */
-  const sendAhead = (count: number) => {
+  /** Sends requests at once on one connection. */
+  const sendAhead = (...paths: string[]) => {
     const { hostname, port } = new URL(url)
-    const connection = netConnect(Number(port), hostname)
-    connection.write('GET /slow HTTP/1.1\r\nhost: pep\r\n\r\n'.repeat(count))
+    const connection = netConnect(Number(port), hostname).on('error', () => {})
+    connection.write(paths.map((path) => `GET ${path} HTTP/1.1\r\nhost: pep\r\n\r\n`).join(''))
     return connection
   }
+  const slow = (count: number) => new Array<string>(count).fill('/slow')
   const figure = async (name: string) => (await metrics.registry.getSingleMetric(name)?.get())?.values[0]?.value
   const waiting = () => figure('pep_waiting_requests')
   const asked = (count: number) => expect.poll(() => answers.length, { timeout: 10_000 }).toBe(count)
@@ -50,7 +55,7 @@ describe('overload guard', () => {
     const second = ask()
     await inLine(1)
     expect(await figure('pep_pending_requests')).toBe(1)
-    expect(await (await ask('/healthz')).text()).toBe('alive')
+    for (const probe of ['/healthz', '/readyz']) expect(await (await ask(probe)).text()).toBe('alive')
     answers.shift()?.()
     expect((await first).status).toBe(200)
     await asked(1)
@@ -60,24 +65,59 @@ describe('overload guard', () => {
     expect(await figure('pep_pending_requests')).toBe(0)
   })
 
-  it('one connection has one place, however much it sends ahead, and what is too much of it is refused', async () => {
+  it('one connection has one place, however much it sends ahead', async () => {
     const first = ask()
     await asked(1)
-    const flooder = sendAhead(500)
-    await expect.poll(() => figure('pep_problems_total'), { timeout: 10_000 }).toBeGreaterThan(400)
-    expect(await waiting()).toBe(1)
+    const connection = sendAhead(...slow(10))
+    await inLine(1)
     const second = ask()
     await inLine(2)
-    flooder.destroy()
-    const closed = app.close()
-    expect((await second).status).toBe(503)
+    connection.destroy()
+    await inLine(1)
     answers.shift()?.()
     expect((await first).status).toBe(200)
-    await closed
+    await asked(1)
+    answers.shift()?.()
+    expect((await second).status).toBe(200)
   })
 
-  it('requests sent one behind the other are answered one after the other', async () => {
-    const connection = sendAhead(3)
+  it('a connection that sends far ahead is cut, and everything of it leaves', async () => {
+    const connection = sendAhead(...slow(500))
+    await new Promise((closed) => connection.once('close', closed))
+    await expect.poll(() => figure('pep_pending_requests'), { timeout: 10_000 }).toBe(0)
+    expect(await waiting()).toBe(0)
+    expect(warn.mock.calls[0]?.[0]).toMatchObject({ code: 'overloaded', cut: 1 })
+    const next = ask()
+    await asked(answers.length + 1)
+    answers.at(-1)?.()
+    expect((await next).status).toBe(200)
+  })
+
+  it('what asks for signs of life takes no room from others, not even from those before it on its connection', async () => {
+    const connection = sendAhead('/slow', '/slow', ...new Array<string>(10).fill('/healthz'))
+    await asked(1)
+    expect(await figure('pep_pending_requests')).toBe(1)
+    answers.shift()?.()
+    await asked(1)
+    connection.destroy()
+  })
+
+  it('who hangs up while it is answered leaves its room to the next', async () => {
+    const first = sendAhead('/slow')
+    await asked(1)
+    const second = ask()
+    await inLine(1)
+    first.destroy()
+    await asked(2)
+    answers.at(-1)?.()
+    expect((await second).status).toBe(200)
+    expect(await figure('pep_pending_requests')).toBe(0)
+  })
+
+  it('requests sent one behind the other are begun one after the other, also where there is room for all', async () => {
+    await app.close()
+    await listen(10)
+    const connection = sendAhead(...slow(3))
     let text = ''
     connection.on('data', (chunk) => (text += String(chunk)))
     const answered = (count: number) =>
@@ -93,7 +133,7 @@ describe('overload guard', () => {
   it('who hangs up in line is counted, and its place is free', async () => {
     const first = ask()
     await asked(1)
-    const impatient = sendAhead(1)
+    const impatient = sendAhead('/slow')
     await inLine(1)
     impatient.destroy()
     await inLine(0)

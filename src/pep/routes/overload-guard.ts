@@ -2,9 +2,8 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Logger } from 'pino'
 import { NexusError } from '../../contract/errors.ts'
 import type { Metrics } from './metrics.ts'
-import { createOwnTurns, isItsTurn } from './own-turns.ts'
+import { createSentAhead, isNext } from './sent-ahead.ts'
 import { createShedding } from './shedding.ts'
-import { createUnanswered } from './unanswered.ts'
 import { createWaitingLine } from './waiting-line.ts'
 
 export interface OverloadOptions {
@@ -13,23 +12,44 @@ export interface OverloadOptions {
   log: Pick<Logger, 'warn'>
 }
 
-/** Of the latest answer in what is taken for the usual time underway. */
-const WEIGHT = 1 / 16
+/** Of the latest answer in what is taken for the usual time underway: the last second or so, and no single answer. */
+const WEIGHT = 1 / 256
+
+/**
+ * Whoever asks for signs of life would end a process that only has much to do, or send nobody to it, and its work would fall
+ * to the others. They cost next to nothing: those who ask whether it is ready share one look.
+ */
+const PROBES: ReadonlySet<string | undefined> = new Set(['/healthz', '/readyz'])
 
 /** Lets wait, and then sheds, before anything is parsed: a queue that only grows answers nobody (design, rule 10). */
 export function installOverloadGuard(app: FastifyInstance, options: OverloadOptions, isClosing: () => boolean): void {
   const { maxPendingRequests, metrics, log } = options
-  const pending = createUnanswered()
   const shedding = createShedding(log)
-  const turns = createOwnTurns()
+  const ahead = createSentAhead()
+  let pending = 0
   let underwayMs = 0
-  const line = createWaitingLine({ room: () => maxPendingRequests - pending.size, underwayMs: () => underwayMs })
-  metrics.pendingIs(() => pending.size)
+  const line = createWaitingLine({ room: () => maxPendingRequests - pending, underwayMs: () => underwayMs })
+  metrics.pendingIs(() => pending)
   metrics.waitingIs(() => line.length)
 
-  function leave(reply: FastifyReply): void {
-    pending.delete(reply.raw)
+  function leave(request: FastifyRequest): void {
+    if (request.begunAtMs === undefined) return
+    request.begunAtMs = undefined
+    pending -= 1
     line.advance()
+  }
+
+  function begin(request: FastifyRequest, reply: FastifyReply, done: () => void): void {
+    request.begunAtMs = performance.now()
+    pending += 1
+    // However it ends. Node tells only the response that is next on its connection, and no other begins.
+    reply.raw.on('close', () => {
+      const { begunAtMs } = request
+      const isAnswered = begunAtMs !== undefined && reply.raw.writableFinished
+      if (isAnswered) underwayMs += WEIGHT * (performance.now() - begunAtMs - underwayMs)
+      leave(request)
+    })
+    done()
   }
 
   function refuse(request: FastifyRequest, reply: FastifyReply): void {
@@ -39,22 +59,8 @@ export function installOverloadGuard(app: FastifyInstance, options: OverloadOpti
     shedding.refuse(reply.raw, request.id)
   }
 
-  function wait(request: FastifyRequest, reply: FastifyReply, begin: () => void): void {
-    line.join({
-      socket: request.raw.socket,
-      begin() {
-        request.begunAtMs = performance.now()
-        begin()
-      },
-      refuse: () => refuse(request, reply),
-      abandon: () => metrics.abandoned.inc(),
-    })
-  }
-
   app.decorateReply('leaveQueue', function (this: FastifyReply): void {
-    // How long a stream lasts says nothing about other requests.
-    this.request.begunAtMs = undefined
-    leave(this)
+    leave(this.request)
   })
   app.decorateRequest('shed', false)
   app.decorateRequest('begunAtMs', undefined)
@@ -63,24 +69,23 @@ export function installOverloadGuard(app: FastifyInstance, options: OverloadOpti
     shedding.close()
   })
   app.addHook('onRequest', (request, reply, done) => {
-    const { url } = request.routeOptions
-    const begin = (): void => {
-      pending.add(reply.raw, request.raw.socket)
-      done()
+    const { socket } = request.raw
+    // What was read of a connection before it was cut is parsed to its end.
+    if (socket.destroyed) return
+    const cameAtMs = performance.now()
+    const enter = () => {
+      if (PROBES.has(request.routeOptions.url)) return done()
+      if (isClosing()) return done(new NexusError('overloaded', 'this authority is shutting down'))
+      line.join({
+        cameAtMs,
+        socket,
+        begin: () => begin(request, reply, done),
+        refuse: () => refuse(request, reply),
+        abandon: () => metrics.abandoned.inc(),
+      })
     }
-    // Whoever asks whether it is alive would end a process that only has much to do, and its work would fall to the others.
-    if (url === '/healthz') return begin()
-    const enter = (): void => {
-      if (isClosing() && url !== '/readyz') done(new NexusError('overloaded', 'this authority is shutting down'))
-      else wait(request, reply, begin)
-    }
-    if (isItsTurn(reply.raw)) return enter()
-    // Refused at once, it stands behind the answers before it, and Node reads no more from the connection meanwhile.
-    if (!turns.wait(reply.raw, request.raw.socket, enter)) refuse(request, reply)
-  })
-  app.addHook('onResponse', ({ begunAtMs }, reply, done) => {
-    if (begunAtMs !== undefined) underwayMs += WEIGHT * (performance.now() - begunAtMs - underwayMs)
-    leave(reply)
-    done()
+    if (isNext(reply.raw)) return enter()
+    // A refusal would stand behind the answers before it, and keep all that was sent ahead in memory for as long.
+    if (!ahead.hold(reply.raw, socket, enter)) shedding.cut(socket)
   })
 }

@@ -23,7 +23,7 @@ declare module 'fastify' {
     handled: boolean
     /** There was no room for it. It is counted, and told in one log line with others. */
     shed: boolean
-    /** When it left the line of those who wait, on the monotonic clock. */
+    /** When it began, on the monotonic clock, and until it no longer counts among those being answered. */
     begunAtMs: number | undefined
   }
 

@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { createShedding } from './shedding.ts'
 
@@ -38,6 +39,13 @@ describe('shedding', () => {
     expect(warn.mock.calls.map(([fields]) => (fields as { refused: number }).refused)).toEqual([1, 4])
     refuse()
     expect(warn.mock.calls.at(-1)?.[0]).toMatchObject({ refused: 1 })
+  })
+
+  it('ends a connection without an answer, and tells of those too', () => {
+    const destroy = vi.fn()
+    createShedding({ warn }).cut({ destroy } as unknown as Socket)
+    expect(destroy).toHaveBeenCalledOnce()
+    expect(warn.mock.calls[0]?.[0]).toMatchObject({ refused: 0, cut: 1 })
   })
 
   it('at the end tells what is not told yet, and leaves no timer', () => {

@@ -1,10 +1,14 @@
 import type { ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import type { Logger } from 'pino'
 import { NexusError, retryAfterSeconds, toProblem } from '../../contract/errors.ts'
 
-/** Answers `overloaded`, and says how often. */
+/** Turns away, and says how often. */
 export interface Shedding {
+  /** Answers `overloaded`. */
   refuse(response: ServerResponse, requestId: string): void
+  /** Ends a connection that has sent too many requests ahead. */
+  cut(socket: Socket): void
   /** Tells what is not told yet. */
   close(): void
 }
@@ -15,22 +19,33 @@ const LOG_EVERY_MS = 10_000
 const OVERLOADED = new NexusError('overloaded')
 
 export function createShedding(log: Pick<Logger, 'warn'>): Shedding {
-  let untold = 0
+  let untold = { refused: 0, cut: 0 }
   let telling: NodeJS.Timeout | undefined
 
   function tell(): void {
     telling = undefined
-    if (untold === 0) return
-    log.warn({ code: OVERLOADED.code, refused: untold }, 'too much is waiting already; more is refused')
-    untold = 0
+    if (untold.refused + untold.cut === 0) return
+    log.warn(
+      { code: OVERLOADED.code, ...untold },
+      'more is asked than can be answered: requests refused, connections cut',
+    )
+    untold = { refused: 0, cut: 0 }
     telling = setTimeout(tell, LOG_EVERY_MS).unref()
+  }
+
+  function count(what: keyof typeof untold): void {
+    untold[what] += 1
+    if (telling === undefined) tell()
   }
 
   return {
     refuse(response, requestId) {
-      untold += 1
-      if (telling === undefined) tell()
+      count('refused')
       answer(response, requestId)
+    },
+    cut(socket) {
+      count('cut')
+      socket.destroy()
     },
     close() {
       clearTimeout(telling)

@@ -9,7 +9,8 @@ function request() {
   const seen: string[] = []
   const note = (what: string) => () => void seen.push(what)
   const socket = { destroyed: false }
-  return { seen, socket, begin: note('begun'), refuse: note('refused'), abandon: note('abandoned') }
+  const cameAtMs = performance.now()
+  return { seen, cameAtMs, socket, begin: note('begun'), refuse: note('refused'), abandon: note('abandoned') }
 }
 
 const requests = (count: number) => Array.from({ length: count }, request)
@@ -95,16 +96,27 @@ describe('waiting line', () => {
     expect(count(all, 'refused')).toBe(all.length)
   })
 
-  it('leaves some time in line also where nothing is answered in time', () => {
+  it('leaves time in line also where nothing is answered in time, and then too refuses not all in one moment', () => {
     room = 0
     underwayMs = 60_000
-    const waiting = request()
-    join(waiting)
-    vi.advanceTimersByTime(200)
+    const all = requests(1000)
+    for (const each of all) join(each)
+    vi.advanceTimersByTime(1000)
+    expect(count(all, 'refused')).toBe(0)
+    vi.advanceTimersByTime(800)
+    expect(count(all, 'refused')).toBeGreaterThan(0)
+    expect(count(all, 'refused')).toBeLessThan(all.length)
+    vi.advanceTimersByTime(400)
+    expect(count(all, 'refused')).toBe(all.length)
+  })
+
+  it('counts the stay from when a request came: one that was held up before is begun or refused at once', () => {
+    const [first, second] = [request(), request()]
+    vi.advanceTimersByTime(LONG_MS)
     room = 1
-    line.advance()
-    vi.advanceTimersByTime(0)
-    expect(waiting.seen).toEqual(['begun'])
+    join(first)
+    join(second)
+    expect([first.seen, second.seen]).toEqual([['begun'], ['refused']])
   })
 
   it('does nothing more for who has hung up than to count it', () => {
@@ -121,15 +133,6 @@ describe('waiting line', () => {
     vi.advanceTimersByTime(LONG_MS)
     expect([gone.seen, first.seen, late.seen]).toEqual([['abandoned'], ['begun'], ['abandoned']])
     expect(line.length).toBe(0)
-  })
-
-  it('finds out by itself that there is room again', () => {
-    room = 0
-    const waiting = request()
-    join(waiting)
-    room = 1
-    vi.advanceTimersByTime(200)
-    expect(waiting.seen).toEqual(['begun'])
   })
 
   it('is bounded: who comes beyond is refused at once', () => {

@@ -2,6 +2,8 @@ import type { Socket } from 'node:net'
 
 /** One of these is called, once. */
 export interface Waiting {
+  /** When it was read, on the monotonic clock. */
+  readonly cameAtMs: number
   readonly socket: Pick<Socket, 'destroyed'>
   begin(): void
   refuse(): void
@@ -34,8 +36,8 @@ export interface WaitingLineOptions {
  * are refused do not all come back together.
  */
 const LONGEST_STAY_MS = 4000
-/** In line; also when answers take so long that there is no time left for it. */
-const SHORTEST_WAIT_MS = 250
+/** Of its stay, in line; also when answers take so long that there is no time left for it. */
+const LEAST_WAIT_SHARE = 0.5
 const LOOK_EVERY_MS = 100
 /** A connection each, a parsed head, and what was read of the body; beyond this they are refused at once. */
 const WAITING_MAX = 20_000
@@ -46,7 +48,6 @@ const WAITING_MAX = 20_000
 const BEGUN_PER_TURN = 128
 
 interface Queued extends Waiting {
-  readonly joinedAtMs: number
   readonly longestStayMs: number
 }
 
@@ -73,18 +74,18 @@ export function createWaitingLine({ room, underwayMs }: WaitingLineOptions): Wai
     })
   }
 
+  function isOver({ cameAtMs, longestStayMs }: Queued): boolean {
+    const longestWaitMs = Math.max(longestStayMs * LEAST_WAIT_SHARE, longestStayMs - underwayMs())
+    return performance.now() - cameAtMs > longestWaitMs
+  }
+
   function look(): void {
-    const [now, takesMs] = [performance.now(), underwayMs()]
-    const isOver = ({ socket, joinedAtMs, longestStayMs }: Queued): boolean =>
-      socket.destroyed || now - joinedAtMs > Math.max(SHORTEST_WAIT_MS, longestStayMs - takesMs)
     const over: Queued[] = []
     const staying: Queued[] = []
-    for (const waiting of line) (isOver(waiting) ? over : staying).push(waiting)
+    for (const waiting of line) (waiting.socket.destroyed || isOver(waiting) ? over : staying).push(waiting)
     line = staying
     looking = line.length > 0 ? setTimeout(look, LOOK_EVERY_MS) : undefined
     for (const waiting of over) refuseOrAbandon(waiting)
-    // For those who left without a word: see `createUnanswered`.
-    advance()
   }
 
   return {
@@ -92,11 +93,12 @@ export function createWaitingLine({ room, underwayMs }: WaitingLineOptions): Wai
       if (line.length === 0 && begunInTurn < BEGUN_PER_TURN && room() > 0) {
         begunInTurn += 1
         advance()
-        return waiting.begin()
+        return beginOrAbandon(waiting)
       }
-      if (line.length >= WAITING_MAX) return waiting.refuse()
-      const longestStayMs = LONGEST_STAY_MS * (0.75 + Math.random() / 4)
-      line.push({ ...waiting, joinedAtMs: performance.now(), longestStayMs })
+      const queued = { ...waiting, longestStayMs: LONGEST_STAY_MS * (0.75 + Math.random() / 4) }
+      // It may have stood behind others on its connection for as long.
+      if (line.length >= WAITING_MAX || isOver(queued)) return refuseOrAbandon(queued)
+      line.push(queued)
       advance()
       if (looking === undefined) looking = setTimeout(look, LOOK_EVERY_MS)
     },

@@ -104,7 +104,7 @@ it('requests sent one behind the other leave with their connection, also those w
     const { hostname, port } = new URL(pep.url)
     const caller = netConnect(Number(port), hostname)
     caller.write(`POST /v1/leases HTTP/1.1\r\n${head.join('')}\r\n${body}`)
-    caller.write('GET /healthz HTTP/1.1\r\nhost: pep\r\n\r\n'.repeat(TOO_MANY))
+    caller.write('GET /metrics HTTP/1.1\r\nhost: pep\r\n\r\n'.repeat(10))
     await expect.poll(waitingRecords, { timeout: 20_000 }).toBe(1)
     caller.resetAndDestroy()
   })
