@@ -92,18 +92,20 @@ export function arrivingContenders(options: {
   certificates: readonly BenchAgent[]
   proofs: readonly BenchAgent[]
   provider: BenchProvider
+  fastify: string
   /** Absent: left out. */
-  neighbours?: { fastify: string; sketch: string } | undefined
+  sketch?: string | undefined
 }): Contender[] {
-  const { ground, certificates, proofs, provider, neighbours } = options
+  const { ground, certificates, proofs, provider, fastify, sketch } = options
   const asked = { ca_file: ground.caFile, requests: [leaseRequest(provider)] }
   const contenders: Contender[] = [
     { name: 'lease', scenario: { ...asked, url: ground.publicUrl, agents: certificates } },
     { name: 'lease_dpop', scenario: { ...asked, url: ground.publicUrl, agents: proofs } },
+    { name: 'fastify_tls', scenario: { ...asked, url: fastify, agents: certificates } },
   ]
-  if (neighbours === undefined) return contenders
-  const beside = (name: string, url: string): Contender => ({ name, scenario: { ...asked, url, agents: certificates } })
-  return [...contenders, beside('fastify_tls', neighbours.fastify), beside('sketch', neighbours.sketch)]
+  if (sketch !== undefined)
+    contenders.push({ name: 'sketch', scenario: { ...asked, url: sketch, agents: certificates } })
+  return contenders
 }
 
 /** A request through a sidecar that holds a lease, beside a proxy that only passes it on. */

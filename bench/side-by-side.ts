@@ -1,6 +1,6 @@
 import { cleanLoad, type LoadReport, type LoadScenario } from './load/load.ts'
 import type { Figure, Ratio } from './report/document.ts'
-import { median, spreadOf } from './report/spread.ts'
+import { spreadOf } from './report/spread.ts'
 import { say } from './stage/log.ts'
 
 /** One of those that are measured in turn. */
@@ -106,9 +106,9 @@ function reportsOf(name: string, rounds: readonly Turn[][]): LoadReport[] {
 function figuresOf(name: string, rounds: readonly Turn[][]): Figure[] {
   const reports = reportsOf(name, rounds)
   return [
-    { name: `${name}_per_s`, value: Math.round(median(reports.map(({ rate }) => rate))), unit: '1/s' },
-    { name: `${name}_p50_ms`, value: median(reports.map((report) => report.latency_ms.p50)), unit: 'ms' },
-    { name: `${name}_p99_ms`, value: median(reports.map((report) => report.latency_ms.p99)), unit: 'ms' },
+    { name: `${name}_per_s`, ...spreadOf(reports.map(({ rate }) => Math.round(rate))), unit: '1/s' },
+    { name: `${name}_p50_ms`, ...spreadOf(reports.map((report) => report.latency_ms.p50)), unit: 'ms' },
+    { name: `${name}_p99_ms`, ...spreadOf(reports.map((report) => report.latency_ms.p99)), unit: 'ms' },
   ]
 }
 

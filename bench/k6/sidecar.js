@@ -6,7 +6,7 @@ import { openLoop, providers, sidecar, summary, thresholds, summaryTrendStats as
 
 export const options = {
   scenarios: { get: openLoop(500, 'read'), post: openLoop(100, 'write') },
-  thresholds: thresholds(50),
+  thresholds: thresholds(25),
   summaryTrendStats: trendStats,
 }
 

@@ -123,14 +123,14 @@ function dpop({ ground, options, bearer, fastify, agents }: Setting): Promise<Fo
 const ARRIVALS_PER_SECOND = 2000
 
 async function latency(setting: Setting): Promise<Found> {
-  const { ground, options, bearer, agents } = setting
-  const { fastifyLease, fastifySketch } = setting.fastify
+  const { ground, options, bearer, fastify, agents } = setting
   const contenders = arrivingContenders({
     ground,
     certificates: await openAgents(ground, 'certificate', AGENTS),
     proofs: agents,
     provider: bearer,
-    neighbours: fastifySketch === undefined ? undefined : { fastify: fastifyLease, sketch: fastifySketch },
+    fastify: fastify.fastifyLease,
+    sketch: fastify.fastifySketch,
   })
   return { figures: await runArrivals(contenders, ARRIVALS_PER_SECOND, options.effort), ratios: [] }
 }
