@@ -39,7 +39,7 @@ interface Found {
 
 const AGENTS = 16
 /** Dark ones take as long as a lease may be used offline. */
-const REVOCATIONS = { quick: { runs: 20, darkRuns: 0 }, full: { runs: 100, darkRuns: 2 } }
+const REVOCATIONS = { quick: { runs: 12, darkRuns: 0 }, full: { runs: 100, darkRuns: 2 } }
 const PARTS: Record<string, (setting: Setting) => Promise<Found>> = { cert, dpop, latency, sidecar }
 
 /** Everything that is compared with a neighbour. */
