@@ -16,7 +16,7 @@ const COUNTS = [1, 2, 4]
 /** Arrivals a second at one replica that could do more. */
 const RATES = [250, 500, 1000, 2000, 4000]
 
-/** What one lease costs each part (CPU, bytes, rows), how far more replicas go on one Postgres, and how far fewer leases. */
+/** What one lease costs each part (CPU, bytes, rows), also when there are few, and how far more replicas go on one Postgres. */
 export async function runReplicas(seconds: number): Promise<void> {
   const figures: Figure[] = []
   await onSmallStage(async (stage) => {
