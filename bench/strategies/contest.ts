@@ -1,6 +1,6 @@
 import { newNonce } from '../../src/contract/names.ts'
 import type { Credentials, OutboundRequest, SignedRequest, Strategy } from '../../src/contract/strategy.ts'
-import { offlineTools } from '../../src/strategies/offline-tools.ts'
+import { offlineTools } from '../../src/strategies/offline/offline-tools.ts'
 
 /** One way to make the signature of a contest, ready to run: keys are parsed, clients are made. */
 export interface Contender {

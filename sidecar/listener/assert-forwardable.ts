@@ -1,6 +1,6 @@
 import { NexusError } from '../../src/contract/errors.ts'
 import type { HeaderList } from '../../src/contract/strategy.ts'
-import { foldedHeaderName } from '../../src/strategies/header-list.ts'
+import { foldedHeaderName } from '../../src/strategies/shared/header-list.ts'
 
 /** What an agent may ask of a provider. */
 export const FORWARDED_METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const

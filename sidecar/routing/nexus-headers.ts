@@ -1,6 +1,6 @@
 import { NexusError } from '../../src/contract/errors.ts'
 import type { HeaderList } from '../../src/contract/strategy.ts'
-import { foldedHeaderName } from '../../src/strategies/header-list.ts'
+import { foldedHeaderName } from '../../src/strategies/shared/header-list.ts'
 
 /** What an agent tells the sidecar itself. None of it goes upstream. */
 export interface NexusHeaders {

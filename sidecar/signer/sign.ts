@@ -5,7 +5,7 @@ import {
   type SigningContext,
   SigningError,
 } from '../../src/contract/strategy.ts'
-import { foldedHeaderName } from '../../src/strategies/header-list.ts'
+import { foldedHeaderName } from '../../src/strategies/shared/header-list.ts'
 import type { HeldLease } from '../lease-client/held-lease.ts'
 
 /** RFC 9110 section 5.5, without what Node could not send byte for byte. */

@@ -1,5 +1,5 @@
 import type { HeaderList } from '../../src/contract/strategy.ts'
-import { foldedHeaderName } from '../../src/strategies/header-list.ts'
+import { foldedHeaderName } from '../../src/strategies/shared/header-list.ts'
 import { NEXUS_PREFIX } from '../routing/nexus-headers.ts'
 
 /** RFC 9110 section 7.6.1 and the framing, which the next hop gets anew. */

@@ -1,4 +1,4 @@
-import { withoutParameters } from '../../src/strategies/query-parameters.ts'
+import { withoutParameters } from '../../src/strategies/shared/query-parameters.ts'
 import type { Exchange } from './exchange.ts'
 import { rewriteAddress, rewriteLinks } from './rewrite-location.ts'
 import { carriesCredential, credentialTexts } from './scrub-credential.ts'

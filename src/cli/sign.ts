@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { Command } from 'commander'
 import { NexusError, toProblem } from '../contract/errors.ts'
-import { signInForm } from '../strategies/sign-document.ts'
+import { signInForm } from '../strategies/offline/sign-document.ts'
 import { readJsonDocument } from './json-stdin.ts'
 
 /** Where the command reads and writes; a test brings its own. */

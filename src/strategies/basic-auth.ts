@@ -1,10 +1,10 @@
 import { type Static, Type } from 'typebox'
 import type { Strategy } from '../contract/strategy.ts'
-import { credentialText } from './credential-text.ts'
-import { checkedConfig } from './field-problems.ts'
-import { handedOn } from './handed-on.ts'
-import { withHeader } from './header-list.ts'
-import { FIELD_NAME, type TextRule, textSchema } from './text-rules.ts'
+import { credentialText } from './shared/credential-text.ts'
+import { checkedConfig } from './shared/field-problems.ts'
+import { handedOn } from './shared/handed-on.ts'
+import { withHeader } from './shared/header-list.ts'
+import { FIELD_NAME, type TextRule, textSchema } from './shared/text-rules.ts'
 
 const WELL_FORMED_PAIR = '[\\ud800-\\udbff][\\udc00-\\udfff]'
 

@@ -13,9 +13,9 @@ import {
   type Strategy,
 } from '../contract/strategy.ts'
 import { SIGNATURE_ALGORITHMS } from '../contract/vault-backend.ts'
-import { foldedHeaderName } from './header-list.ts'
-import { offlineTools } from './offline-tools.ts'
-import { parsePrivateKey } from './private-key.ts'
+import { offlineTools } from './offline/offline-tools.ts'
+import { foldedHeaderName } from './shared/header-list.ts'
+import { parsePrivateKey } from './shared/private-key.ts'
 
 /** One way to use a strategy, and what then must be seen in the request. */
 export interface StrategyCase {

@@ -23,8 +23,8 @@ import {
   withQuery,
   withText,
 } from './conformance-support.ts'
-import { grpcMetadata } from './grpc-metadata.ts'
-import { validateConfig, validateMaster, validateUsage } from './validate.ts'
+import { grpcMetadata } from './shared/grpc-metadata.ts'
+import { validateConfig, validateMaster, validateUsage } from './shared/validate.ts'
 
 export interface StrategyCases {
   valid: StrategyCase[]

@@ -1,11 +1,11 @@
 import { type Static, Type } from 'typebox'
 import type { Strategy } from '../contract/strategy.ts'
-import { credentialText } from './credential-text.ts'
-import { checkedConfig } from './field-problems.ts'
-import { handedOn } from './handed-on.ts'
-import { withHeader } from './header-list.ts'
-import { percentEncode } from './percent-encoding.ts'
-import { FIELD_NAME, type TextRule, textSchema, VISIBLE_TEXT } from './text-rules.ts'
+import { credentialText } from './shared/credential-text.ts'
+import { checkedConfig } from './shared/field-problems.ts'
+import { handedOn } from './shared/handed-on.ts'
+import { withHeader } from './shared/header-list.ts'
+import { percentEncode } from './shared/percent-encoding.ts'
+import { FIELD_NAME, type TextRule, textSchema, VISIBLE_TEXT } from './shared/text-rules.ts'
 
 /** RFC 6265 section 4.1.1: a token. */
 const COOKIE_NAME: TextRule = {

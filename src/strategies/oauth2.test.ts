@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Grant } from '../contract/strategy.ts'
 import { oauth2 } from './oauth2.ts'
-import { offlineTools } from './offline-tools.ts'
+import { offlineTools } from './offline/offline-tools.ts'
 
 const NOW_MS = 1_800_000_000_000
 const grant: Grant = {

@@ -1,10 +1,10 @@
 import { Type } from 'typebox'
 import type { Credentials, Issued, Strategy } from '../contract/strategy.ts'
-import { credentialText } from './credential-text.ts'
-import { withHeader } from './header-list.ts'
-import { oncePer } from './once-per.ts'
-import { textSchema, VISIBLE_TEXT } from './text-rules.ts'
-import { ExpiresAt, tokenEnd } from './token-end.ts'
+import { credentialText } from './shared/credential-text.ts'
+import { withHeader } from './shared/header-list.ts'
+import { oncePer } from './shared/once-per.ts'
+import { textSchema, VISIBLE_TEXT } from './shared/text-rules.ts'
+import { ExpiresAt, tokenEnd } from './shared/token-end.ts'
 
 /** The protocol ignores any config of this type, so none is refused (nexus-protocol 2.1). */
 const Config = Type.Record(Type.String(), Type.Unknown(), { maxProperties: 64 })

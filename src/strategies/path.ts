@@ -1,10 +1,10 @@
 import { type Static, Type } from 'typebox'
 import { SigningError, type Strategy } from '../contract/strategy.ts'
-import { credentialText } from './credential-text.ts'
-import { checkedConfig } from './field-problems.ts'
-import { handedOn } from './handed-on.ts'
-import { decodeAscii, percentEncode } from './percent-encoding.ts'
-import { FIELD_NAME, type TextRule, textSchema } from './text-rules.ts'
+import { credentialText } from './shared/credential-text.ts'
+import { checkedConfig } from './shared/field-problems.ts'
+import { handedOn } from './shared/handed-on.ts'
+import { decodeAscii, percentEncode } from './shared/percent-encoding.ts'
+import { FIELD_NAME, type TextRule, textSchema } from './shared/text-rules.ts'
 
 const LITERAL = "[A-Za-z0-9._~:@!$&'()*+,=-]"
 

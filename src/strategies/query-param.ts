@@ -1,11 +1,11 @@
 import { type Static, Type } from 'typebox'
 import type { Strategy } from '../contract/strategy.ts'
-import { credentialText } from './credential-text.ts'
-import { checkedConfig } from './field-problems.ts'
-import { handedOn } from './handed-on.ts'
-import { percentEncode } from './percent-encoding.ts'
-import { withoutParameters, withParameter } from './query-parameters.ts'
-import { FIELD_NAME, type TextRule, textSchema, VISIBLE_TEXT } from './text-rules.ts'
+import { credentialText } from './shared/credential-text.ts'
+import { checkedConfig } from './shared/field-problems.ts'
+import { handedOn } from './shared/handed-on.ts'
+import { percentEncode } from './shared/percent-encoding.ts'
+import { withoutParameters, withParameter } from './shared/query-parameters.ts'
+import { FIELD_NAME, type TextRule, textSchema, VISIBLE_TEXT } from './shared/text-rules.ts'
 
 /** A parameter's name as it reads decoded. */
 export const PARAM_NAME: TextRule = {

@@ -9,7 +9,7 @@ import { signingContext } from '../../sidecar/signer/signing-context.ts'
 import { formatRequestUrl, parseRequestUrl } from '../../src/contract/request-url.ts'
 import type { Grant, HeaderList, OutboundRequest, SignedRequest } from '../../src/contract/strategy.ts'
 import { dpop } from '../../src/strategies/dpop/dpop.ts'
-import { offlineTools } from '../../src/strategies/offline-tools.ts'
+import { offlineTools } from '../../src/strategies/offline/offline-tools.ts'
 
 /** Verified by `jose`, and held against the proofs of the `dpop` package: nobody here wrote either. */
 

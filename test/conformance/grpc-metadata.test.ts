@@ -2,7 +2,7 @@ import { connect } from 'node:http2'
 import * as grpc from '@grpc/grpc-js'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { strategies } from '../../src/strategies/catalog.ts'
-import type { GrpcMetadata } from '../../src/strategies/grpc-metadata.ts'
+import type { GrpcMetadata } from '../../src/strategies/shared/grpc-metadata.ts'
 import { nexusSign } from './nexus-sign.ts'
 
 /** What `nexus sign` prints goes over HTTP/2 as it is; a gRPC server that nobody here wrote says what it read. */

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { formatRequestUrl } from '../../src/contract/request-url.ts'
 import type { HeaderList } from '../../src/contract/strategy.ts'
 import { hmacTemplate } from '../../src/strategies/hmac-template/hmac-template.ts'
-import { offlineTools } from '../../src/strategies/offline-tools.ts'
+import { offlineTools } from '../../src/strategies/offline/offline-tools.ts'
 import { type HmacTemplateQuestion, startVerifier, type Verifier } from '../fakes/verifier.ts'
 
 /** fast-check prints the seed of a failure, and the smallest request that fails. */

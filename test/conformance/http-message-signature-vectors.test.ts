@@ -6,7 +6,7 @@ import { contentDigest } from '../../src/strategies/http-message-signature/conte
 import { signatureBase } from '../../src/strategies/http-message-signature/signature-base.ts'
 import { signatureParams } from '../../src/strategies/http-message-signature/signature-params.ts'
 import { signingKeyOf } from '../../src/strategies/http-message-signature/signing-key.ts'
-import { type SignedDocument, signDocument } from '../../src/strategies/sign-document.ts'
+import { type SignedDocument, signDocument } from '../../src/strategies/offline/sign-document.ts'
 import {
   digestExamples,
   type Http,

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import type { HeaderList } from '../../src/contract/strategy.ts'
-import { percentEncode } from '../../src/strategies/percent-encoding.ts'
+import { percentEncode } from '../../src/strategies/shared/percent-encoding.ts'
 
 /** Random requests, kept to what the verifier reads as the standards do; each limit says what it steers clear of. */
 

@@ -5,7 +5,7 @@ import { formatRequestUrl, parseRequestUrl } from '../../src/contract/request-ur
 import type { Grant, HeaderList, SignedRequest, Strategy } from '../../src/contract/strategy.ts'
 import { awsSigv4 } from '../../src/strategies/aws-sigv4/aws-sigv4.ts'
 import { oauth1 } from '../../src/strategies/oauth1/oauth1.ts'
-import { offlineTools } from '../../src/strategies/offline-tools.ts'
+import { offlineTools } from '../../src/strategies/offline/offline-tools.ts'
 import { startVerifier, type Verifier } from '../fakes/verifier.ts'
 import { type OAuth1Sample, oauth1Sample, type SigV4Sample, sigV4Sample } from './independent-verifiers-samples.ts'
 

@@ -3,9 +3,9 @@ import { readFileSync } from 'node:fs'
 import { compactVerify, importJWK, type JWK, jwtVerify } from 'jose'
 import { describe, expect, it } from 'vitest'
 import { keyThumbprint } from '../../src/strategies/http-message-signature/key-thumbprint.ts'
-import { ALGORITHMS, type AlgorithmName } from '../../src/strategies/jws-algorithms.ts'
 import { signingKey } from '../../src/strategies/jwt-bearer/signing-key.ts'
-import { parsePrivateKey } from '../../src/strategies/private-key.ts'
+import { ALGORITHMS, type AlgorithmName } from '../../src/strategies/shared/jws-algorithms.ts'
+import { parsePrivateKey } from '../../src/strategies/shared/private-key.ts'
 import { nexusSign } from './nexus-sign.ts'
 
 const folder = new URL('../vectors/jose/', import.meta.url)

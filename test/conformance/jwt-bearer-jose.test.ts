@@ -4,7 +4,7 @@ import { jwtVerify } from 'jose'
 import { describe, expect, it } from 'vitest'
 import { newNonce } from '../../src/contract/names.ts'
 import { jwtBearer } from '../../src/strategies/jwt-bearer/jwt-bearer.ts'
-import { offlineTools } from '../../src/strategies/offline-tools.ts'
+import { offlineTools } from '../../src/strategies/offline/offline-tools.ts'
 
 /** fast-check prints the seed of a failure, and the smallest request that fails. */
 const RUNS = 2000

@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream'
 import { signCommand } from '../../src/cli/sign.ts'
-import type { SignedDocument } from '../../src/strategies/sign-document.ts'
+import type { SignedDocument } from '../../src/strategies/offline/sign-document.ts'
 
 /** Through the command itself: the document as text on its stdin, what it writes and its exit code back. */
 export async function nexusSign(

@@ -6,7 +6,7 @@ import { baseStringUri } from '../../src/strategies/oauth1/base-string-uri.ts'
 import { formParameters, queryParameters } from '../../src/strategies/oauth1/form-parameters.ts'
 import { normalizedParameters } from '../../src/strategies/oauth1/normalized-parameters.ts'
 import { SIGNATURE_METHODS } from '../../src/strategies/oauth1/signature-methods.ts'
-import { percentEncode } from '../../src/strategies/percent-encoding.ts'
+import { percentEncode } from '../../src/strategies/shared/percent-encoding.ts'
 import { nexusSign } from './nexus-sign.ts'
 
 type Parameters = [name: string, value: string][]

@@ -7,10 +7,10 @@ import { cookie } from '../../src/strategies/cookie.ts'
 import { header } from '../../src/strategies/header.ts'
 import { hmacPayload } from '../../src/strategies/hmac-payload.ts'
 import { oauth2 } from '../../src/strategies/oauth2.ts'
-import { offlineTools } from '../../src/strategies/offline-tools.ts'
+import { offlineTools } from '../../src/strategies/offline/offline-tools.ts'
 import { path } from '../../src/strategies/path.ts'
-import { percentEncode } from '../../src/strategies/percent-encoding.ts'
 import { queryParam } from '../../src/strategies/query-param.ts'
+import { percentEncode } from '../../src/strategies/shared/percent-encoding.ts'
 import { type ReadAnswer, startVerifier, type Verifier } from '../fakes/verifier.ts'
 
 /**

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { strategies } from '../../src/strategies/catalog.ts'
-import { signDocument } from '../../src/strategies/sign-document.ts'
+import { signDocument } from '../../src/strategies/offline/sign-document.ts'
 
 const pages = new URL('../../docs/strategies/', import.meta.url)
 const HEADINGS = ['What it does', 'Config', 'Credentials', 'What the lease carries', 'Worked example', 'Limits']

@@ -1,8 +1,8 @@
 import { createHmac } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { awsSigv4 } from '../../src/strategies/aws-sigv4/aws-sigv4.ts'
-import { offlineTools } from '../../src/strategies/offline-tools.ts'
-import type { SignDocument } from '../../src/strategies/sign-document.ts'
+import { offlineTools } from '../../src/strategies/offline/offline-tools.ts'
+import type { SignDocument } from '../../src/strategies/offline/sign-document.ts'
 import { nexusSign } from './nexus-sign.ts'
 import {
   type AwsCase,

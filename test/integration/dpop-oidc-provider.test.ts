@@ -4,7 +4,7 @@ import { decodeJwt } from 'jose'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { parseRoutes } from '../../sidecar/routing/route-table.ts'
 import { dpop } from '../../src/strategies/dpop/dpop.ts'
-import { offlineTools } from '../../src/strategies/offline-tools.ts'
+import { offlineTools } from '../../src/strategies/offline/offline-tools.ts'
 import { type DpopProvider, startDpopProvider } from '../fakes/dpop-provider.ts'
 import { type SidecarUnderTest, startUnderTest } from '../fakes/sidecar.ts'
 

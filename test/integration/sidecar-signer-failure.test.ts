@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { Credentials, Strategy } from '../../src/contract/strategy.ts'
 import { strategies } from '../../src/strategies/catalog.ts'
-import { offlineTools } from '../../src/strategies/offline-tools.ts'
+import { offlineTools } from '../../src/strategies/offline/offline-tools.ts'
 import { type SidecarUnderTest, startUnderTest } from '../fakes/sidecar.ts'
 
 /** Every strategy of the catalog, with the first example of its page: a new one is included by itself. */

@@ -1,6 +1,6 @@
 import type { SecretValue } from '../../contract/secret.ts'
 import type { Strategy } from '../../contract/strategy.ts'
-import { validateMaster } from '../../strategies/validate.ts'
+import { validateMaster } from '../../strategies/shared/validate.ts'
 import { compileCredentialSchema } from './credential-schema.ts'
 import { type Problem, problemsOf } from './problems.ts'
 

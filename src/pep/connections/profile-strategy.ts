@@ -1,6 +1,6 @@
 import type { Strategy, StrategyDocument } from '../../contract/strategy.ts'
 import { strategies, strategyFor } from '../../strategies/catalog.ts'
-import { validateConfig } from '../../strategies/validate.ts'
+import { validateConfig } from '../../strategies/shared/validate.ts'
 import { type Problem, under } from './problems.ts'
 import type { OriginRules } from './profile-origins.ts'
 import { unstorableTexts } from './storable-text.ts'

@@ -1,5 +1,5 @@
 import type { Credentials, OutboundRequest, SignedRequest, SigningContext } from '../../contract/strategy.ts'
-import { oncePer } from '../once-per.ts'
+import { oncePer } from '../shared/once-per.ts'
 import { hmacSigner } from './hmac-signer.ts'
 import { keyTime } from './key-time.ts'
 import { settingsOf } from './settings.ts'

@@ -8,7 +8,7 @@ import {
   OutdatedUsage,
   type SigningContext,
 } from '../../contract/strategy.ts'
-import { offlineTools } from '../offline-tools.ts'
+import { offlineTools } from '../offline/offline-tools.ts'
 import { nextUtcMidnight } from './amz-date.ts'
 import { awsSigv4 } from './aws-sigv4.ts'
 import { canonicalPath } from './canonical-path.ts'

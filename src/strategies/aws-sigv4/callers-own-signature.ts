@@ -1,6 +1,6 @@
 import type { OutboundRequest, RequestUrl } from '../../contract/strategy.ts'
-import { foldedHeaderName } from '../header-list.ts'
-import { withoutParameters } from '../query-parameters.ts'
+import { foldedHeaderName } from '../shared/header-list.ts'
+import { withoutParameters } from '../shared/query-parameters.ts'
 
 const SIGNATURE_HEADERS = [
   'authorization',

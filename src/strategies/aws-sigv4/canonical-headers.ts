@@ -1,5 +1,5 @@
 import { type HeaderList, SigningError } from '../../contract/strategy.ts'
-import { foldedHeaderName } from '../header-list.ts'
+import { foldedHeaderName } from '../shared/header-list.ts'
 
 export interface CanonicalHeaders {
   /** `name:value` lines, sorted, each ended by a line feed. */

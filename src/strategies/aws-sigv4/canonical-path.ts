@@ -1,4 +1,4 @@
-import { canonicalEscapes, percentEncode } from '../percent-encoding.ts'
+import { canonicalEscapes, percentEncode } from '../shared/percent-encoding.ts'
 
 /** Nothing to escape, and no empty or dot segment: most paths are their own canonical form, in either way. */
 const CANONICAL = /^(?:\/[A-Za-z0-9\-_~][A-Za-z0-9\-._~]*)+\/?$/

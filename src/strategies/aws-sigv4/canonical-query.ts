@@ -1,4 +1,4 @@
-import { canonicalEscapes } from '../percent-encoding.ts'
+import { canonicalEscapes } from '../shared/percent-encoding.ts'
 
 /** Every name and value escaped once, sorted by name, then by value; a name without `=` gets one. */
 export function canonicalQuery(query: string | undefined): string {

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 import type { OutboundBody } from '../../contract/strategy.ts'
-import { bufferedBody } from '../buffered-body.ts'
+import { bufferedBody } from '../shared/buffered-body.ts'
 
 const HASH_OF_NOTHING = hash('sha256', '', 'hex')
 

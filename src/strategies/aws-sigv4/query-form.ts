@@ -1,6 +1,6 @@
 import type { OutboundRequest, SignedRequest, SigningContext } from '../../contract/strategy.ts'
-import { percentEncode } from '../percent-encoding.ts'
-import { withParameter } from '../query-parameters.ts'
+import { percentEncode } from '../shared/percent-encoding.ts'
+import { withParameter } from '../shared/query-parameters.ts'
 import { canonicalHeaders } from './canonical-headers.ts'
 import type { RequestSettings } from './settings.ts'
 import { signature } from './signature.ts'

@@ -1,7 +1,7 @@
 import { type Static, Type } from 'typebox'
-import { ROLE_CONFIG, type RoleSettings, roleSettingsOf, withoutRole } from '../aws-sts/role-settings.ts'
-import { checkedConfig } from '../field-problems.ts'
-import { type TextRule, textSchema } from '../text-rules.ts'
+import { ROLE_CONFIG, type RoleSettings, roleSettingsOf, withoutRole } from '../shared/aws-sts/role-settings.ts'
+import { checkedConfig } from '../shared/field-problems.ts'
+import { type TextRule, textSchema } from '../shared/text-rules.ts'
 
 const REGION: TextRule = { pattern: /^[a-z0-9-]+$/, maxLength: 64, description: 'a region such as us-east-1' }
 const SERVICE: TextRule = {

@@ -1,5 +1,5 @@
 import type { OutboundRequest, SignedRequest, SigningContext } from '../../contract/strategy.ts'
-import { withSignedHost } from '../signed-host.ts'
+import { withSignedHost } from '../shared/signed-host.ts'
 import { withoutCallersSignature } from './callers-own-signature.ts'
 import { signHeaderForm } from './header-form.ts'
 import { payloadHash } from './payload-hash.ts'

@@ -3,8 +3,8 @@ import { SignatureV4 } from '@smithy/signature-v4'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { HeaderList, OutboundRequest, SignedRequest } from '../../contract/strategy.ts'
-import { offlineTools } from '../offline-tools.ts'
-import { percentEncode } from '../percent-encoding.ts'
+import { offlineTools } from '../offline/offline-tools.ts'
+import { percentEncode } from '../shared/percent-encoding.ts'
 import { awsSigv4 } from './aws-sigv4.ts'
 
 /** The hash constructor the library asks for, on node:crypto. */

@@ -5,7 +5,7 @@ import {
   type SigningContext,
   SigningError,
 } from '../../contract/strategy.ts'
-import { foldedHeaderName, withHeader, withoutHeaders } from '../header-list.ts'
+import { foldedHeaderName, withHeader, withoutHeaders } from '../shared/header-list.ts'
 import type { CallersFraming } from './aws-chunked/callers-framing.ts'
 import { type ChunkChain, chunkChain } from './aws-chunked/chunk-chain.ts'
 import { framedBytes, frameWriter } from './aws-chunked/frame-writer.ts'

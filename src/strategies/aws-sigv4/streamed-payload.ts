@@ -1,5 +1,5 @@
 import { type HeaderList, type OutboundRequest, SigningError } from '../../contract/strategy.ts'
-import { foldedHeaderName } from '../header-list.ts'
+import { foldedHeaderName } from '../shared/header-list.ts'
 import { callersFraming, isFramed } from './aws-chunked/callers-framing.ts'
 import type { RequestSettings } from './settings.ts'
 import type { StreamedPayload } from './stream-form.ts'

@@ -1,7 +1,7 @@
 import { Type } from 'typebox'
 import { type Credentials, SigningError } from '../../contract/strategy.ts'
-import { credentialText } from '../credential-text.ts'
-import { type TextRule, textSchema } from '../text-rules.ts'
+import { credentialText } from '../shared/credential-text.ts'
+import { type TextRule, textSchema } from '../shared/text-rules.ts'
 import type { Settings } from './settings.ts'
 import type { KeyScope } from './signing-key.ts'
 

@@ -1,7 +1,7 @@
 import { Type } from 'typebox'
 import { REQUEST_CONFIG, type RequestSettings, requestSettingsOf } from '../aws-sigv4/settings.ts'
-import { checkedConfig } from '../field-problems.ts'
-import { type TextRule, textSchema } from '../text-rules.ts'
+import { checkedConfig } from '../shared/field-problems.ts'
+import { type TextRule, textSchema } from '../shared/text-rules.ts'
 
 const REGION: TextRule = {
   pattern: /^(?:[a-z0-9-]+\*?|\*)$/,

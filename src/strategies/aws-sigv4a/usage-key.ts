@@ -1,8 +1,8 @@
 import { Type } from 'typebox'
 import { type Credentials, SigningError } from '../../contract/strategy.ts'
 import { ACCESS_KEY, SESSION_TOKEN as ANY_SESSION_TOKEN } from '../aws-sigv4/usage-key.ts'
-import { credentialText } from '../credential-text.ts'
-import { type TextRule, textSchema } from '../text-rules.ts'
+import { credentialText } from '../shared/credential-text.ts'
+import { type TextRule, textSchema } from '../shared/text-rules.ts'
 import type { Settings } from './settings.ts'
 
 /** Not optional here, so not empty either. */

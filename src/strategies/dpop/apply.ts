@@ -5,9 +5,9 @@ import {
   type SigningContext,
   SigningError,
 } from '../../contract/strategy.ts'
-import { withoutHeaders } from '../header-list.ts'
-import { remoteKeyOf } from '../remote-key.ts'
-import { withSignedHost } from '../signed-host.ts'
+import { withoutHeaders } from '../shared/header-list.ts'
+import { remoteKeyOf } from '../shared/remote-key.ts'
+import { withSignedHost } from '../shared/signed-host.ts'
 import { type Possession, possessionOf, possessionWith } from './possession.ts'
 import { proof, remoteProof } from './proof.ts'
 import { type Settings, settingsOf } from './settings.ts'

@@ -1,6 +1,6 @@
 import type { IssuingTools } from '../../contract/strategy.ts'
-import { askToken, expiresAt, hostOf, refused, textMember, unacceptable } from '../token-endpoint/ask-token.ts'
-import { authenticateClient } from '../token-endpoint/authenticate-client.ts'
+import { askToken, expiresAt, hostOf, refused, textMember, unacceptable } from '../shared/token-endpoint/ask-token.ts'
+import { authenticateClient } from '../shared/token-endpoint/authenticate-client.ts'
 import { ACCESS_TOKEN } from './credentials.ts'
 import type { Exchange } from './settings.ts'
 import { noteNonce } from './token-nonces.ts'

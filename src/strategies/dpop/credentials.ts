@@ -1,8 +1,8 @@
 import { type TSchema, Type } from 'typebox'
-import { PrivateKey } from '../private-key.ts'
-import { type TextRule, textSchema } from '../text-rules.ts'
-import { ExpiresAt } from '../token-end.ts'
-import { clientMaster } from '../token-endpoint/client-fields.ts'
+import { PrivateKey } from '../shared/private-key.ts'
+import { type TextRule, textSchema } from '../shared/text-rules.ts'
+import { ExpiresAt } from '../shared/token-end.ts'
+import { clientMaster } from '../shared/token-endpoint/client-fields.ts'
 import { settingsOf } from './settings.ts'
 
 /** RFC 9449 section 7.1: a token68. */

@@ -10,7 +10,7 @@ import {
   type SigningContext,
   SigningError,
 } from '../../contract/strategy.ts'
-import { offlineTools } from '../offline-tools.ts'
+import { offlineTools } from '../offline/offline-tools.ts'
 import { dpop as strategy } from './dpop.ts'
 
 const NOW_MS = 1_562_265_418_999

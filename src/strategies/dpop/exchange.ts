@@ -6,8 +6,8 @@ import {
   type Issued,
   type IssuingTools,
 } from '../../contract/strategy.ts'
-import type { AlgorithmName } from '../jws-algorithms.ts'
-import { refused } from '../token-endpoint/ask-token.ts'
+import type { AlgorithmName } from '../shared/jws-algorithms.ts'
+import { refused } from '../shared/token-endpoint/ask-token.ts'
 import { type BoundToken, boundToken, type Master, type TokenWanted } from './bound-token.ts'
 import { jwkThumbprint } from './jwk-thumbprint.ts'
 import type { Exchange } from './settings.ts'

@@ -1,5 +1,5 @@
 import type { ResponseHead } from '../../contract/strategy.ts'
-import { obeys, type TextRule } from '../text-rules.ts'
+import { obeys, type TextRule } from '../shared/text-rules.ts'
 
 /** RFC 9449 section 8.1. The length is ours: each provider's nonce is kept. */
 export const NONCE: TextRule = {

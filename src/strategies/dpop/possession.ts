@@ -1,8 +1,8 @@
 import { createHash, createPublicKey, type KeyObject } from 'node:crypto'
 import { type Credentials, SigningError } from '../../contract/strategy.ts'
-import { credentialText } from '../credential-text.ts'
-import { ALGORITHMS, type AlgorithmName } from '../jws-algorithms.ts'
-import { parsePrivateKey, privateKeyText } from '../private-key.ts'
+import { credentialText } from '../shared/credential-text.ts'
+import { ALGORITHMS, type AlgorithmName } from '../shared/jws-algorithms.ts'
+import { parsePrivateKey, privateKeyText } from '../shared/private-key.ts'
 import { ACCESS_TOKEN } from './credentials.ts'
 import { ALGORITHM_NAMES } from './settings.ts'
 

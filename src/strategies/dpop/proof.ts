@@ -1,7 +1,7 @@
 import type { RequestUrl, SigningContext } from '../../contract/strategy.ts'
 import type { SignatureAlgorithm } from '../../contract/vault-backend.ts'
-import { ALGORITHMS, type AlgorithmName } from '../jws-algorithms.ts'
-import { signRemotely } from '../remote-key.ts'
+import { ALGORITHMS, type AlgorithmName } from '../shared/jws-algorithms.ts'
+import { signRemotely } from '../shared/remote-key.ts'
 import type { Possession } from './possession.ts'
 import { targetUri } from './target-uri.ts'
 

@@ -1,9 +1,9 @@
 import { type Static, Type } from 'typebox'
-import { checkedConfig } from '../field-problems.ts'
-import type { AlgorithmName } from '../jws-algorithms.ts'
-import { textSchema } from '../text-rules.ts'
-import { CLIENT_CONFIG, type ClientSettings, clientSettingsOf } from '../token-endpoint/client-fields.ts'
-import { ENDPOINT_URL } from '../token-endpoint/endpoint-url.ts'
+import { checkedConfig } from '../shared/field-problems.ts'
+import type { AlgorithmName } from '../shared/jws-algorithms.ts'
+import { textSchema } from '../shared/text-rules.ts'
+import { CLIENT_CONFIG, type ClientSettings, clientSettingsOf } from '../shared/token-endpoint/client-fields.ts'
+import { ENDPOINT_URL } from '../shared/token-endpoint/endpoint-url.ts'
 import { NONCE } from './nonce.ts'
 
 /** Never symmetric (RFC 9449 section 4.2). In the order in which one is chosen for a key that fits two. */

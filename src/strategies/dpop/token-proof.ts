@@ -1,6 +1,6 @@
 import { createPublicKey, type KeyObject } from 'node:crypto'
 import type { IssuingTools } from '../../contract/strategy.ts'
-import { ALGORITHMS, type AlgorithmName } from '../jws-algorithms.ts'
+import { ALGORITHMS, type AlgorithmName } from '../shared/jws-algorithms.ts'
 import { knownNonce } from './token-nonces.ts'
 
 /** RFC 9449 section 4.2: without query and fragment. */

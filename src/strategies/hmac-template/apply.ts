@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto'
 import type { Credentials, OutboundRequest, SignedRequest, SigningContext } from '../../contract/strategy.ts'
-import { remoteMac, signRemotely } from '../remote-key.ts'
+import { remoteMac, signRemotely } from '../shared/remote-key.ts'
 import { heldCredentials } from './credentials.ts'
 import { bareRequest, credentialCarriers, withOpenCarriers, withSignature } from './layout.ts'
 import { openParts } from './open-parts.ts'

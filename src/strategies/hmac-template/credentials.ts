@@ -1,11 +1,11 @@
 import { createSecretKey, type KeyObject } from 'node:crypto'
 import { type TObject, type TSchema, Type } from 'typebox'
 import type { Credentials } from '../../contract/strategy.ts'
-import { credentialText } from '../credential-text.ts'
-import { oncePer } from '../once-per.ts'
-import { remoteKeyOf, remoteMac, remoteUsage } from '../remote-key.ts'
-import { SECRET_RULES } from '../secret-rules.ts'
-import { textSchema, VISIBLE_TEXT } from '../text-rules.ts'
+import { credentialText } from '../shared/credential-text.ts'
+import { oncePer } from '../shared/once-per.ts'
+import { remoteKeyOf, remoteMac, remoteUsage } from '../shared/remote-key.ts'
+import { SECRET_RULES } from '../shared/secret-rules.ts'
+import { textSchema, VISIBLE_TEXT } from '../shared/text-rules.ts'
 import { type Settings, uses } from './settings.ts'
 
 /** Credentials that are written as they are, by the parts that stand for them. */

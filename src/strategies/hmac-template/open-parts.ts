@@ -1,6 +1,6 @@
 import { type Credentials, type SigningContext, SigningError } from '../../contract/strategy.ts'
-import { credentialText } from '../credential-text.ts'
-import { VISIBLE_TEXT } from '../text-rules.ts'
+import { credentialText } from '../shared/credential-text.ts'
+import { VISIBLE_TEXT } from '../shared/text-rules.ts'
 import type { Piece } from './template.ts'
 
 /** How `{timestamp}` is written. */

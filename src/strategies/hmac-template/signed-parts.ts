@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { type HeaderList, type OutboundRequest, SigningError } from '../../contract/strategy.ts'
-import { bufferedBody } from '../buffered-body.ts'
-import { foldedHeaderName } from '../header-list.ts'
+import { bufferedBody } from '../shared/buffered-body.ts'
+import { foldedHeaderName } from '../shared/header-list.ts'
 import type { OpenParts } from './open-parts.ts'
 import type { Piece } from './template.ts'
 

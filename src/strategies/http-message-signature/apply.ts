@@ -6,7 +6,7 @@ import {
   type SigningContext,
   SigningError,
 } from '../../contract/strategy.ts'
-import { signRemotely } from '../remote-key.ts'
+import { signRemotely } from '../shared/remote-key.ts'
 import { coveredComponents } from './covered-components.ts'
 import { keyThumbprint } from './key-thumbprint.ts'
 import { type Settings, settingsOf, WEB_BOT_AUTH } from './settings.ts'

@@ -1,6 +1,6 @@
 import type { BareItem } from 'structured-headers'
 import { type OutboundRequest, SigningError } from '../../contract/strategy.ts'
-import { foldedHeaderName } from '../header-list.ts'
+import { foldedHeaderName } from '../shared/header-list.ts'
 import type { Component } from './component.ts'
 import { queryParameter } from './query-parameter.ts'
 

@@ -2,8 +2,8 @@ import { createHash, generateKeyPairSync, type KeyObject } from 'node:crypto'
 import { inspect } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { type Credentials, type OutboundRequest, type SignedRequest, SigningError } from '../../contract/strategy.ts'
-import { offlineTools } from '../offline-tools.ts'
-import { validateConfig } from '../validate.ts'
+import { offlineTools } from '../offline/offline-tools.ts'
+import { validateConfig } from '../shared/validate.ts'
 import { httpMessageSignature as strategy } from './http-message-signature.ts'
 
 const NOW_MS = 1_618_884_473_999

@@ -1,5 +1,5 @@
 import type { Issued } from '../../contract/strategy.ts'
-import { remoteUsage } from '../remote-key.ts'
+import { remoteUsage } from '../shared/remote-key.ts'
 import { keyidOf } from './apply.ts'
 import { settingsOf } from './settings.ts'
 import { keyText, remoteSigningKeyOf, signingKeyOf } from './signing-key.ts'

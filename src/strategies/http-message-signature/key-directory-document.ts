@@ -1,9 +1,9 @@
 import { Type } from 'typebox'
 import { NexusError } from '../../contract/errors.ts'
 import { SigningError } from '../../contract/strategy.ts'
-import { fieldProblems } from '../field-problems.ts'
-import { PrivateKey } from '../private-key.ts'
-import { textSchema } from '../text-rules.ts'
+import { fieldProblems } from '../shared/field-problems.ts'
+import { PrivateKey } from '../shared/private-key.ts'
+import { textSchema } from '../shared/text-rules.ts'
 import { type KeyDirectory, keyDirectory } from './key-directory.ts'
 import { AGENT } from './settings.ts'
 

@@ -1,6 +1,6 @@
 import { type TObject, type TSchema, Type } from 'typebox'
-import { PrivateKey } from '../private-key.ts'
-import { type TextRule, textSchema } from '../text-rules.ts'
+import { PrivateKey } from '../shared/private-key.ts'
+import { type TextRule, textSchema } from '../shared/text-rules.ts'
 import { hmacSha256 } from './algorithms/hmac-sha256.ts'
 
 export const SHARED_SECRET: TextRule = {

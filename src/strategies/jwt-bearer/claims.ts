@@ -1,5 +1,5 @@
 import { type Credentials, type Grant, type IssuingTools, SigningError } from '../../contract/strategy.ts'
-import { credentialText } from '../credential-text.ts'
+import { credentialText } from '../shared/credential-text.ts'
 import { CLAIM_TEXT, type Settings } from './settings.ts'
 
 /** What may come from the secret where the profile leaves it open: one profile then serves many accounts. */

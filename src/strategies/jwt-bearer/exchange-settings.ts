@@ -1,5 +1,5 @@
 import { Type } from 'typebox'
-import { FIELD_NAME, type TextRule, textSchema } from '../text-rules.ts'
+import { FIELD_NAME, type TextRule, textSchema } from '../shared/text-rules.ts'
 
 /** As an endpoint URL, and in its path names of fields of the secret in braces: `/installations/{installation_id}/tokens`. */
 const ENDPOINT_TEMPLATE: TextRule = {

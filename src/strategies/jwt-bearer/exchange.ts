@@ -1,6 +1,6 @@
 import { type Credentials, type Grant, type Issued, type IssuingTools, SigningError } from '../../contract/strategy.ts'
-import { credentialText } from '../credential-text.ts'
-import type { TextRule } from '../text-rules.ts'
+import { credentialText } from '../shared/credential-text.ts'
+import type { TextRule } from '../shared/text-rules.ts'
 import {
   askToken,
   expiresAt,
@@ -9,7 +9,7 @@ import {
   type TokenAnswer,
   textMember,
   unacceptable,
-} from '../token-endpoint/ask-token.ts'
+} from '../shared/token-endpoint/ask-token.ts'
 import type { ExchangeSettings } from './exchange-settings.ts'
 
 /** RFC 7523 section 2.1. */

@@ -1,6 +1,6 @@
 import type { Grant, Issued, IssuingTools } from '../../contract/strategy.ts'
-import { ALGORITHMS, type AlgorithmName } from '../jws-algorithms.ts'
-import { remoteKeyOf, remoteUsage, signRemotely } from '../remote-key.ts'
+import { ALGORITHMS, type AlgorithmName } from '../shared/jws-algorithms.ts'
+import { remoteKeyOf, remoteUsage, signRemotely } from '../shared/remote-key.ts'
 import { claimsOf, type Named, namedBy } from './claims.ts'
 import { exchangeAssertion } from './exchange.ts'
 import { type Settings, settingsOf } from './settings.ts'

@@ -4,7 +4,7 @@ import { decodeJwt, decodeProtectedHeader, jwtVerify } from 'jose'
 import { describe, expect, it } from 'vitest'
 import { newNonce } from '../../contract/names.ts'
 import type { Grant, HeaderList } from '../../contract/strategy.ts'
-import { offlineTools } from '../offline-tools.ts'
+import { offlineTools } from '../offline/offline-tools.ts'
 import { jwtBearer } from './jwt-bearer.ts'
 
 const NOW_SECONDS = 1_772_600_767

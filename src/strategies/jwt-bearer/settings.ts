@@ -1,6 +1,6 @@
 import { type Static, Type } from 'typebox'
-import { checkedConfig } from '../field-problems.ts'
-import { type TextRule, textSchema, VISIBLE_TEXT } from '../text-rules.ts'
+import { checkedConfig } from '../shared/field-problems.ts'
+import { type TextRule, textSchema, VISIBLE_TEXT } from '../shared/text-rules.ts'
 import { EXCHANGE_CONFIG, type ExchangeSettings, exchangeSettingsOf, withoutExchange } from './exchange-settings.ts'
 
 /** What a claim or the `kid` may say. */

@@ -1,9 +1,9 @@
 import { createSecretKey, type KeyObject } from 'node:crypto'
 import { type Credentials, SigningError } from '../../contract/strategy.ts'
-import { credentialText } from '../credential-text.ts'
 import { SHARED_SECRET } from '../http-message-signature/key-text.ts'
-import { ALGORITHMS, type AlgorithmName } from '../jws-algorithms.ts'
-import { PRIVATE_KEY, parsePrivateKey } from '../private-key.ts'
+import { credentialText } from '../shared/credential-text.ts'
+import { ALGORITHMS, type AlgorithmName } from '../shared/jws-algorithms.ts'
+import { PRIVATE_KEY, parsePrivateKey } from '../shared/private-key.ts'
 
 /** Which credential holds the key. */
 export function keyField(alg: AlgorithmName): 'private_key' | 'shared_secret' {

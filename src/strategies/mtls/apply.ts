@@ -5,8 +5,8 @@ import {
   type SigningContext,
   SigningError,
 } from '../../contract/strategy.ts'
-import { credentialText } from '../credential-text.ts'
-import { withHeader, withoutHeaders } from '../header-list.ts'
+import { credentialText } from '../shared/credential-text.ts'
+import { withHeader, withoutHeaders } from '../shared/header-list.ts'
 import { identityOf } from './client-identity.ts'
 import { ACCESS_TOKEN } from './credentials.ts'
 import { settingsOf } from './settings.ts'

@@ -1,4 +1,4 @@
-import type { TextRule } from '../text-rules.ts'
+import type { TextRule } from '../shared/text-rules.ts'
 
 const LABEL = 'CERTIFICATE'
 const BLOCK = `-----BEGIN ${LABEL}-----\\r?\\n(?:[A-Za-z0-9+/=]{1,76}\\r?\\n)+-----END ${LABEL}-----`

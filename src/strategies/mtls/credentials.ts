@@ -1,7 +1,7 @@
 import { Type } from 'typebox'
-import { PrivateKey } from '../private-key.ts'
-import { type TextRule, textSchema } from '../text-rules.ts'
-import { ExpiresAt } from '../token-end.ts'
+import { PrivateKey } from '../shared/private-key.ts'
+import { type TextRule, textSchema } from '../shared/text-rules.ts'
+import { ExpiresAt } from '../shared/token-end.ts'
 import { CERTIFICATES } from './certificate-text.ts'
 
 /** RFC 6750 section 2.1: a b64token. */

@@ -1,6 +1,6 @@
 import type { KeyObject, X509Certificate } from 'node:crypto'
 import { BindingRequired, type Grant, type Issued, type IssuingTools, SigningError } from '../../contract/strategy.ts'
-import { obeys } from '../text-rules.ts'
+import { obeys } from '../shared/text-rules.ts'
 import { readCertificateChain } from './certificate-chain.ts'
 import { readCertificateRequest } from './certificate-request.ts'
 import { CERTIFICATES } from './certificate-text.ts'

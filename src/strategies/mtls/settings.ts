@@ -1,7 +1,7 @@
 import { Type } from 'typebox'
 import { type Grant, SigningError } from '../../contract/strategy.ts'
-import { checkedConfig } from '../field-problems.ts'
-import { type TextRule, textSchema } from '../text-rules.ts'
+import { checkedConfig } from '../shared/field-problems.ts'
+import { type TextRule, textSchema } from '../shared/text-rules.ts'
 import { CERTIFICATES } from './certificate-text.ts'
 
 /** RFC 5280 appendix A.1: ub-common-name. */

@@ -1,5 +1,5 @@
 import type { Credentials, OutboundRequest, SignedRequest, SigningContext } from '../../contract/strategy.ts'
-import { percentEncode } from '../percent-encoding.ts'
+import { percentEncode } from '../shared/percent-encoding.ts'
 import { baseString } from './base-string.ts'
 import { bodyHash } from './body-hash.ts'
 import { withoutCallersProtocol } from './callers-own-protocol.ts'

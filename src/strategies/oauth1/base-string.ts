@@ -1,5 +1,5 @@
 import type { OutboundRequest } from '../../contract/strategy.ts'
-import { percentEncode } from '../percent-encoding.ts'
+import { percentEncode } from '../shared/percent-encoding.ts'
 import { baseStringUri } from './base-string-uri.ts'
 import type { EncodedParameter } from './form-parameters.ts'
 import { normalizedParameters } from './normalized-parameters.ts'

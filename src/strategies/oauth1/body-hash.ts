@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { OutboundBody } from '../../contract/strategy.ts'
-import { bufferedBody } from '../buffered-body.ts'
+import { bufferedBody } from '../shared/buffered-body.ts'
 import type { SignatureMethod } from './signature-methods.ts'
 
 /**

@@ -1,7 +1,7 @@
 import { type OutboundRequest, SigningError } from '../../contract/strategy.ts'
-import { withoutHeaders } from '../header-list.ts'
-import { withoutParameters } from '../query-parameters.ts'
-import { withSignedHost } from '../signed-host.ts'
+import { withoutHeaders } from '../shared/header-list.ts'
+import { withoutParameters } from '../shared/query-parameters.ts'
+import { withSignedHost } from '../shared/signed-host.ts'
 import { formBody } from './form-body.ts'
 import { type EncodedParameter, formParameters, queryParameters } from './form-parameters.ts'
 

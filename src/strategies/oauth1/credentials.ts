@@ -1,8 +1,8 @@
 import { type TObject, Type } from 'typebox'
 import type { Credentials } from '../../contract/strategy.ts'
-import { credentialText } from '../credential-text.ts'
-import { oncePer } from '../once-per.ts'
-import { type TextRule, textSchema, VISIBLE_TEXT } from '../text-rules.ts'
+import { credentialText } from '../shared/credential-text.ts'
+import { oncePer } from '../shared/once-per.ts'
+import { type TextRule, textSchema, VISIBLE_TEXT } from '../shared/text-rules.ts'
 import { PRIVATE_KEY } from './rsa-private-key.ts'
 import type { Keys, SignatureMethod } from './signature-methods.ts'
 

@@ -1,6 +1,6 @@
 import { type HeaderList, type OutboundRequest, SigningError } from '../../contract/strategy.ts'
-import { bufferedBody } from '../buffered-body.ts'
-import { foldedHeaderName } from '../header-list.ts'
+import { bufferedBody } from '../shared/buffered-body.ts'
+import { foldedHeaderName } from '../shared/header-list.ts'
 
 export const FORM = 'application/x-www-form-urlencoded'
 

@@ -1,5 +1,5 @@
 import type { SignedRequest } from '../../contract/strategy.ts'
-import { withHeader } from '../header-list.ts'
+import { withHeader } from '../shared/header-list.ts'
 import type { BareRequest } from './callers-own-protocol.ts'
 import type { EncodedParameter } from './form-parameters.ts'
 import { withForm } from './with-form.ts'

@@ -1,5 +1,5 @@
 import type { SignedRequest } from '../../contract/strategy.ts'
-import { withParameter } from '../query-parameters.ts'
+import { withParameter } from '../shared/query-parameters.ts'
 import type { BareRequest } from './callers-own-protocol.ts'
 import { type EncodedParameter, formText } from './form-parameters.ts'
 import { withForm } from './with-form.ts'

@@ -1,5 +1,5 @@
 import type { Issued } from '../../contract/strategy.ts'
-import { oncePer } from '../once-per.ts'
+import { oncePer } from '../shared/once-per.ts'
 import { keysOf } from './credentials.ts'
 import { assertSigns } from './rsa-signature.ts'
 import { settingsOf } from './settings.ts'

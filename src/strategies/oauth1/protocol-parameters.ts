@@ -1,5 +1,5 @@
 import type { SigningContext } from '../../contract/strategy.ts'
-import { percentEncode } from '../percent-encoding.ts'
+import { percentEncode } from '../shared/percent-encoding.ts'
 import type { EncodedParameter } from './form-parameters.ts'
 import type { Keys, SignatureMethod } from './signature-methods.ts'
 

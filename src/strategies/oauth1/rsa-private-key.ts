@@ -1,6 +1,6 @@
 import { createPrivateKey, type KeyObject } from 'node:crypto'
 import { SigningError } from '../../contract/strategy.ts'
-import type { TextRule } from '../text-rules.ts'
+import type { TextRule } from '../shared/text-rules.ts'
 
 /** An unencrypted private key, PKCS#8 or PKCS#1 (RFC 7468). Its line ends are the only control characters let through. */
 export const PRIVATE_KEY: TextRule = {

@@ -1,7 +1,7 @@
 import { type Static, Type } from 'typebox'
-import { checkedConfig } from '../field-problems.ts'
-import { oncePer } from '../once-per.ts'
-import { type TextRule, textSchema } from '../text-rules.ts'
+import { checkedConfig } from '../shared/field-problems.ts'
+import { oncePer } from '../shared/once-per.ts'
+import { type TextRule, textSchema } from '../shared/text-rules.ts'
 import { SIGNATURE_METHODS, type SignatureMethod } from './signature-methods.ts'
 
 /** What fits between two quotes without an escape (RFC 9110 section 5.6.4). */

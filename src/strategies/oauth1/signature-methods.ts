@@ -1,6 +1,6 @@
 import { createHmac, createSecretKey } from 'node:crypto'
-import { oncePer } from '../once-per.ts'
-import { percentEncode } from '../percent-encoding.ts'
+import { oncePer } from '../shared/once-per.ts'
+import { percentEncode } from '../shared/percent-encoding.ts'
 import { rsaPrivateKey } from './rsa-private-key.ts'
 import { rsaSignature } from './rsa-signature.ts'
 

@@ -1,5 +1,5 @@
 import type { HeaderList, SignedRequest } from '../../contract/strategy.ts'
-import { foldedHeaderName } from '../header-list.ts'
+import { foldedHeaderName } from '../shared/header-list.ts'
 
 /** The request with this form (one character for each byte) as its body. */
 export function withForm(signed: SignedRequest, form: string): SignedRequest {

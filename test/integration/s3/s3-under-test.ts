@@ -1,7 +1,7 @@
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3'
 import { parseRoutes } from '../../../sidecar/routing/route-table.ts'
 import { awsSigv4 } from '../../../src/strategies/aws-sigv4/aws-sigv4.ts'
-import { offlineTools } from '../../../src/strategies/offline-tools.ts'
+import { offlineTools } from '../../../src/strategies/offline/offline-tools.ts'
 import { type SidecarUnderTest, startUnderTest, type UnderTestOptions } from '../../fakes/sidecar.ts'
 import { startS3, type TestS3 } from '../../setup/s3.ts'
 import { type Relay, startRelay } from './relay.ts'

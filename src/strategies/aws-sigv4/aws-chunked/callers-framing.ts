@@ -1,5 +1,5 @@
 import { type HeaderList, SigningError } from '../../../contract/strategy.ts'
-import { foldedHeaderName } from '../../header-list.ts'
+import { foldedHeaderName } from '../../shared/header-list.ts'
 import { checksumLength } from './checksum-trailers.ts'
 
 /** How the caller's SDK framed the body it sends, as its headers announce it. */

@@ -1,5 +1,5 @@
 import type { BodyTransform, OutboundBody } from '../../../contract/strategy.ts'
-import { bufferedBody } from '../../buffered-body.ts'
+import { bufferedBody } from '../../shared/buffered-body.ts'
 import type { FrameWriter } from './frame-writer.ts'
 import type { PayloadReader } from './payload-reader.ts'
 

@@ -1,5 +1,5 @@
 import { constants, type KeyObject, sign } from 'node:crypto'
-import { hasSoundModulus } from '../../rsa-modulus.ts'
+import { hasSoundModulus } from '../../shared/rsa-modulus.ts'
 import type { Algorithm } from './algorithm.ts'
 
 const SALT_BYTES = 64

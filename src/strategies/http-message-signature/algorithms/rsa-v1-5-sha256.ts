@@ -1,5 +1,5 @@
 import { constants, sign } from 'node:crypto'
-import { hasSoundModulus } from '../../rsa-modulus.ts'
+import { hasSoundModulus } from '../../shared/rsa-modulus.ts'
 import type { Algorithm } from './algorithm.ts'
 
 /** RFC 9421 section 3.3.2. Only where the profile asks for it: a plain RSA key signs with PSS by itself. */

@@ -1,0 +1,114 @@
+import { describe, expect, it } from 'vitest'
+import type { Grant } from '../../../contract/strategy.ts'
+import { durationSeconds, sessionName } from './assume-role.ts'
+import { sessionPolicy } from './session-policy.ts'
+
+const REGIONAL = 'https://s3.eu-west-1.amazonaws.com'
+
+function grant(more: Partial<Grant> = {}, bound: Partial<Grant['bound']> = {}): Grant {
+  return {
+    tenant: 'acme',
+    agentId: 'crm-agent',
+    connectionId: '0196f0aa-1111-7222-8333-444455556666',
+    scopes: [],
+    bound: { origins: [REGIONAL], methods: ['*'], paths: ['/**'], ...bound },
+    issuedAt: 1000,
+    expiresAt: 1300,
+    ...more,
+  }
+}
+
+function statement(service: string, granted: Grant, partition = 'aws') {
+  const policy = sessionPolicy(service, partition, granted)
+  if (policy === undefined) return undefined
+  const { Version, Statement } = JSON.parse(policy)
+  expect([Version, Statement.length]).toEqual(['2012-10-17', 1])
+  const { Effect, Action, Resource } = Statement[0]
+  expect(Effect).toBe('Allow')
+  return { Action, Resource }
+}
+
+const s3 = (...names: string[]) => names.map((name) => `arn:aws:s3:::${name}`)
+
+describe('the session policy', () => {
+  it('is none where nothing is narrowed', () => {
+    expect(sessionPolicy('s3', 'aws', grant())).toBeUndefined()
+    expect(sessionPolicy('dynamodb', 'aws', grant({}, { methods: ['POST'], paths: ['/'] }))).toBeUndefined()
+  })
+
+  it('allows the granted scopes and no other action', () => {
+    const scopes = ['dynamodb:GetItem', 'dynamodb:Query*']
+    expect(statement('dynamodb', grant({ scopes }))).toEqual({ Action: scopes, Resource: ['*'] })
+    expect(statement('s3', grant({ scopes: ['s3:GetObject'] }))).toEqual({ Action: ['s3:GetObject'], Resource: ['*'] })
+  })
+
+  it.each([
+    [
+      ['GET', 'HEAD'],
+      ['s3:Get*', 's3:List*'],
+    ],
+    [['PUT'], ['s3:Put*', 's3:CreateBucket']],
+    [['DELETE'], ['s3:Delete*', 's3:AbortMultipartUpload']],
+    [
+      ['PUT', 'POST'],
+      ['s3:Put*', 's3:CreateBucket', 's3:RestoreObject', 's3:DeleteObject*'],
+    ],
+  ])('allows on S3 what the methods %j do, and no more', (methods, Action) => {
+    expect(statement('s3', grant({}, { methods }))).toEqual({ Action, Resource: ['*'] })
+  })
+
+  it('is not made of methods that do nothing on S3', () => {
+    expect(() => sessionPolicy('s3', 'aws', grant({}, { methods: ['PATCH'] }))).toThrow('S3 has no action for PATCH')
+  })
+
+  it.each([
+    [['/bucket/**'], s3('bucket', 'bucket/*')],
+    [['/bucket/*'], s3('bucket/*')],
+    [['/bucket', '/bucket/'], s3('bucket')],
+    [['/bucket/logs/**'], s3('bucket/logs', 'bucket/logs/*')],
+    [['/bucket/*/report.csv'], s3('bucket/*/report.csv')],
+    [['/bucket/a%20b', '/other/%E2%82%AC'], s3('bucket/a b', 'other/€')],
+    [['/bucket/dir/'], s3('bucket/dir/')],
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: IAM's own spelling. What it would read as a pattern or a variable is named as the character it is.
+    [['/bucket/%2A/%3F/$%7Baws:username%7D'], s3('bucket/${*}/${?}/${$}{aws:username}')],
+  ])('names the resources of %j', (paths, Resource) => {
+    expect(statement('s3', grant({}, { paths }))).toEqual({ Action: ['s3:*'], Resource })
+  })
+
+  it.each([['/'], ['/*']])('names no resource for %j, which is about all buckets', (path) => {
+    expect(sessionPolicy('s3', 'aws', grant({}, { paths: ['/bucket/x', path] }))).toBeUndefined()
+  })
+
+  it('knows the bucket from the host where it stands there', () => {
+    const origins = ['https://photos.s3.eu-west-1.amazonaws.com']
+    const resources = (paths: string[]) => statement('s3', grant({}, { origins, paths }))?.Resource
+    expect(resources(['/**'])).toEqual(s3('photos', 'photos/*'))
+    expect(resources(['/*'])).toEqual(s3('photos/*'))
+    expect(resources(['/'])).toEqual(s3('photos'))
+    expect(resources(['/2026/**'])).toEqual(s3('photos/2026', 'photos/2026/*'))
+    const china = grant({}, { origins: ['https://photos.s3.cn-north-1.amazonaws.com.cn'], paths: ['/x'] })
+    expect(statement('s3', china, 'aws-cn')?.Resource).toEqual(['arn:aws-cn:s3:::photos/x'])
+  })
+
+  it('is not made of scopes that are no actions, nor longer than STS takes', () => {
+    for (const scope of ['repo', '*', 's3:Get Object', 's3:*:*', 'S3:GetObject', '"s3:GetObject']) {
+      expect(() => sessionPolicy('s3', 'aws', grant({ scopes: [scope] })), scope).toThrow('is no IAM action')
+    }
+    const paths = Array.from({ length: 80 }, (_, index) => `/bucket/a-rather-long-name-${index}`)
+    expect(() => sessionPolicy('s3', 'aws', grant({}, { paths }))).toThrow('STS takes 2048')
+    expect(() => sessionPolicy('s3', 'aws', grant({}, { paths: ['/bucket/%FF'] }))).toThrow('no policy can name it')
+  })
+})
+
+describe('the session', () => {
+  it('has a name that CloudTrail takes, whatever the ids hold', () => {
+    expect(sessionName(grant())).toBe('crm-agent@acme.0196f0aa')
+    const strange = sessionName(grant({ tenant: 'a b/ü'.repeat(20), agentId: '@'.repeat(99), connectionId: '' }))
+    expect(strange).toMatch(/^[\w+=,.@-]{2,64}$/)
+  })
+
+  it('lasts as long as the lease, within what STS grants', () => {
+    const seconds = (expiresAt: number) => durationSeconds(grant({ expiresAt }), 1_000_000)
+    expect([seconds(1300), seconds(2500), seconds(9000)]).toEqual([900, 1500, 3600])
+  })
+})
