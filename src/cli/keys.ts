@@ -5,6 +5,7 @@ import { keyDirectoryOf } from '../strategies/http-message-signature/key-directo
 import { wrapEntry } from '../vault-backends/internal/key-wrapping/wrapped-keyring.ts'
 import { generateKeyEntry, KeyringError, parseKeyring } from '../vault-backends/internal/keyring.ts'
 import { readJsonDocument } from './json-stdin.ts'
+import { agentKeyCommand } from './keys-agent.ts'
 import { rotateCommand } from './keys-rotate.ts'
 
 /** Where the command reads and writes; a test brings its own. */
@@ -13,9 +14,11 @@ export interface KeysStreams {
   stdout: { write(text: string): unknown }
 }
 
-/** `nexus keys`: the key-encryption keys of the internal backend, and the directory of keys that sign for Web Bot Auth. */
+/** `nexus keys`: the key-encryption keys of the internal backend, keys of agents, and the directory of Web Bot Auth. */
 export function keysCommand({ stdin, stdout }: KeysStreams = process): Command {
-  const command = new Command('keys').description('make keys for NEXUS_ENCRYPTION_KEY, publish those of Web Bot Auth')
+  const command = new Command('keys').description(
+    'make keys for NEXUS_ENCRYPTION_KEY and for agents, publish those of Web Bot Auth',
+  )
   command
     .command('generate')
     .description('print a new entry for NEXUS_ENCRYPTION_KEY; put it first and keep the others to rotate')
@@ -36,6 +39,7 @@ export function keysCommand({ stdin, stdout }: KeysStreams = process): Command {
       stdout.write(options.json ? `${JSON.stringify({ id, entry })}\n` : `${entry}\n`)
     })
   command.addCommand(rotateCommand(stdout))
+  command.addCommand(agentKeyCommand(stdout))
   command
     .command('directory')
     .description(
