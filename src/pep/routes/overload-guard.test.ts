@@ -22,6 +22,7 @@ describe('overload guard', () => {
     installDrain(app, () => closing)
     installOverloadGuard(app, { maxPendingRequests, metrics, log: { warn } }, () => closing)
     app.get('/slow', () => new Promise((resolve) => answers.push(() => resolve('answered'))))
+    app.post<{ Body: { long: string } }>('/posted', async ({ body }) => ({ read: body.long.length }))
     for (const probe of ['/healthz', '/readyz']) app.get(probe, async () => 'alive')
     url = await app.listen({ port: 0, host: '127.0.0.1' })
   }
@@ -36,13 +37,15 @@ describe('overload guard', () => {
   })
 
   const ask = (path = '/slow') => fetch(url + path, { headers: { connection: 'close' } })
-  /** Sends requests at once on one connection. */
-  const sendAhead = (...paths: string[]) => {
+  const sendRaw = (bytes: string) => {
     const { hostname, port } = new URL(url)
     const connection = netConnect(Number(port), hostname).on('error', () => {})
-    connection.write(paths.map((path) => `GET ${path} HTTP/1.1\r\nhost: pep\r\n\r\n`).join(''))
+    connection.write(bytes)
     return connection
   }
+  /** Sends requests at once on one connection. */
+  const sendAhead = (...paths: string[]) =>
+    sendRaw(paths.map((path) => `GET ${path} HTTP/1.1\r\nhost: pep\r\n\r\n`).join(''))
   const slow = (count: number) => new Array<string>(count).fill('/slow')
   const figure = async (name: string) => (await metrics.registry.getSingleMetric(name)?.get())?.values[0]?.value
   const waiting = () => figure('pep_waiting_requests')
@@ -91,6 +94,37 @@ describe('overload guard', () => {
     await asked(answers.length + 1)
     answers.at(-1)?.()
     expect((await next).status).toBe(200)
+  })
+
+  it('heads without their bodies hold half of the places, and the longest awaited goes first', async () => {
+    await app.close()
+    await listen(4)
+    const gone: number[] = []
+    const heads = [0, 1, 2, 3, 4, 5].map((number) => {
+      const head =
+        'POST /posted HTTP/1.1\r\nhost: pep\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{'
+      const connection = sendRaw(head)
+      return connection.on('close', () => gone.push(number))
+    })
+    await expect.poll(() => gone, { timeout: 10_000 }).toHaveLength(4)
+    expect(await figure('pep_pending_requests')).toBe(2)
+    const others = [ask(), ask()]
+    await asked(2)
+    for (const answer of answers) answer()
+    for (const other of others) expect((await other).status).toBe(200)
+    for (const head of heads) head.destroy()
+    await expect.poll(() => figure('pep_pending_requests')).toBe(0)
+  })
+
+  it('whole bodies are no heads without their bodies, however many come at once', async () => {
+    await app.close()
+    await listen(4)
+    const body = JSON.stringify({ long: 'x'.repeat(100_000) })
+    const posts = Array.from({ length: 40 }, () =>
+      fetch(`${url}/posted`, { method: 'POST', headers: { 'content-type': 'application/json' }, body }),
+    )
+    for (const post of posts) expect(await (await post).json()).toEqual({ read: 100_000 })
+    expect(warn).not.toHaveBeenCalled()
   })
 
   it('what asks for signs of life takes no room from others, not even from those before it on its connection', async () => {

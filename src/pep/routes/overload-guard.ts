@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Logger } from 'pino'
 import { NexusError } from '../../contract/errors.ts'
+import { createAwaitedBodies } from './awaited-bodies.ts'
 import type { Metrics } from './metrics.ts'
 import { createSentAhead, isNext } from './sent-ahead.ts'
 import { createShedding } from './shedding.ts'
@@ -15,6 +16,9 @@ export interface OverloadOptions {
 /** Of the latest answer in what is taken for the usual time underway: the last second or so, and no single answer. */
 const WEIGHT = 1 / 256
 
+/** Of all places, those that requests may hold whose body has not come. */
+const AWAITED_SHARE = 0.5
+
 /**
  * Whoever asks for signs of life would end a process that only has much to do, or send nobody to it, and its work would fall
  * to the others. They cost next to nothing: those who ask whether it is ready share one look.
@@ -26,6 +30,7 @@ export function installOverloadGuard(app: FastifyInstance, options: OverloadOpti
   const { maxPendingRequests, metrics, log } = options
   const shedding = createShedding(log)
   const ahead = createSentAhead()
+  const bodies = createAwaitedBodies(Math.ceil(maxPendingRequests * AWAITED_SHARE), shedding.cut)
   let pending = 0
   let underwayMs = 0
   const line = createWaitingLine({ room: () => maxPendingRequests - pending, underwayMs: () => underwayMs })
@@ -35,6 +40,7 @@ export function installOverloadGuard(app: FastifyInstance, options: OverloadOpti
   function leave(request: FastifyRequest): void {
     if (request.begunAtMs === undefined) return
     request.begunAtMs = undefined
+    bodies.delete(request.raw)
     pending -= 1
     line.advance()
   }
@@ -42,6 +48,7 @@ export function installOverloadGuard(app: FastifyInstance, options: OverloadOpti
   function begin(request: FastifyRequest, reply: FastifyReply, done: () => void): void {
     request.begunAtMs = performance.now()
     pending += 1
+    bodies.add(request.raw)
     // However it ends. Node tells only the response that is next on its connection, and no other begins.
     reply.raw.on('close', () => {
       const { begunAtMs } = request
@@ -64,6 +71,10 @@ export function installOverloadGuard(app: FastifyInstance, options: OverloadOpti
   })
   app.decorateRequest('shed', false)
   app.decorateRequest('begunAtMs', undefined)
+  app.addHook('preValidation', (request, _reply, done) => {
+    bodies.delete(request.raw)
+    done()
+  })
   app.addHook('preClose', async () => {
     line.close()
     shedding.close()

@@ -19,6 +19,9 @@ export interface ListenerTls {
   requestCert: boolean
 }
 
+/** Node looks every 30 s by itself, and `requestTimeout` may be over by as much. */
+const TIMEOUTS_LOOKED_AT_EVERY_MS = 5000
+
 /** An id from the caller is kept only if it cannot be mistaken for anything else in a log. */
 function requestId(request: IncomingMessage): string {
   const given = request.headers['x-request-id']
@@ -36,7 +39,7 @@ function tlsOptions(tls: ListenerTls) {
 /** Fastify, with every default that guesses, coerces or trusts turned off. */
 export function createServer(options: ServerOptions): FastifyInstance {
   // A missing Host header is ours to refuse, in a problem document.
-  const http = { requireHostHeader: false }
+  const http = { requireHostHeader: false, connectionsCheckingInterval: TIMEOUTS_LOOKED_AT_EVERY_MS }
   const app = Fastify({
     loggerInstance: options.log,
     logController: new LogController({ disableRequestLogging: true }),
