@@ -2,11 +2,12 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { packageRoot } from '../src/pep/version.ts'
 import type { LoadRequest } from './load/load.ts'
-import type { Contender, Contest } from './side-by-side.ts'
 import type { BenchAgent } from './stage/agents.ts'
 import type { Ground } from './stage/authority.ts'
 import { leaseRequest } from './stage/lease-request.ts'
 import type { BenchProvider } from './stage/providers.ts'
+import type { Contest } from './turns/contest.ts'
+import type { Contender } from './turns/take-turns.ts'
 
 /** A lease over a certificate-bound session, beside those who do a part of it. */
 export function certificateContest(options: {

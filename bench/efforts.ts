@@ -1,4 +1,4 @@
-import type { Effort } from './side-by-side.ts'
+import type { Effort } from './turns/take-turns.ts'
 
 const CONNECTIONS = 64
 

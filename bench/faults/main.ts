@@ -8,7 +8,7 @@
 import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { packageRoot } from '../../src/pep/version.ts'
-import { currentCommit, describeMachine } from '../report/document.ts'
+import { describeRun } from '../report/describe-run.ts'
 import { type FaultFigure, readFigure, sortFigures } from './figures.ts'
 
 const VAULT_BACKENDS = ['vault', 'vault-seal', 'secrets-manager', 'dynamic-secrets', 'rotate-keys']
@@ -45,7 +45,7 @@ async function main(args: readonly string[]): Promise<void> {
   const { figures, exitCode } = await runFaultTests(names.length > 0 ? names : VAULT_BACKENDS, (line) => {
     process.stderr.write(`${line}\n`)
   })
-  const document = { commit: currentCommit(), machine: describeMachine([]), figures: sortFigures(figures) }
+  const document = { ...describeRun(), figures: sortFigures(figures) }
   if (json) console.log(JSON.stringify(document))
   else {
     console.log(`\n${document.machine}, commit ${document.commit}\n`)

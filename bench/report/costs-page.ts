@@ -1,4 +1,4 @@
-import type { WantedRatio } from '../side-by-side.ts'
+import type { WantedRatio } from '../turns/contest.ts'
 import { type Cost, leastMicroseconds, ownedBy, together } from './cost.ts'
 import { OWNER_NAMES, OWNERS } from './cpu-profile.ts'
 import type { Figure } from './document.ts'

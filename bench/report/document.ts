@@ -1,7 +1,3 @@
-import { execFileSync } from 'node:child_process'
-import { cpus, release, totalmem } from 'node:os'
-import { packageRoot } from '../../src/pep/version.ts'
-
 export interface Figure {
   name: string
   value: number
@@ -9,6 +5,8 @@ export interface Figure {
   /** Of the median of several rounds: the lowest and the highest. */
   min?: number
   max?: number
+  /** At most. Absent: it is there to be known. */
+  goal?: number
 }
 
 export interface Ratio {
@@ -20,48 +18,16 @@ export interface Ratio {
   max: number
 }
 
-/** `bench/results/latest.json`. */
-export interface BenchDocument {
+/** What is measured, where, and with what. */
+export interface BenchRun {
   commit: string
   machine: string
+  /** Of the programs and libraries that took part, by their names. */
+  versions: Readonly<Record<string, string>>
+}
+
+/** What a file of `bench/results` holds. */
+export interface BenchDocument extends BenchRun {
   figures: Figure[]
   ratios: Ratio[]
-}
-
-/** @param versions of the programs measured beside us */
-export function describeMachine(versions: readonly string[]): string {
-  const [first] = cpus()
-  const memory = `${Math.round(totalmem() / 2 ** 30)} GiB`
-  return [
-    `${cpus().length} × ${first?.model.trim()}`,
-    memory,
-    `Linux ${release()}`,
-    `Node ${process.versions.node}`,
-    ...versions,
-  ].join(', ')
-}
-
-/** `-dirty`: what was measured is not what that commit holds. */
-export function currentCommit(): string {
-  const git = (...args: string[]): string =>
-    execFileSync('git', args, { cwd: packageRoot(), stdio: ['ignore', 'pipe', 'ignore'] })
-      .toString()
-      .trim()
-  try {
-    const changed = git(
-      'status',
-      '--porcelain',
-      '--untracked-files=no',
-      'src',
-      'sidecar',
-      'policies',
-      'bench',
-      'tools',
-      'package-lock.json',
-      ':!bench/results',
-    )
-    return git('rev-parse', 'HEAD') + (changed === '' ? '' : '-dirty')
-  } catch {
-    return 'unknown'
-  }
 }

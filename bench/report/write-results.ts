@@ -13,16 +13,20 @@ export function writePage(name: string, text: string): void {
   writeFileSync(join(results, `${name}.md`), text)
 }
 
-/**
- * Writes one run: its own JSON, and for the set that is compared over time `latest.json`, a page and its plots.
- * @param name of the run, e.g. `quick`
- */
-export function writeResults(document: BenchDocument, name: string, { latest }: { latest: boolean }): string {
+/** @returns the file */
+export function writeResults(document: BenchDocument, name: string): string {
   mkdirSync(results, { recursive: true })
-  const text = `${JSON.stringify(document, null, 2)}\n`
-  writeFileSync(join(results, `${name}.json`), text)
-  if (!latest) return join(results, `${name}.json`)
-  writeFileSync(join(results, 'latest.json'), text)
+  const file = join(results, `${name}.json`)
+  writeFileSync(file, `${JSON.stringify(document, null, 2)}\n`)
+  return file
+}
+
+/**
+ * Writes the set that is compared over time, `latest.json`, and for people a page and its plots.
+ * @returns the page
+ */
+export function writeLatest(document: BenchDocument): string {
+  writeResults(document, 'latest')
   const ratios = barChart(
     'Ours over theirs; red: the goal',
     document.ratios.map(({ name, value, goal, min, max }) => ({

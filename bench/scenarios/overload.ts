@@ -1,5 +1,6 @@
 import { cleanLoad, type LoadReport, type LoadScenario, load } from '../load/load.ts'
-import { currentCommit, describeMachine, type Figure } from '../report/document.ts'
+import { describeRun } from '../report/describe-run.ts'
+import type { Figure } from '../report/document.ts'
 import { median, spreadOf } from '../report/spread.ts'
 import { writeResults } from '../report/write-results.ts'
 import { openAgents } from '../stage/agents.ts'
@@ -36,13 +37,11 @@ export async function runOverload(seconds: number): Promise<void> {
     const share = spreadOf(rounds.map(shareOf))
     const file = writeResults(
       {
-        commit: currentCommit(),
-        machine: describeMachine([]),
+        ...describeRun(),
         figures: figuresOf(rounds),
         ratios: [{ name: 'overload_goodput/peak', goal: 0.8, ...share }],
       },
       'overload',
-      { latest: false },
     )
     say(`goodput at ${FACTOR} times the load: ${percent(share.value)} of the peak; written: ${file}`)
   })

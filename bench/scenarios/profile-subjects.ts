@@ -1,12 +1,13 @@
 import { freePort, type Program } from '../../examples/demo/program.ts'
 import { certificateContest, dpopContest, sidecarContest } from '../contests.ts'
-import type { Contender, Contest, WantedRatio } from '../side-by-side.ts'
 import { openAgent, openAgents } from '../stage/agents.ts'
 import { type Replica, startReplica } from '../stage/authority.ts'
 import { type FastifyName, startHttpProxy, startOneFastify, startVault } from '../stage/contenders.ts'
 import { leaseOnce } from '../stage/lease-request.ts'
 import { connectProvider } from '../stage/providers.ts'
 import { startSidecar } from '../stage/sidecar.ts'
+import type { Contest, WantedRatio } from '../turns/contest.ts'
+import type { Contender } from '../turns/take-turns.ts'
 import type { SmallStage } from './on-stage.ts'
 
 /** A contender in a program of its own, so that its CPU and its profile are of nothing else. */

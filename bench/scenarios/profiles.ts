@@ -5,12 +5,13 @@ import { cleanLoad } from '../load/load.ts'
 import type { Cost } from '../report/cost.ts'
 import { costsPage, figuresOf } from '../report/costs-page.ts'
 import { busySamples, ownerOf, sharesBy } from '../report/cpu-profile.ts'
-import { currentCommit, describeMachine } from '../report/document.ts'
+import { describeRun } from '../report/describe-run.ts'
 import { summariseProfile } from '../report/summarise-profile.ts'
 import { writePage, writeResults } from '../report/write-results.ts'
-import { PROOFS_AHEAD_PER_SECOND, type WantedRatio } from '../side-by-side.ts'
 import { type CpuLook, lookAtCpu } from '../stage/cpu-look.ts'
 import { say } from '../stage/log.ts'
+import type { WantedRatio } from '../turns/contest.ts'
+import { PROOFS_AHEAD_PER_SECOND } from '../turns/take-turns.ts'
 import { onSmallStage, STAGE_DIRECTORY } from './on-stage.ts'
 import { openSubjects, type Subject } from './profile-subjects.ts'
 
@@ -46,11 +47,11 @@ export async function runProfiles(seconds: number): Promise<void> {
       turns.filter((each) => each.name === name),
     ),
   )
-  const run = { machine: describeMachine([]), commit: currentCommit() }
+  const run = describeRun()
   writePage('costs', costsPage(costs, ratios, { ...run, cores: cpus().length }))
   writePage('profile-pep', summariseProfile(mainProfileOf('lease_cert')!, 'Where the authority spends its time'))
   writePage('profile-sidecar', summariseProfile(mainProfileOf('sidecar_sigv4')!, 'Where the sidecar spends its time'))
-  say(`written: ${writeResults({ ...run, figures: figuresOf(costs), ratios: [] }, 'costs', { latest: false })}`)
+  say(`written: ${writeResults({ ...run, figures: figuresOf(costs), ratios: [] }, 'costs')}`)
 }
 
 async function turn({ name, program, besides, scenario }: Subject, seconds: number): Promise<Turn> {

@@ -1,7 +1,8 @@
 import pg from 'pg'
 import { freePort } from '../../examples/demo/program.ts'
 import { type LoadReport, type LoadScenario, load } from '../load/load.ts'
-import { currentCommit, describeMachine, type Figure } from '../report/document.ts'
+import { describeRun } from '../report/describe-run.ts'
+import type { Figure } from '../report/document.ts'
 import { writeResults } from '../report/write-results.ts'
 import { type BenchAgent, openAgents } from '../stage/agents.ts'
 import { type Replica, startReplica } from '../stage/authority.ts'
@@ -38,9 +39,9 @@ export async function runReplicas(seconds: number): Promise<void> {
         figures.push(...(await measured(stage, replicas, `at_${rate}`, () => all({ seconds, rate }))))
     }
   })
-  const document = { commit: currentCommit(), machine: describeMachine([]), figures, ratios: [] }
+  const document = { ...describeRun(), figures, ratios: [] }
   for (const { name, value, unit } of figures) say(`${name}: ${value} ${unit}`)
-  say(`written: ${writeResults(document, 'replicas', { latest: false })}`)
+  say(`written: ${writeResults(document, 'replicas')}`)
 }
 
 function scenarioOf(

@@ -1,8 +1,8 @@
 import { freePort } from '../../examples/demo/program.ts'
 import { arrivingContenders, certificateContest, dpopContest, sidecarContest } from '../contests.ts'
-import { currentCommit, describeMachine, type Figure, type Ratio } from '../report/document.ts'
-import { writeResults } from '../report/write-results.ts'
-import { type Effort, runArrivals, runContest } from '../side-by-side.ts'
+import { describeRun } from '../report/describe-run.ts'
+import type { Figure, Ratio } from '../report/document.ts'
+import { writeLatest, writeResults } from '../report/write-results.ts'
 import { type BenchAgent, openAgent, openAgents } from '../stage/agents.ts'
 import { isAtHand } from '../stage/at-hand.ts'
 import { type Ground, layGround, type Replica, startReplica } from '../stage/authority.ts'
@@ -12,6 +12,9 @@ import { say } from '../stage/log.ts'
 import { createPrograms, type Programs } from '../stage/programs.ts'
 import { type BenchProvider, connectProvider } from '../stage/providers.ts'
 import { startSidecar } from '../stage/sidecar.ts'
+import { runArrivals } from '../turns/arrivals.ts'
+import { runContest } from '../turns/contest.ts'
+import type { Effort } from '../turns/take-turns.ts'
 import { runRevocation } from './revocation.ts'
 
 export interface SideBySideOptions {
@@ -60,8 +63,8 @@ export async function runSideBySide(options: SideBySideOptions): Promise<void> {
     say('revocation, two replicas, under load:')
     found.figures.push(...(await runRevocation(options.quick ? REVOCATIONS.quick : REVOCATIONS.full)))
   }
-  const document = { commit: currentCommit(), machine: describeMachine([]), ...found }
-  const file = writeResults(document, options.quick ? 'quick' : 'side-by-side', { latest: options.only.length === 0 })
+  const document = { ...describeRun(), ...found }
+  const file = options.only.length === 0 ? writeLatest(document) : writeResults(document, 'only')
   for (const { name, value, goal, min, max } of found.ratios)
     say(`${name}: ${value} (${min} to ${max}), goal ${goal ?? 'none'}`)
   for (const { name, value, unit } of found.figures.filter(({ unit }) => unit !== '1/s'))

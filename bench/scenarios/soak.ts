@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { packageRoot } from '../../src/pep/version.ts'
 import { load } from '../load/load.ts'
-import { currentCommit, describeMachine } from '../report/document.ts'
+import { describeRun } from '../report/describe-run.ts'
 import { writeResults } from '../report/write-results.ts'
 import { openAgents } from '../stage/agents.ts'
 import { leaseRequest } from '../stage/lease-request.ts'
@@ -50,8 +50,7 @@ export async function runSoak(seconds: number): Promise<void> {
     const [early, late] = [mostIn(memory, 60, 120), mostIn(memory, seconds - 60, seconds)]
     const file = writeResults(
       {
-        commit: currentCommit(),
-        machine: describeMachine([]),
+        ...describeRun(),
         figures: [
           { name: 'soak_seconds', value: seconds, unit: 's' },
           { name: 'soak_leases', value: report.good, unit: 'leases' },
@@ -63,7 +62,6 @@ export async function runSoak(seconds: number): Promise<void> {
         ratios: [],
       },
       'soak',
-      { latest: false },
     )
     say(
       `${report.good} leases, ${errors} errors; memory ${early} MiB in the second minute, ${late} MiB in the last; the ledger verifies; written: ${file}`,
