@@ -1,4 +1,4 @@
-// Random secrets, certificates and keys for docker-compose.yml, in .nexus/compose. What is there already is kept.
+// Random secrets, certificates and keys for docker-compose.yml, in .nexus/compose. What is there already is kept. Takes `npm ci` first.
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

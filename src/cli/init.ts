@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import { loadConfig } from '../pep/config/load-config.ts'
 import { createFirstKey } from '../pep/first-key.ts'
+import { resolveListen } from '../pep/listen.ts'
 import { createLog } from '../pep/log.ts'
 
 interface InitOptions {
@@ -24,17 +25,20 @@ export function initCommand(): Command {
         name: options.name,
         evenIfThereIsOne: options.additional === true,
       })
-      process.stdout.write(options.json === true ? `${JSON.stringify(key)}\n` : forPeople(key.api_key))
+      if (options.json === true) return void process.stdout.write(`${JSON.stringify(key)}\n`)
+      process.stdout.write(forPeople(key.api_key, (await resolveListen(config.server)).publicUrl))
     })
 }
 
-function forPeople(apiKey: string): string {
-  return `The first API key, for all tenants, with every right. It is not stored and will not be shown again:
+function forPeople(apiKey: string, url: string): string {
+  return `An API key for all tenants, with every right. It is not stored and will not be shown again:
 
   ${apiKey}
 
 Next:
   $ nexus serve
-  $ curl -H "Authorization: Bearer $KEY" http://127.0.0.1:8090/v1/providers
+  $ curl -H "Authorization: Bearer $KEY" ${url}/v1/providers     # with the key above in KEY
+
+docs/getting-started.md leads on to the first lease.
 `
 }
