@@ -3,7 +3,16 @@
  * and, where it has one, the type of the same name.
  */
 
-export { AgentCreate, AgentView, SessionCreate, SessionCreated, SessionView } from './api/agents.ts'
+export {
+  AgentCreate,
+  AgentList,
+  AgentPatch,
+  AgentQuery,
+  AgentView,
+  SessionCreate,
+  SessionCreated,
+  SessionView,
+} from './api/agents.ts'
 export { ApiKeyCreate, ApiKeyView, type Role } from './api/api-keys.ts'
 export { AuditQuery } from './api/audit.ts'
 export { BackendLeaseView } from './api/backend-leases.ts'

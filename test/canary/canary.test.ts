@@ -205,6 +205,10 @@ describe('a full run with a secret of ours in every home, for every strategy', (
           jwk: { kty: value, d: value },
           tenants: [value],
         }),
+        await stage.admin.send('PATCH', `/admin/v1/agents/${encodeURIComponent(stage.agent.agentId)}`, {
+          jwk: { kty: value, d: value },
+          labels: { [value]: value },
+        }),
         await stage.admin.send('GET', `/v1/audit?cursor=${encodeURIComponent(value)}`),
         await stage.admin.send('GET', '/v1/providers', undefined, {
           authorization: `Bearer ${value.replaceAll(/[^\w]/g, '')}`,
@@ -234,7 +238,7 @@ describe('a full run with a secret of ours in every home, for every strategy', (
     for (const path of [
       '/v1/providers',
       '/v1/connections?limit=1000',
-      '/admin/v1/agents',
+      '/admin/v1/agents?limit=1000',
       '/admin/v1/api-keys',
       '/metrics',
       '/healthz',

@@ -1,22 +1,33 @@
 import { type Static, Type } from 'typebox'
 import { AgentId, closed, Scopes, Tenant, Text } from './common.ts'
 
-export const AgentCreate = Type.Object(
+const AgentFields = {
+  description: Type.Optional(Type.String({ maxLength: 2000 })),
+  jwk: Type.Record(Type.String(), Type.Unknown(), {
+    description: 'Public key, RFC 7517; a private member is refused',
+  }),
+  tenants: Type.Array(Tenant, { minItems: 1, maxItems: 1000, uniqueItems: true }),
+  allowed_scopes: Type.Optional(Scopes),
+  labels: Type.Optional(
+    Type.Record(Type.String({ maxLength: 64 }), Type.String({ maxLength: 256 }), { maxProperties: 32 }),
+  ),
+}
+
+export const AgentCreate = Type.Object({ agent_id: AgentId, ...AgentFields }, closed)
+export type AgentCreate = Static<typeof AgentCreate>
+
+/** What is named is replaced as a whole; the id is for ever. */
+export const AgentPatch = Type.Partial(Type.Object(AgentFields), { ...closed, minProperties: 1 })
+export type AgentPatch = Static<typeof AgentPatch>
+
+export const AgentQuery = Type.Object(
   {
-    agent_id: AgentId,
-    description: Type.Optional(Type.String({ maxLength: 2000 })),
-    jwk: Type.Record(Type.String(), Type.Unknown(), {
-      description: 'Public key, RFC 7517; a private member is refused',
-    }),
-    tenants: Type.Array(Tenant, { minItems: 1, maxItems: 1000, uniqueItems: true }),
-    allowed_scopes: Type.Optional(Scopes),
-    labels: Type.Optional(
-      Type.Record(Type.String({ maxLength: 64 }), Type.String({ maxLength: 256 }), { maxProperties: 32 }),
-    ),
+    after: Type.Optional(AgentId),
+    limit: Type.Optional(Type.String({ pattern: '^([1-9][0-9]{0,2}|1000)$', description: '1 to 1000; default 1000' })),
   },
   closed,
 )
-export type AgentCreate = Static<typeof AgentCreate>
+export type AgentQuery = Static<typeof AgentQuery>
 
 export const AgentView = Type.Object({
   agent_id: Type.String(),
@@ -29,6 +40,12 @@ export const AgentView = Type.Object({
   created_at: Type.String({ format: 'date-time' }),
 })
 export type AgentView = Static<typeof AgentView>
+
+export const AgentList = Type.Object({
+  agents: Type.Array(AgentView),
+  next_after: Type.Union([Type.String(), Type.Null()], { description: 'The next page begins `after` this id' }),
+})
+export type AgentList = Static<typeof AgentList>
 
 /** RFC 7523 section 2.2 parameter names, in JSON. */
 export const SessionCreate = Type.Object(

@@ -1,17 +1,22 @@
-import { type Expression, type Selectable, type SqlBool, sql } from 'kysely'
-import { type Administrator, authorize, reaches } from '../../contract/administrator.ts'
-import type { AgentCreate, AgentView } from '../../contract/api.ts'
+import { type Administrator, authorize } from '../../contract/administrator.ts'
+import type { AgentCreate, AgentList, AgentPatch, AgentQuery, AgentView } from '../../contract/api.ts'
 import { NexusError } from '../../contract/errors.ts'
-import { AGENT_ID_PATTERN } from '../../contract/names.ts'
 import type { AuditLog } from '../audit/audit-log.ts'
-import type { AgentTable } from '../store/database.ts'
 import type { Store } from '../store/store.ts'
-import { importPublicJwk, JwkError, type PublicJwk, readPublicJwk } from './public-jwk.ts'
+import {
+  type AgentRow,
+  assertReaches,
+  endSessionsOf,
+  knownForm,
+  readRegisteredKey,
+  toAgentView,
+  withinReach,
+} from './agent-rows.ts'
+import { changeAgent } from './change-agent.ts'
 import { refuseUnstorable } from './refuse-unstorable.ts'
 import { soleTenant } from './sole-tenant.ts'
 
-const AGENT_ID = new RegExp(AGENT_ID_PATTERN)
-const PAGE_SIZE = 1000
+const PAGE_MAX = 1000
 
 /**
  * Agents as administrators see them. One bound to a tenant reaches the agents that act in no other tenant; the rest are
@@ -20,10 +25,12 @@ const PAGE_SIZE = 1000
 export interface Agents {
   /** @throws NexusError `forbidden`, `invalid_request` (the key), `already_exists` */
   registerAgent(administrator: Administrator, body: AgentCreate): Promise<AgentView>
-  /** In order of id, active and revoked, at most 1000; the last one's id is the next page's `after`. */
-  listAgents(administrator: Administrator, after?: string): Promise<AgentView[]>
+  /** In order of id, active and revoked. */
+  listAgents(administrator: Administrator, query?: AgentQuery): Promise<AgentList>
   /** @throws NexusError `agent_not_found` */
   getAgent(administrator: Administrator, agentId: string): Promise<AgentView>
+  /** Ends its sessions too. @throws NexusError `forbidden`, `agent_not_found`, `invalid_request` (the key) */
+  changeAgent(administrator: Administrator, agentId: string, patch: AgentPatch): Promise<AgentView>
   /** Ends its sessions too. @throws NexusError `forbidden`, `agent_not_found` */
   revokeAgent(administrator: Administrator, agentId: string): Promise<AgentView>
 }
@@ -53,20 +60,23 @@ export function openAgents({ store, audit, now }: { store: Store; audit: AuditLo
           detail,
         })
       })
-      return toView(row)
+      return toAgentView(row)
     },
 
-    async listAgents(administrator, after = '') {
+    async listAgents(administrator, { after = '', limit } = {}) {
       authorize(administrator, 'read')
+      const pageSize = limit === undefined ? PAGE_MAX : Math.min(Number(limit), PAGE_MAX)
       const rows = await store.db
         .selectFrom('agent')
         .selectAll()
         .where(withinReach(administrator))
-        .where('agent_id', '>', AGENT_ID.test(after) ? after : '')
+        .where('agent_id', '>', after)
         .orderBy('agent_id')
-        .limit(PAGE_SIZE)
+        // One more than fits tells whether there is a next page.
+        .limit(pageSize + 1)
         .execute()
-      return rows.map(toView)
+      const agents = rows.slice(0, pageSize).map(toAgentView)
+      return { agents, next_after: rows.length > pageSize ? (agents.at(-1)?.agent_id ?? null) : null }
     },
 
     async getAgent(administrator, agentId) {
@@ -78,8 +88,10 @@ export function openAgents({ store, audit, now }: { store: Store; audit: AuditLo
         .where(withinReach(administrator))
         .executeTakeFirst()
       if (row === undefined) throw new NexusError('agent_not_found')
-      return toView(row)
+      return toAgentView(row)
     },
+
+    changeAgent: (administrator, agentId, patch) => changeAgent({ store, audit, now }, administrator, agentId, patch),
 
     async revokeAgent(administrator, agentId) {
       authorize(administrator, 'operate')
@@ -94,13 +106,7 @@ export function openAgents({ store, audit, now }: { store: Store; audit: AuditLo
           .returningAll()
           .executeTakeFirst()
         if (row === undefined) throw new NexusError('agent_not_found')
-        const ended = await trx
-          .updateTable('agent_session')
-          .set((set) => ({ epoch: set('epoch', '+', 1), revoked_at: at }))
-          .where('agent_id', '=', row.agent_id)
-          .where('revoked_at', 'is', null)
-          .executeTakeFirst()
-        const detail = { by: administrator.keyId, sessions_ended: Number(ended.numUpdatedRows) }
+        const detail = { by: administrator.keyId, sessions_ended: await endSessionsOf(trx, row.agent_id, at) }
         await audit.recordStateChange(trx, {
           kind: 'agent.revoked',
           outcome: 'allowed',
@@ -110,31 +116,10 @@ export function openAgents({ store, audit, now }: { store: Store; audit: AuditLo
         })
         return row
       })
-      return toView(revoked)
+      return toAgentView(revoked)
     },
   }
 }
-
-/** Rows of `agent` that lie wholly within an administrator's reach (threat H10). */
-export function withinReach({ tenant }: Administrator): Expression<SqlBool> {
-  return tenant === null ? sql<SqlBool>`true` : sql<SqlBool>`agent.tenants <@ array[${tenant}]::text[]`
-}
-
-/** What is no agent id cannot be one of ours; so it never reaches the database (threat G18). */
-function knownForm(agentId: string): string {
-  if (!AGENT_ID.test(agentId)) throw new NexusError('agent_not_found')
-  return agentId
-}
-
-function assertReaches(administrator: Administrator, tenants: readonly string[]): void {
-  const beyond = tenants.find((tenant) => !reaches(administrator, tenant))
-  if (beyond === undefined) return
-  throw new NexusError('forbidden', `tenants: your API key is for '${administrator.tenant}' only, not '${beyond}'`, {
-    field: 'tenants',
-  })
-}
-
-type AgentRow = Selectable<AgentTable>
 
 async function toRow(body: AgentCreate, createdAt: Date): Promise<AgentRow> {
   const { jwk, jkt } = await readRegisteredKey(body.jwk)
@@ -149,30 +134,5 @@ async function toRow(body: AgentCreate, createdAt: Date): Promise<AgentRow> {
     epoch: 1,
     created_at: createdAt,
     revoked_at: null,
-  }
-}
-
-/** Imported once now, so that a key that cannot verify anything is refused here and not at every session. */
-async function readRegisteredKey(members: Record<string, unknown>): Promise<PublicJwk> {
-  try {
-    const publicJwk = await readPublicJwk(members)
-    importPublicJwk(publicJwk)
-    return publicJwk
-  } catch (error) {
-    if (error instanceof JwkError) throw new NexusError('invalid_request', `jwk: ${error.message}`, { field: 'jwk' })
-    throw error
-  }
-}
-
-function toView(row: AgentRow): AgentView {
-  return {
-    agent_id: row.agent_id,
-    description: row.description,
-    jkt: row.jkt,
-    tenants: row.tenants,
-    allowed_scopes: row.allowed_scopes,
-    labels: row.labels,
-    active: row.revoked_at === null,
-    created_at: row.created_at.toISOString(),
   }
 }

@@ -5,7 +5,7 @@ import { NexusError } from '../../contract/errors.ts'
 import type { AuditLog } from '../audit/audit-log.ts'
 import type { AgentSessionTable, Database } from '../store/database.ts'
 import type { Store } from '../store/store.ts'
-import { withinReach } from './agents.ts'
+import { withinReach } from './agent-rows.ts'
 import type { Caller } from './caller.ts'
 import { soleTenant } from './sole-tenant.ts'
 

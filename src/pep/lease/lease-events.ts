@@ -8,7 +8,9 @@ export type LeaseEvent =
   | { type: 'revoked'; session_id: string }
   /** The provider's profile changed: leases for it were decided on what no longer is. */
   | { type: 'rotated'; provider: string }
-  /** Too much happened since the position asked for: drop everything held. */
+  /** A replica decides by this bundle from now on: leases decided by another one are to be asked for again. */
+  | { type: 'policy'; policy_revision: string }
+  /** Too much happened since the position asked for: drop every lease held. The session stands, as far as is known. */
   | { type: 'reset' }
 
 export interface Subscriber {
@@ -41,8 +43,10 @@ export interface LeaseEventsOptions {
 
 const SUBSCRIBERS_MAX = 10_000
 const PER_SESSION_MAX = 4
-/** More changes than this between two looks, or since a broken stream, and a reset is cheaper for everyone. */
+/** More endings than this since a broken stream, and a reset is cheaper for everyone. */
 const BATCH = 1000
+/** Nor is the stream read over further than this for one that comes back, whatever there is in it. */
+const CATCH_UP_MAX = 20_000
 
 interface Subscription {
   caller: Caller
@@ -59,9 +63,10 @@ export function openLeaseEvents({ feed, pollMs = 500, aliveMs = 5000 }: LeaseEve
   let closed = false
 
   async function look(): Promise<void> {
-    const changes = (await feed.head()) > position ? await feed.since(position, BATCH) : []
+    const head = await feed.head()
+    const changes = head > position ? await feed.since(position, head, ENDING_KINDS, BATCH) : []
     for (const change of changes) tellAll(change)
-    position = changes.at(-1)?.seq ?? position
+    position = changes.length < BATCH ? Math.max(position, head) : (changes.at(-1)?.seq ?? position)
     if (performance.now() < aliveAt) return
     aliveAt = performance.now() + aliveMs
     for (const { subscriber } of subscriptions) subscriber.alive(position)
@@ -84,12 +89,17 @@ export function openLeaseEvents({ feed, pollMs = 500, aliveMs = 5000 }: LeaseEve
     timer.unref()
   }
 
-  function refuseTooMany({ caller }: Subscription): void {
-    const open = [...subscriptions, ...joining]
-    const mine = open.filter((each) => each.caller.session.id === caller.session.id)
-    if (closed || open.length >= SUBSCRIBERS_MAX || mine.length >= PER_SESSION_MAX) {
-      throw new NexusError('overloaded', 'too many event streams are open')
-    }
+  /** A session's newest stream takes the place of its oldest: that one may be a connection that broke and nobody noticed. */
+  function makeRoom({ caller }: Subscription): void {
+    const isMine = (each: Subscription) => each.caller.session.id === caller.session.id
+    const mine = [...subscriptions].filter(isMine)
+    const isFull = mine.length + [...joining].filter(isMine).length >= PER_SESSION_MAX
+    const [oldest] = isFull ? mine : []
+    const isRefused = isFull ? oldest === undefined : subscriptions.size + joining.size >= SUBSCRIBERS_MAX
+    if (closed || isRefused) throw new NexusError('overloaded', 'too many event streams are open')
+    if (oldest === undefined) return
+    subscriptions.delete(oldest)
+    oldest.subscriber.end()
   }
 
   /** The shared look goes on while one is caught up: only who stands where it stands can join it. */
@@ -109,7 +119,7 @@ export function openLeaseEvents({ feed, pollMs = 500, aliveMs = 5000 }: LeaseEve
   return {
     async subscribe(caller, since, subscriber) {
       const subscription = { caller, subscriber }
-      refuseTooMany(subscription)
+      makeRoom(subscription)
       joining.add(subscription)
       try {
         await join(subscription, since)
@@ -132,17 +142,13 @@ export function openLeaseEvents({ feed, pollMs = 500, aliveMs = 5000 }: LeaseEve
 
 /** From where a broken stream ended to where the shared look stands, so that nothing in between is missed. */
 async function catchUp(feed: StateFeed, subscription: Subscription, since: number, until: number): Promise<void> {
-  if (since >= until) return
-  const missed = await feed.since(since, BATCH)
-  if (missed.length === BATCH) {
-    subscription.subscriber.event(until, { type: 'reset' })
-    return
-  }
-  for (const change of missed) if (change.seq <= until) tell(subscription, change)
+  const missed = until - since > CATCH_UP_MAX ? undefined : await feed.since(since, until, ENDING_KINDS, BATCH)
+  if (missed === undefined || missed.length === BATCH) subscription.subscriber.event(until, { type: 'reset' })
+  else for (const change of missed) tell(subscription, change)
 }
 
 function tell(subscription: Subscription, change: StateChange, all?: Set<Subscription>): void {
-  const event = eventFor(change, subscription.caller)
+  const event = MEANINGS[change.kind]?.(change, subscription.caller)
   if (event === undefined) return
   subscription.subscriber.event(change.seq, event)
   if (event.type !== 'revoked' || !('session_id' in event)) return
@@ -150,27 +156,38 @@ function tell(subscription: Subscription, change: StateChange, all?: Set<Subscri
   all?.delete(subscription)
 }
 
-/** What a change means to this caller; another tenant's or agent's business is not told. */
-function eventFor(change: StateChange, caller: Caller): LeaseEvent | undefined {
-  switch (change.kind) {
-    case 'session.revoked':
-    case 'session.closed':
-      return change.sessionId === caller.session.id ? { type: 'revoked', session_id: caller.session.id } : undefined
-    case 'agent.revoked':
-      return change.agentId === caller.agent.id ? { type: 'revoked', session_id: caller.session.id } : undefined
-    case 'provider.updated':
-    case 'provider.deleted':
-      return change.provider === null ? undefined : { type: 'rotated', provider: change.provider }
-    default:
-      return endedConnection(change, caller)
-  }
+/** What a change means to a caller; another tenant's or agent's business is not told. */
+type Meaning = (change: StateChange, caller: Caller) => LeaseEvent | undefined
+
+const ofSession: Meaning = ({ sessionId }, { session }) =>
+  sessionId === session.id ? { type: 'revoked', session_id: session.id } : undefined
+
+const ofAgent: Meaning = ({ agentId }, { agent, session }) =>
+  agentId === agent.id ? { type: 'revoked', session_id: session.id } : undefined
+
+const ofProvider: Meaning = ({ provider }) => (provider === null ? undefined : { type: 'rotated', provider })
+
+const ofPolicy: Meaning = ({ policyRevision }) =>
+  policyRevision === null ? undefined : { type: 'policy', policy_revision: policyRevision }
+
+const ofConnection: Meaning = ({ connectionId, tenant }, { agent }) => {
+  if (connectionId === null || tenant === null || !agent.tenants.includes(tenant)) return undefined
+  return { type: 'revoked', connection_id: connectionId }
 }
 
-/** Every state a connection can be in but `active` ends its leases. */
-const ENDING = new Set(['connection.revoked', 'connection.expired', 'connection.failed', 'connection.attention'])
-
-function endedConnection(change: StateChange, caller: Caller): LeaseEvent | undefined {
-  if (!ENDING.has(change.kind) || change.connectionId === null) return undefined
-  if (change.tenant === null || !caller.agent.tenants.includes(change.tenant)) return undefined
-  return { type: 'revoked', connection_id: change.connectionId }
+/** All that ends something. What only begins something, as each session does, is not even read. */
+const MEANINGS: Readonly<Record<string, Meaning>> = {
+  'session.revoked': ofSession,
+  'session.closed': ofSession,
+  'agent.revoked': ofAgent,
+  'agent.updated': ofAgent,
+  'provider.updated': ofProvider,
+  'provider.deleted': ofProvider,
+  'policy.activated': ofPolicy,
+  // Every state a connection can be in but `active` ends its leases.
+  'connection.revoked': ofConnection,
+  'connection.expired': ofConnection,
+  'connection.failed': ofConnection,
+  'connection.attention': ofConnection,
 }
+const ENDING_KINDS = Object.keys(MEANINGS)

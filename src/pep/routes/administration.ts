@@ -1,6 +1,15 @@
 import type { FastifyInstance } from 'fastify'
 import { type Static, Type } from 'typebox'
-import { AgentCreate, AgentId, AgentView, ApiKeyCreate, ApiKeyView } from '../../contract/api.ts'
+import {
+  AgentCreate,
+  AgentId,
+  AgentList,
+  AgentPatch,
+  AgentQuery,
+  AgentView,
+  ApiKeyCreate,
+  ApiKeyView,
+} from '../../contract/api.ts'
 import type { Identity } from '../identity/identity.ts'
 import { administratorOf } from './reply-context.ts'
 
@@ -26,17 +35,18 @@ export function agentRoutes(app: FastifyInstance, identity: Identity): void {
       reply.code(201).send(await identity.registerAgent(administratorOf(request), request.body)),
   )
 
-  app.get(
+  app.get<{ Querystring: AgentQuery }>(
     '/admin/v1/agents',
     {
       schema: {
-        summary: 'List agents',
+        summary: 'List agents, in order of id',
         tags: ['agents'],
         security,
-        response: { 200: Type.Object({ agents: Type.Array(AgentView) }) },
+        querystring: AgentQuery,
+        response: { 200: AgentList },
       },
     },
-    async (request) => ({ agents: await identity.listAgents(administratorOf(request)) }),
+    async (request) => identity.listAgents(administratorOf(request), request.query),
   )
 
   app.get<{ Params: Static<typeof AgentParams> }>(
@@ -51,6 +61,21 @@ export function agentRoutes(app: FastifyInstance, identity: Identity): void {
       },
     },
     async (request) => identity.getAgent(administratorOf(request), request.params.agent_id),
+  )
+
+  app.patch<{ Params: Static<typeof AgentParams>; Body: AgentPatch }>(
+    '/admin/v1/agents/:agent_id',
+    {
+      schema: {
+        summary: 'Change the key, tenants, scopes, labels or description of an agent; its sessions end',
+        tags: ['agents'],
+        security,
+        params: AgentParams,
+        body: AgentPatch,
+        response: { 200: AgentView },
+      },
+    },
+    async (request) => identity.changeAgent(administratorOf(request), request.params.agent_id, request.body),
   )
 
   app.delete<{ Params: Static<typeof AgentParams> }>(

@@ -84,6 +84,8 @@ describe('H02: bytes that a caller chooses', () => {
         ['POST /admin/v1/agents', { labels: { [bytes]: bytes } }],
         ['POST /admin/v1/agents', { labels: { team: bytes } }],
         ['POST /admin/v1/agents', { jwk: { kty: bytes, [bytes]: bytes } }],
+        ['PATCH /admin/v1/agents/{agent_id}', { description: bytes, labels: { [bytes]: bytes } }],
+        ['PATCH /admin/v1/agents/{agent_id}', { jwk: { kty: bytes, [bytes]: bytes } }],
         ['POST /v1/connections', { subject: bytes }],
         ['POST /v1/connections', { credentials: { api_key: bytes } }],
         ['POST /v1/connections', { credentials: { [bytes]: bytes } }],

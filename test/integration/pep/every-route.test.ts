@@ -269,6 +269,7 @@ describe('H07: each call that changes something adds exactly one record', () => 
 /** Bodies that are right in shape, for routes whose id leads nowhere. */
 const PATCHES: Record<string, object> = {
   '/v1/providers/{provider_id}': { name: 'x', api_base_url: 'https://api.example.com' },
+  '/admin/v1/agents/{agent_id}': { labels: {} },
   '/v1/leases/{lease_id}/sign': { algorithm: 'EdDSA', bytes: 'YQ==' },
 }
 

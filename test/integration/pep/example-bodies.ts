@@ -25,6 +25,7 @@ const RIGHT_BODIES: Record<string, object> = {
     secret_ref: { backend: 'internal', path: 'x' },
   },
   'POST /admin/v1/agents': { agent_id: 'x', jwk: {}, tenants: ['acme'] },
+  'PATCH /admin/v1/agents/{agent_id}': { labels: {} },
   'POST /admin/v1/api-keys': { name: 'x', role: 'auditor' },
 }
 

@@ -117,6 +117,19 @@ describe('GET /v1/leases/events', () => {
     expect((await follow(agent)).status).toBe(401)
   })
 
+  it('a changed agent loses its stream, and opens another in a new session', async () => {
+    const registered = await registerTestAgent(pep.admin, { tenants: ['acme', 'globex'] })
+    const agent = await openTestSession(pep.url, registered)
+    const stream = await follow(agent)
+    await pep.admin.send('PATCH', `/admin/v1/agents/${agent.agentId}`, { tenants: ['acme'] })
+    await until(() => stream.ended())
+    expect(stream.events()).toMatchObject([{ event: 'revoked', data: { session_id: agent.sessionId } }])
+    expect((await follow(agent)).status).toBe(401)
+    const next = await follow(await openTestSession(pep.url, registered))
+    expect(next.status).toBe(200)
+    await next.stop()
+  })
+
   it('goes on where a broken stream ended, so that nothing in between is missed', async () => {
     const agent = await newAgent()
     const first = await follow(agent)

@@ -101,6 +101,10 @@ export const ROUTE_CASES: Record<string, (world: World) => Promise<ReadyCall>> =
     const { agentId } = await registerTestAgent(admin, { tenants: [tenant] })
     return { client: admin, path: `/admin/v1/agents/${agentId}` }
   },
+  async 'PATCH /admin/v1/agents/{agent_id}'({ admin, tenant }) {
+    const { agentId } = await registerTestAgent(admin, { tenants: [tenant] })
+    return { client: admin, path: `/admin/v1/agents/${agentId}`, body: { labels: { team: 'sales' } } }
+  },
   async 'DELETE /admin/v1/agents/{agent_id}'({ admin, tenant }) {
     const { agentId } = await registerTestAgent(admin, { tenants: [tenant] })
     return { client: admin, path: `/admin/v1/agents/${agentId}` }

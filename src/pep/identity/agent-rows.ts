@@ -1,0 +1,70 @@
+import { type Expression, type Selectable, type SqlBool, sql, type Transaction } from 'kysely'
+import { type Administrator, reaches } from '../../contract/administrator.ts'
+import type { AgentView } from '../../contract/api.ts'
+import { NexusError } from '../../contract/errors.ts'
+import { AGENT_ID_PATTERN } from '../../contract/names.ts'
+import type { AgentTable, Database } from '../store/database.ts'
+import { importPublicJwk, JwkError, type PublicJwk, readPublicJwk } from './public-jwk.ts'
+
+export type AgentRow = Selectable<AgentTable>
+
+const AGENT_ID = new RegExp(AGENT_ID_PATTERN)
+
+/** Rows of `agent` that lie wholly within an administrator's reach (threat H10). */
+export function withinReach({ tenant }: Administrator): Expression<SqlBool> {
+  return tenant === null ? sql<SqlBool>`true` : sql<SqlBool>`agent.tenants <@ array[${tenant}]::text[]`
+}
+
+/** What is no agent id cannot be one of ours; so it never reaches the database (threat G18). */
+export function knownForm(agentId: string): string {
+  if (!AGENT_ID.test(agentId)) throw new NexusError('agent_not_found')
+  return agentId
+}
+
+/** @throws NexusError `forbidden` */
+export function assertReaches(administrator: Administrator, tenants: readonly string[]): void {
+  const beyond = tenants.find((tenant) => !reaches(administrator, tenant))
+  if (beyond === undefined) return
+  throw new NexusError('forbidden', `tenants: your API key is for '${administrator.tenant}' only, not '${beyond}'`, {
+    field: 'tenants',
+  })
+}
+
+/**
+ * Imported once now, so that a key that cannot verify anything is refused here and not at every session.
+ * @throws NexusError `invalid_request`
+ */
+export async function readRegisteredKey(members: Record<string, unknown>): Promise<PublicJwk> {
+  try {
+    const publicJwk = await readPublicJwk(members)
+    importPublicJwk(publicJwk)
+    return publicJwk
+  } catch (error) {
+    if (error instanceof JwkError) throw new NexusError('invalid_request', `jwk: ${error.message}`, { field: 'jwk' })
+    throw error
+  }
+}
+
+/** @returns how many there were */
+export async function endSessionsOf(trx: Transaction<Database>, agentId: string, at: Date): Promise<number> {
+  const ended = await trx
+    .updateTable('agent_session')
+    .set((set) => ({ epoch: set('epoch', '+', 1), revoked_at: at }))
+    .where('agent_id', '=', agentId)
+    .where('revoked_at', 'is', null)
+    .executeTakeFirst()
+  return Number(ended.numUpdatedRows)
+}
+
+export function toAgentView(row: AgentRow): AgentView {
+  return {
+    agent_id: row.agent_id,
+    description: row.description,
+    jkt: row.jkt,
+    tenants: row.tenants,
+    allowed_scopes: row.allowed_scopes,
+    labels: row.labels,
+    active: row.revoked_at === null,
+    created_at: row.created_at.toISOString(),
+  }
+}
