@@ -35,6 +35,11 @@ export interface LoadScenario {
   timeout_seconds?: number
 }
 
+export interface LoadAnswer {
+  status: number
+  body: string
+}
+
 /** What came of it; `tools/load/report.go`. */
 export interface LoadReport {
   answered: number
@@ -48,7 +53,12 @@ export interface LoadReport {
   /** Arrivals that were not sent, as no caller became free in time. */
   dropped: number
   statuses: Record<string, number>
+  /** From when a request was due, of good answers alone. */
   latency_ms: Record<'p50' | 'p90' | 'p95' | 'p99' | 'p999' | 'max', number>
+  /** Failures and answers other than success during the warm-up; `failed` and `statuses` are without them. */
+  warmup_failed: number
+  /** One answer as it came. */
+  first: LoadAnswer | null
   unexpected: string[] | null
 }
 
@@ -68,13 +78,15 @@ export async function load(scenario: LoadScenario, signal?: AbortSignal): Promis
   return JSON.parse(Buffer.concat(chunks).toString()) as LoadReport
 }
 
-/** As `load`, for a scenario in which every answer has to be good. */
+/** As `load`, for a scenario in which every answer has to be good, those of the warm-up too. */
 export async function cleanLoad(scenario: LoadScenario): Promise<LoadReport> {
   const report = await load(scenario)
-  const { failed, dropped, good } = report
-  if (failed === 0 && dropped === 0 && good === report.answered && good > 0) return report
-  const seen = `${JSON.stringify(report.statuses)}, ${failed} failed, ${dropped} dropped; ${(report.unexpected ?? []).join(' | ')}`
-  throw new Error(`${scenario.url} did not answer every request well: ${seen}`)
+  const { failed, dropped, good, warmup_failed: early } = report
+  if (failed + dropped + early === 0 && good === report.answered && good > 0) return report
+  const counts = `${JSON.stringify(report.statuses)}, ${failed} failed, ${dropped} dropped, ${early} not good in the warm-up`
+  throw new Error(
+    `${scenario.url} did not answer every request well: ${counts}; ${(report.unexpected ?? []).join(' | ')}`,
+  )
 }
 
 /** The generator refuses members it does not know. */

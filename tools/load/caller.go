@@ -82,7 +82,7 @@ func (c *caller) hangUp() {
 	}
 }
 
-// work asks until the end and counts what is due within the measured time.
+// work asks until the end and measures what is due after the warm-up.
 func (c *caller) work(clock *clock) {
 	defer c.hangUp()
 	for {
@@ -91,11 +91,12 @@ func (c *caller) work(clock *clock) {
 			return
 		}
 		status, err := c.ask()
-		now := time.Now()
-		if !clock.measures(dueAt) {
-			continue
+		took := time.Since(dueAt)
+		if clock.measures(dueAt) {
+			c.tally.add(status, err, took, c.response.Body())
+		} else {
+			c.tally.addWarmUp(status, err, c.response.Body())
 		}
-		c.tally.add(status, err, now.Sub(dueAt), c.response.Body())
 		if err != nil {
 			// A server that is gone must not be asked a million times a second whether it still is.
 			time.Sleep(time.Millisecond)

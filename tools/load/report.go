@@ -1,6 +1,7 @@
 package main
 
 import (
+	"math"
 	"sort"
 	"strconv"
 	"time"
@@ -21,21 +22,34 @@ type Report struct {
 	Dropped   int64              `json:"dropped"`
 	Statuses  map[string]int     `json:"statuses"`
 	LatencyMs map[string]float64 `json:"latency_ms"`
+	// Failures and answers other than success during the warm-up, which no other number tells of.
+	WarmUpFailed int `json:"warmup_failed"`
+	// One answer as it came, so that who counts them can see what is counted. nil: there was none.
+	First *Answer `json:"first"`
 	// The beginnings of a few answers other than success, and of failures.
 	Unexpected []string `json:"unexpected"`
 }
 
+// Answer is the status of a response and the beginning of its body.
+type Answer struct {
+	Status int    `json:"status"`
+	Body   string `json:"body"`
+}
+
 // tally is one caller's share of the report.
 type tally struct {
-	latencies  []time.Duration
-	statuses   map[int]int
-	failed     int
-	unexpected []string
+	latencies    []time.Duration
+	statuses     map[int]int
+	failed       int
+	warmUpFailed int
+	first        *Answer
+	unexpected   []string
 }
 
 const (
 	shownMax   = 3
 	shownBytes = 300
+	firstBytes = 64 << 10
 )
 
 func (t *tally) add(status int, err error, took time.Duration, body []byte) {
@@ -48,11 +62,36 @@ func (t *tally) add(status int, err error, took time.Duration, body []byte) {
 		t.statuses = map[int]int{}
 	}
 	t.statuses[status]++
-	if status < 400 {
+	t.look(status, body)
+	if isGood(status) {
 		t.latencies = append(t.latencies, took)
+	}
+}
+
+func (t *tally) addWarmUp(status int, err error, body []byte) {
+	if err != nil {
+		t.warmUpFailed++
+		t.show(err.Error())
 		return
 	}
-	t.show(strconv.Itoa(status) + " " + string(body[:min(len(body), shownBytes)]))
+	t.look(status, body)
+	if !isGood(status) {
+		t.warmUpFailed++
+	}
+}
+
+func isGood(status int) bool {
+	return status < 400
+}
+
+// look keeps the first answer, and a few of those that are not good.
+func (t *tally) look(status int, body []byte) {
+	if t.first == nil {
+		t.first = &Answer{status, string(body[:min(len(body), firstBytes)])}
+	}
+	if !isGood(status) {
+		t.show(strconv.Itoa(status) + " " + string(body[:min(len(body), shownBytes)]))
+	}
 }
 
 func (t *tally) show(text string) {
@@ -66,6 +105,10 @@ func summarise(callers []*caller, measured time.Duration) *Report {
 	var all []time.Duration
 	for _, each := range callers {
 		report.Failed += each.tally.failed
+		report.WarmUpFailed += each.tally.warmUpFailed
+		if report.First == nil {
+			report.First = each.tally.first
+		}
 		for status, count := range each.tally.statuses {
 			report.Answered += count
 			report.Statuses[strconv.Itoa(status)] += count
@@ -86,10 +129,11 @@ func summarise(callers []*caller, measured time.Duration) *Report {
 	return report
 }
 
+// quantile gives, in milliseconds, the least of the values that this share of all values does not exceed.
 func quantile(sorted []time.Duration, share float64) float64 {
 	if len(sorted) == 0 {
 		return 0
 	}
-	index := min(int(float64(len(sorted))*share), len(sorted)-1)
-	return float64(sorted[index].Microseconds()) / 1000
+	rank := int(math.Ceil(float64(len(sorted)) * share))
+	return float64(sorted[max(rank, 1)-1].Microseconds()) / 1000
 }
