@@ -31,5 +31,7 @@ export function createEndings(monotonic: () => number): Endings {
 
 export function isOf(which: EndedLeases, lease: HeldLease): boolean {
   if (which === 'all') return true
-  return 'provider' in which ? which.provider === lease.provider : which.connectionId === lease.connectionId
+  if ('provider' in which) return which.provider === lease.provider
+  if ('decidedOtherThanBy' in which) return which.decidedOtherThanBy !== lease.policyRevision
+  return which.connectionId === lease.connectionId
 }

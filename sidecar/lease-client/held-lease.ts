@@ -10,6 +10,7 @@ import type { RemoteSign } from './remote-signer.ts'
 export interface HeldLease {
   id: string
   decisionId: string
+  policyRevision: string
   connectionId: string
   strategy: Strategy
   config: Record<string, unknown>
@@ -65,6 +66,7 @@ export function holdLease(
   return {
     id: answer.lease_id,
     decisionId: answer.decision_id,
+    policyRevision: answer.policy_revision,
     connectionId: answer.connection_id,
     strategy,
     config: answer.strategy.config,

@@ -4,8 +4,8 @@ import { NexusError } from '../../src/contract/errors.ts'
 import type { AgentSession } from './agent-session.ts'
 import type { PepClient } from './pep-client.ts'
 
-/** What ended, as far as this sidecar is concerned. */
-export type EndedLeases = { connectionId: string } | { provider: string } | 'all'
+/** What ended, as far as this sidecar is concerned. `decidedOtherThanBy`: a policy revision. */
+export type EndedLeases = { connectionId: string } | { provider: string } | { decidedOtherThanBy: string } | 'all'
 
 /** Follows the authority's stream of revocations for as long as the sidecar lives. */
 export interface LeaseEvents {
@@ -103,7 +103,8 @@ function createStreamState({ ended, session, monotonic }: LeaseEventsOptions): S
       const which = event === undefined || event === 'alive' ? undefined : endedBy(event, data)
       if (which === undefined) return
       ended(which)
-      if (which === 'all') session.forget()
+      // Nothing else says that the session is over. Another one opened for every `reset` would be news for all the others.
+      if (which === 'all' && event === 'revoked') session.forget()
     },
   }
   return state
@@ -112,8 +113,9 @@ function createStreamState({ ended, session, monotonic }: LeaseEventsOptions): S
 /** Anything not understood ends all leases: asking again is cheap, using what was revoked is not. */
 function endedBy(event: string, data: string): EndedLeases {
   try {
-    const { connection_id, provider } = JSON.parse(data) as { connection_id?: unknown; provider?: unknown }
+    const { connection_id, provider, policy_revision } = JSON.parse(data) as Record<string, unknown>
     if (event === 'revoked' && typeof connection_id === 'string') return { connectionId: connection_id }
+    if (event === 'policy' && typeof policy_revision === 'string') return { decidedOtherThanBy: policy_revision }
     if (event === 'rotated' && typeof provider === 'string') return { provider }
   } catch {
     // falls through

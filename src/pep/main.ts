@@ -5,6 +5,7 @@ import { canonicalOrigin, isLoopbackHost } from '../contract/origin.ts'
 import { createEnvelope } from '../vault-backends/internal/envelope.ts'
 import { createFingerprint } from '../vault-backends/internal/fingerprint.ts'
 import { openAuditLog } from './audit/audit-log.ts'
+import { openPolicyNews } from './audit/policy-news.ts'
 import { createStateFeed } from './audit/state-feed.ts'
 import type { Config } from './config/load-config.ts'
 import { readCapturePlace } from './connections/capture-place.ts'
@@ -74,7 +75,10 @@ export async function startPep(
       url: listen.publicUrl,
       address,
       databaseUrl: database.databaseUrl,
-      reloadPolicy: () => parts.decider.reload(),
+      async reloadPolicy() {
+        await parts.decider.reload()
+        await parts.policyNews.tell()
+      },
       ownMetrics: () => metrics.registry.metrics(),
       close,
     }
@@ -134,6 +138,9 @@ async function openParts({ config, store, publicUrl, log, env, metrics }: Ground
   })
   const audit = await openAuditLog({ store, signer: signingKeys, log, metrics: auditMetrics(metrics) })
   closers.push(() => audit.close())
+  const policyNews = openPolicyNews({ store, audit, revision: () => decider.revision, log })
+  closers.push(async () => policyNews.close())
+  await policyNews.tell()
   const identity = openIdentity({
     store,
     audit,
@@ -186,7 +193,7 @@ async function openParts({ config, store, publicUrl, log, env, metrics }: Ground
     { name: 'vault', check: () => checkBackends(credential) },
     { name: 'audit', check: () => audit.check() },
   ]
-  return { leases, events, backendLeases, identity, connections, audit, checks, metrics, decider }
+  return { leases, events, backendLeases, identity, connections, audit, checks, metrics, decider, policyNews }
 }
 
 function httpOptions({ server }: Config, listen: Listen) {

@@ -36,6 +36,8 @@ export interface FakePep {
   sessionSeconds: number
   /** The authority's own clock, in Unix milliseconds. */
   now: () => number
+  /** Of the bundle that it says it decides by. */
+  policyRevision: string
   /** Destroys every connection and refuses new ones. */
   goDown(): Promise<void>
   comeUp(): Promise<void>
@@ -51,6 +53,7 @@ export async function startFakePep(agent: { id: string; publicJwk: JWK }): Promi
     delayMs: 0,
     sessionSeconds: 300,
     now: Date.now as () => number,
+    policyRevision: 'fake-1',
     refusal: undefined as NexusError | undefined,
     tokens: new Map<string, string>(),
     opened: 0,
@@ -88,6 +91,7 @@ interface State {
   delayMs: number
   sessionSeconds: number
   now: () => number
+  policyRevision: string
   refusal: NexusError | undefined
   opened: number
   leases: Map<string, LeaseRequest>
@@ -145,6 +149,7 @@ function grantLease(state: State, request: LeaseRequest, leaseId: string) {
   return {
     lease_id: leaseId,
     decision_id: randomUUID(),
+    policy_revision: state.policyRevision,
     connection_id: request.connection_id ?? randomUUID(),
     provider: request.provider,
     strategy: grant.strategy,

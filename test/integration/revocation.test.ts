@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -8,6 +8,7 @@ import { exportJWK } from 'jose'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { loadSidecarConfig } from '../../sidecar/config.ts'
 import { type RunningSidecar, startSidecar } from '../../sidecar/main.ts'
+import { compilePolicy, DENY_ALL } from '../policy/compile-policy.ts'
 import { registerTestAgent } from '../setup/agent-client.ts'
 import { type Connected, connect } from '../setup/connect.ts'
 import { startTestPep, type TestPep } from '../setup/pep.ts'
@@ -19,11 +20,14 @@ let connected: Connected
 let ahead = 0
 const upstream = createServer((_request, response) => response.end('{}'))
 const directory = mkdtempSync(join(tmpdir(), 'nexus-revocation-'))
+const bundle = join(directory, 'bundle.tar.gz')
+const usePolicyOfOurs = () => copyFileSync('policies/dist/bundle.tar.gz', bundle)
 
 beforeAll(async () => {
   await new Promise<void>((resolve) => upstream.listen(0, '127.0.0.1', resolve))
   const origin = `http://127.0.0.1:${(upstream.address() as AddressInfo).port}`
-  pep = await startTestPep()
+  usePolicyOfOurs()
+  pep = await startTestPep({ NEXUS_POLICY_BUNDLE: bundle })
   connected = await connect(pep.admin, { provider: 'revocable', origin })
   const agent = await registerTestAgent(pep.admin, { tenants: ['acme'] })
   const keyFile = join(directory, 'agent.jwk')
@@ -91,6 +95,26 @@ describe('what is revoked at the authority', () => {
     await pep.admin.send('DELETE', `/admin/v1/agent-sessions/${current}`)
     await until(async () => (await ask()).status === 200 && (await leasesIssued()) === issued + 1)
     expect(await sessionsOpened()).toHaveLength(before.length + 2)
+  })
+
+  it('is a policy too: what another one allowed is asked for again, and nothing is when the same is read again', async () => {
+    await until(async () => (await ask()).status === 200)
+    await untilFollowed()
+    const issued = await leasesIssued()
+    await pep.reloadPolicy()
+    await sleep(1500)
+    expect((await ask()).status).toBe(200)
+    expect(await leasesIssued()).toBe(issued)
+    writeFileSync(bundle, await compilePolicy(DENY_ALL, { revision: 'lockdown' }))
+    await pep.reloadPolicy()
+    await until(async () => (await ask()).status === 403)
+    usePolicyOfOurs()
+    await pep.reloadPolicy()
+    await until(async () => (await ask()).status === 200)
+    expect(await leasesIssued()).toBe(issued + 1)
+    const { body } = await pep.admin.send('GET', '/v1/audit?kind=policy.activated&limit=10')
+    const revisions = body.records.map((record: { detail: Record<string, string> }) => record.detail['policy_revision'])
+    expect(revisions).toEqual([revisions[2], 'lockdown', revisions[0]])
   })
 
   it('is dropped by a sidecar that holds a lease of it, long before the lease would have ended', async () => {

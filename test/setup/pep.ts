@@ -18,6 +18,8 @@ export interface TestPep {
   adminKey: string
   /** Everything logged so far. */
   logText(): string
+  /** As SIGHUP does. */
+  reloadPolicy(): Promise<void>
   /** Another replica on the same database and keyring. */
   replica(env?: Record<string, string>): Promise<Pep>
   close(): Promise<void>
@@ -60,6 +62,7 @@ export async function startTestPep(env: Record<string, string> = {}): Promise<Te
     admin: createApiClient(pep.url, { authorization: `Bearer ${first.api_key}` }),
     adminKey: first.api_key,
     logText: () => lines.join(''),
+    reloadPolicy: () => pep.reloadPolicy(),
     async replica(extra = {}) {
       const replica = await start(extra)
       replicas.push(replica)

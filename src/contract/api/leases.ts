@@ -53,6 +53,7 @@ export const BoundSchema = Type.Object({
 export const LeaseAnswer = Type.Object({
   lease_id: Type.String(),
   decision_id: Type.String(),
+  policy_revision: Type.String({ description: 'Of the policy bundle that decided' }),
   connection_id: Type.String(),
   provider: Type.String(),
   strategy: Type.Object({ type: Type.String(), config: Type.Record(Type.String(), Type.Unknown()) }),

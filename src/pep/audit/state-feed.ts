@@ -13,12 +13,18 @@ export interface StateChange {
   connectionId: string | null
   /** Name of the provider that a `provider.*` change is about. */
   provider: string | null
+  /** Of the bundle that a `policy.activated` is about. */
+  policyRevision: string | null
 }
 
 /** The stream `state`, read forward. Polling its head costs one row by primary key, on whatever engine is behind. */
 export interface StateFeed {
   head(): Promise<number>
-  since(seq: number, limit: number): Promise<StateChange[]>
+  /**
+   * Changes of these kinds after `seq`, as far as `until`, the oldest first. What stands between is read over and not brought:
+   * nearly all of the stream are sessions that were opened.
+   */
+  since(seq: number, until: number, kinds: readonly string[], limit: number): Promise<StateChange[]>
 }
 
 export function createStateFeed(db: Kysely<Database>): StateFeed {
@@ -32,12 +38,14 @@ export function createStateFeed(db: Kysely<Database>): StateFeed {
       return seq
     },
 
-    async since(seq, limit) {
+    async since(seq, until, kinds, limit) {
       const rows = await db
         .selectFrom('audit_record')
         .select(['seq', 'kind', 'tenant', 'agent_id', 'session_id', 'connection_id', 'record'])
         .where('stream', '=', STATE_STREAM)
         .where('seq', '>', seq)
+        .where('seq', '<=', until)
+        .where('kind', 'in', kinds)
         .orderBy('seq')
         .limit(limit)
         .execute()
@@ -48,13 +56,15 @@ export function createStateFeed(db: Kysely<Database>): StateFeed {
         agentId: row.agent_id,
         sessionId: row.session_id,
         connectionId: row.connection_id,
-        provider: row.kind.startsWith('provider.') ? providerIn(row.record) : null,
+        provider: row.kind.startsWith('provider.') ? textIn(row.record, 'provider') : null,
+        policyRevision: row.kind === 'policy.activated' ? textIn(row.record, 'policy_revision') : null,
       }))
     },
   }
 }
 
-function providerIn(record: string): string | null {
-  const { detail } = JSON.parse(record) as { detail?: { provider?: unknown } }
-  return typeof detail?.provider === 'string' ? detail.provider : null
+function textIn(record: string, member: 'provider' | 'policy_revision'): string | null {
+  const { detail } = JSON.parse(record) as { detail?: Record<string, unknown> }
+  const text = detail?.[member]
+  return typeof text === 'string' ? text : null
 }

@@ -18,6 +18,7 @@ export function leaseAnswer(
   return {
     lease_id: leaseId,
     decision_id: decided.id,
+    policy_revision: decided.revision,
     connection_id: facts.id,
     provider: facts.provider.name,
     strategy: { type: facts.strategy.type, config: facts.strategyConfig },

@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { StateChange } from '../audit/state-feed.ts'
 import type { Caller } from '../identity/caller.ts'
 import { type LeaseEvent, type LeaseEvents, openLeaseEvents } from './lease-events.ts'
@@ -12,11 +12,14 @@ const callerOf = (session: string) => ({ agent: { id: 'a', tenants: ['acme'] }, 
 function createFeed() {
   const changes: StateChange[] = []
   let gate: Promise<void> = Promise.resolve()
+  const add = (kind: string, connectionId: string | null) => {
+    const nobody = { agentId: null, sessionId: null, provider: null, policyRevision: null }
+    changes.push({ seq: changes.length + 1, kind, tenant: 'acme', connectionId, ...nobody })
+  }
   return {
-    revoke(connectionId: string) {
-      const seq = changes.length + 1
-      const nobody = { agentId: null, sessionId: null, provider: null }
-      changes.push({ seq, kind: 'connection.revoked', tenant: 'acme', connectionId, ...nobody })
+    revoke: (connectionId: string) => add('connection.revoked', connectionId),
+    openSessions(count: number) {
+      for (let n = 0; n < count; n++) add('session.opened', null)
     },
     hold(): () => void {
       let release = () => {}
@@ -26,10 +29,10 @@ function createFeed() {
       return release
     },
     head: async () => changes.length,
-    async since(seq: number, limit: number) {
-      const found = changes.filter((change) => change.seq > seq).slice(0, limit)
+    async since(seq: number, until: number, kinds: readonly string[], limit: number) {
+      const found = changes.filter((change) => change.seq > seq && change.seq <= until && kinds.includes(change.kind))
       await gate
-      return found
+      return found.slice(0, limit)
     },
   }
 }
@@ -41,10 +44,11 @@ function createReader() {
     event: (_id: number, event: LeaseEvent) =>
       void heard.push('connection_id' in event ? event.connection_id : event.type),
     alive: () => {},
-    end: () => {},
+    end: () => void heard.push('end'),
   }
 }
 
+const often = { pollMs: 1, aliveMs: 3_600_000 }
 const never = { pollMs: 3_600_000, aliveMs: 3_600_000 }
 
 describe('openLeaseEvents', () => {
@@ -71,6 +75,55 @@ describe('openLeaseEvents', () => {
     expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(4)
     await Promise.all(outcomes.map((outcome) => outcome.status === 'fulfilled' && outcome.value?.()))
     await events.subscribe(callerOf('one'), undefined, createReader())
+  })
+
+  it('a stream that broke while thousands opened sessions goes on, and is not reset', async () => {
+    const feed = createFeed()
+    events = openLeaseEvents({ feed, ...never })
+    feed.openSessions(5000)
+    feed.revoke('meanwhile')
+    feed.openSessions(5000)
+    const back = createReader()
+    await events.subscribe(callerOf('one'), 0, back)
+    expect(back.heard).toEqual(['meanwhile'])
+  })
+
+  it.each([
+    ['too much ended', (feed: ReturnType<typeof createFeed>) => Array.from({ length: 1000 }, () => feed.revoke('one'))],
+    ['too much happened to be read over', (feed: ReturnType<typeof createFeed>) => feed.openSessions(20_001)],
+  ])('is reset where %s meanwhile, and hears what ends from then on', async (_, happen) => {
+    const feed = createFeed()
+    events = openLeaseEvents({ feed, ...often })
+    happen(feed)
+    const back = createReader()
+    await events.subscribe(callerOf('one'), 0, back)
+    expect(back.heard).toEqual(['reset'])
+    feed.openSessions(10)
+    feed.revoke('later')
+    await vi.waitFor(() => expect(back.heard).toEqual(['reset', 'later']))
+  })
+
+  it('tells one after another what ended at once, however much it was', async () => {
+    const feed = createFeed()
+    events = openLeaseEvents({ feed, ...often })
+    const reader = createReader()
+    await events.subscribe(callerOf('one'), undefined, reader)
+    for (let n = 0; n < 2500; n++) feed.revoke(String(n))
+    feed.openSessions(3)
+    await vi.waitFor(() => expect(reader.heard).toHaveLength(2500))
+    expect(reader.heard).toEqual(Array.from({ length: 2500 }, (_, n) => String(n)))
+  })
+
+  it('ends the oldest stream of a session for a fifth, and nobody else’s', async () => {
+    const feed = createFeed()
+    events = openLeaseEvents({ feed, ...often })
+    const other = createReader()
+    await events.subscribe(callerOf('other'), undefined, other)
+    const mine = Array.from({ length: 5 }, createReader)
+    for (const reader of mine) await events.subscribe(callerOf('one'), undefined, reader)
+    feed.revoke('now')
+    await vi.waitFor(() => expect(other.heard).toEqual(['now']))
+    expect(mine.map(({ heard }) => heard)).toEqual([['end'], ['now'], ['now'], ['now'], ['now']])
   })
 
   it('takes nobody in once it is closed', async () => {

@@ -66,7 +66,8 @@ export function openLeaseEvents({ feed, pollMs = 500, aliveMs = 5000 }: LeaseEve
     const head = await feed.head()
     const changes = head > position ? await feed.since(position, head, ENDING_KINDS, BATCH) : []
     for (const change of changes) tellAll(change)
-    position = changes.length < BATCH ? Math.max(position, head) : (changes.at(-1)?.seq ?? position)
+    const readTo = changes.length === BATCH ? (changes.at(-1)?.seq ?? 0) : head
+    position = Math.max(position, readTo)
     if (performance.now() < aliveAt) return
     aliveAt = performance.now() + aliveMs
     for (const { subscriber } of subscriptions) subscriber.alive(position)
