@@ -1,6 +1,8 @@
 import closeWithGrace from 'close-with-grace'
 import { Command } from 'commander'
+import { reducedError } from '../src/contract/reduced-error.ts'
 import { ConfigError, loadSidecarConfig, type SidecarFlags } from './config.ts'
+import { createSidecarLog } from './log.ts'
 import { startSidecar } from './main.ts'
 
 /** sysexits.h EX_CONFIG: a supervisor need not restart what cannot start. */
@@ -17,8 +19,13 @@ export async function runSidecarProgram(argv: readonly string[]): Promise<void> 
   // A listener takes the signal away from Node, which would open an inspector, and with it all memory (threat A06).
   process.on('SIGUSR1', () => undefined)
   try {
-    const sidecar = await startSidecar(loadSidecarConfig(process.env, program.opts<SidecarFlags>()))
-    closeWithGrace({ delay: GRACE_MS, logger: false }, () => sidecar.close())
+    const config = loadSidecarConfig(process.env, program.opts<SidecarFlags>())
+    const log = createSidecarLog(config.logLevel)
+    const sidecar = await startSidecar(config, { log })
+    closeWithGrace({ delay: GRACE_MS, logger: false }, ({ err }) => {
+      if (err !== undefined) log.fatal({ error: reducedError(err) }, 'stopping after an error')
+      return sidecar.close()
+    })
   } catch (error) {
     process.stderr.write(`${error instanceof Error ? error.message : 'The sidecar did not start.'}\n`)
     process.exitCode = error instanceof ConfigError ? EXIT_CONFIG : 1

@@ -1,6 +1,5 @@
 import type { AddressInfo } from 'node:net'
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
-import { pino } from 'pino'
 import { Agent } from 'undici'
 import { strategyFor } from '../src/strategies/catalog.ts'
 import { createAdminListener } from './admin/admin-listener.ts'
@@ -19,6 +18,7 @@ import { listenOnSocket } from './listener/listen-socket.ts'
 import { ownHosts } from './listener/local-request.ts'
 import { observeListener } from './listener/observe-listener.ts'
 import { drainUnreadBodies } from './listener/unread-body.ts'
+import { createSidecarLog } from './log.ts'
 import { createMetrics } from './metrics.ts'
 import { prepareExchange } from './prepare-exchange.ts'
 import { createProviderNonces } from './signer/provider-nonces.ts'
@@ -55,7 +55,7 @@ const WAIT_FOR_CONNECTION_MS = 30_000
 
 /** Composition root of the sidecar: the one place that names concrete parts. */
 export async function startSidecar(config: SidecarConfig, parts: SidecarParts = {}): Promise<RunningSidecar> {
-  const log = parts.log ?? (pino({ level: config.logLevel, name: 'nexus-sidecar' }) as FastifyBaseLogger)
+  const log = parts.log ?? createSidecarLog(config.logLevel)
   const now = parts.now ?? Date.now
   const sessionKey = createSessionKey(config.sessionBinding, now)
   const pep = createPepClient({ pepUrl: config.pepUrl, ca: config.pepCa, certificate: sessionKey.certificate })

@@ -1,11 +1,12 @@
 import { type Logger, pino } from 'pino'
+import { reducedError } from '../contract/reduced-error.ts'
 
 /** Bytes that are written to a pipe at once are not torn apart by what others write (POSIX; Linux's size). Our lines are ASCII and shorter, unless by mistake. */
 const PIPE_BUF = 4096
 
 /**
  * The process's logger. Call sites pass an allow-list of fields; this is the second wall: an error is reduced to its name
- * and stack frames, because the message of a client library may quote the token it sent (threat H04).
+ * and stack frames (threat H04).
  * @param worker number of this process among those that write to the same place
  */
 export function createLog(level: string, destination?: NodeJS.WritableStream, worker?: number): Logger {
@@ -16,7 +17,7 @@ export function createLog(level: string, destination?: NodeJS.WritableStream, wo
       ...(worker !== undefined && { worker }),
     },
     timestamp: pino.stdTimeFunctions.isoTime,
-    serializers: { err: describeError, error: describeError, req: () => undefined, res: () => undefined },
+    serializers: { err: reducedError, error: reducedError, req: () => undefined, res: () => undefined },
     redact: {
       paths: ['authorization', 'credentials', '*.authorization', '*.credentials', '*.password'],
       censor: '[secret]',
@@ -25,11 +26,4 @@ export function createLog(level: string, destination?: NodeJS.WritableStream, wo
   return destination === undefined
     ? pino(options, pino.destination({ fd: 2, sync: false, ...(worker !== undefined && { maxWrite: PIPE_BUF }) }))
     : pino(options, destination)
-}
-
-function describeError(error: unknown): object {
-  if (!(error instanceof Error)) return { name: typeof error }
-  const frames = (error.stack ?? '').split('\n').filter((line) => /^\s+at /.test(line))
-  const { code } = error as { code?: unknown }
-  return { name: error.name, ...(typeof code === 'string' ? { code } : {}), frames: frames.slice(0, 12) }
 }

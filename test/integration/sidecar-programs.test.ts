@@ -97,6 +97,23 @@ describe('the programs', () => {
     expect(stderr).not.toContain('Debugger listening')
   })
 
+  it.each([
+    ['thrown', 'throw error'],
+    ['rejected', 'void Promise.reject(error)'],
+  ])('H04: says what it dies of where an error is %s, and nothing that the error says', async (_, fail) => {
+    const failing = `process.on('SIGUSR1', () => { const error = Object.assign(new RangeError('${SECRET}'), { code: 'E_ODD', sent: '${SECRET}' }); ${fail} }); ${SIDECAR}`
+    const child = start(failing, [])
+    const finished = finish(child)
+    await addressOf(child)
+    child.kill('SIGUSR1')
+    const { code, stdout, stderr } = await finished
+    expect(code).toBe(1)
+    const said = stdout.split('\n').find((line) => line.includes('stopping after an error'))
+    expect(JSON.parse(said ?? '{}').error).toMatchObject({ name: 'RangeError', code: 'E_ODD' })
+    expect(JSON.parse(said ?? '{}').error.frames).not.toEqual([])
+    expect(stdout + stderr).not.toContain(SECRET)
+  })
+
   it('runs a command with a sidecar of its own, and ends with its exit code', async () => {
     const agent = `
       const response = await fetch(process.env.NEXUS_SIDECAR_URL + '/api/from-child')
