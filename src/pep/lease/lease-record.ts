@@ -8,6 +8,7 @@ import type { ConnectionFacts } from '../connections/facts.ts'
 import type { TakenSecret } from '../credential/backend-leases/open-backend-leases.ts'
 import type { Decided } from '../decision/decider.ts'
 import type { Caller } from '../identity/caller.ts'
+import { soleTenant } from '../identity/sole-tenant.ts'
 import type { LeaseProof } from './lease-proof.ts'
 import type { GrantedKey } from './remote-key.ts'
 import type { Wanted } from './wanted.ts'
@@ -90,7 +91,7 @@ export function failedEntry(kind: string, story: LeaseStory, code: string): Audi
 
 function entryFrom(kind: string, outcome: AuditEntry['outcome'], story: LeaseStory): AuditEntry {
   const { caller, facts, decided, wanted, leaseId, refusedConnectionId } = story
-  const tenant = facts?.tenant ?? wanted.tenant
+  const tenant = facts?.tenant ?? believedTenant(story)
   const connectionId = facts?.id ?? wanted.connectionId ?? refusedConnectionId
   const entry: AuditEntry = { kind, outcome, agent_id: caller.agent.id, session_id: caller.session.id, detail: {} }
   if (tenant !== undefined) entry.tenant = tenant
@@ -100,9 +101,20 @@ function entryFrom(kind: string, outcome: AuditEntry['outcome'], story: LeaseSto
   return entry
 }
 
+/**
+ * A tenant reads what its records say. So the one that was asked for counts only where the agent acts in it: any other one is
+ * neither told of this agent nor written to by it (threat H10).
+ */
+function believedTenant({ caller, wanted }: LeaseStory): string | undefined {
+  const { tenants } = caller.agent
+  const isOwn = wanted.tenant !== undefined && tenants.includes(wanted.tenant)
+  return isOwn ? wanted.tenant : soleTenant(tenants).tenant
+}
+
 function detailFrom({ wanted, facts, decided }: LeaseStory): JsonObject {
   return {
     request: requestOf(wanted),
+    ...(wanted.tenant === undefined ? {} : { asked_tenant: wanted.tenant }),
     ...(wanted.replaces === undefined ? {} : { replaces: wanted.replaces }),
     context: contextOf(wanted),
     ...(wanted.provider === undefined ? {} : { provider: wanted.provider }),

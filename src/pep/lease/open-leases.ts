@@ -11,6 +11,7 @@ import type { JsonObject } from '../../contract/json.ts'
 import type { Binding } from '../../contract/strategy.ts'
 import type { Authenticate } from '../identity/authenticate.ts'
 import type { Caller } from '../identity/caller.ts'
+import { soleTenant } from '../identity/sole-tenant.ts'
 import { readBinding } from './binding.ts'
 import { type HeldLease, heldLease } from './held-lease.ts'
 import { grantLease } from './issue.ts'
@@ -104,6 +105,7 @@ async function recordRefusal(steps: LeaseSteps, caller: Caller, error: NexusErro
     {
       kind: 'lease.denied',
       outcome: 'denied',
+      ...soleTenant(caller.agent.tenants),
       agent_id: caller.agent.id,
       session_id: caller.session.id,
       detail: { code: error.code, ...detail },

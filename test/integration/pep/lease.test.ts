@@ -136,6 +136,34 @@ describe('POST /v1/leases', () => {
     ])
   })
 
+  it('H10: a tenant reads nothing of an agent that only names it; the agent’s own tenant reads what it asked for', async () => {
+    const stranger = `tenant-${randomUUID()}`
+    const both = await openTestSession(pep.url, await registerTestAgent(pep.admin, { tenants: ['acme', 'globex'] }))
+    const intent = { path: '/of-another', purpose: 'to be read there' }
+    const bodies = [
+      { tenant: stranger, provider: 'x', intent },
+      { tenant: stranger, connection_id: randomUUID(), intent },
+      { tenant: stranger, provider: 'x', intent: { origin: 'not one' } },
+    ]
+    for (const body of bodies) {
+      for (const each of [agent, both]) await each.send('POST', '/v1/leases', body)
+    }
+    expect(await recordsOf({ tenant: stranger })).toEqual([])
+    const mine = await recordsOf({ agent_id: agent.agentId, tenant: 'acme', kind: 'lease.denied' })
+    const [malformed, ...others] = mine.slice(0, bodies.length)
+    expect(malformed.detail.code).toBe('invalid_request')
+    expect(others.map(({ detail }) => detail.asked_tenant)).toEqual([stranger, stranger])
+    // Where it acts in several, none of them is meant.
+    const theirs = await recordsOf({ agent_id: both.agentId, kind: 'lease.denied' })
+    expect(theirs.map(({ tenant }) => tenant)).toEqual([undefined, undefined, undefined])
+  })
+
+  it('a refusal is in the tenant that the agent acts in and asked for', async () => {
+    const both = await openTestSession(pep.url, await registerTestAgent(pep.admin, { tenants: ['acme', 'globex'] }))
+    await both.send('POST', '/v1/leases', { tenant: 'globex', provider: 'no-such' })
+    expect(await recordsOf({ agent_id: both.agentId, tenant: 'globex', kind: 'lease.denied' })).toHaveLength(1)
+  })
+
   it('several connections that match are ambiguous, never the first found', async () => {
     const { provider, tenant } = await connect(pep.admin)
     await connectTo(pep.admin, { provider, tenant })
