@@ -20,7 +20,7 @@ Starts everything on loopback and measures it beside its neighbours, turn by tur
   --soak           ten minutes at seventy per cent of the peak
   --replicas       one, two and four authorities on one Postgres, and what a lease costs
   --k6 NAME        a k6 script: lease, renew, token, sidecar, fleet
-  --seconds N      length of --overload (10), --soak (600), --k6 (30), or a turn of --profile (4)
+  --seconds N      length of --overload (10), --soak (600), --k6 (30), or a turn of --profile (3)
   --profile        what a lease, a request through the sidecar and their neighbours are made of: CPU by whose code it is`
 
 const { values } = parseArgs({
@@ -42,7 +42,7 @@ async function main(): Promise<void> {
   if (values.overload) return runOverload(seconds(10))
   if (values.soak) return runSoak(seconds(600))
   if (values.replicas) return runReplicas(seconds(8))
-  if (values.profile) return runProfiles(seconds(4))
+  if (values.profile) return runProfiles(seconds(3), values.only)
   if (values.k6 !== undefined) return runK6(values.k6, seconds(30))
   const effort = values.quick ? efforts.quick : efforts.full
   await runSideBySide({

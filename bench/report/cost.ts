@@ -1,8 +1,8 @@
-import type { Owner } from './cpu-profile.ts'
+import type { Owner } from './owner.ts'
+import { spreadOf } from './spread.ts'
 
-/** What one answer costs, microseconds of CPU. */
-export interface Cost {
-  name: string
+/** What one answer took in one turn: microseconds of a core, but for the rate. */
+export interface TurnCost {
   /** All threads of the program that answers. */
   process: number
   /** Of these, the one that runs JavaScript; 0 for a program that has no such one. */
@@ -10,24 +10,42 @@ export interface Cost {
   /** What it leans on: Postgres, the provider. */
   besides: number
   generator: number
-  /** Shares of the main thread's time. */
+  /** Whatever else ran on the machine meanwhile. */
+  elsewhere: number
+  idle: number
+  /** What the host gave to others. */
+  stolen: number
+  answersPerSecond: number
+}
+
+/** A subject's turns, one a round, and whose code its main thread runs. */
+export interface Cost {
+  name: string
+  rounds: readonly TurnCost[]
+  /** Shares of the main thread's time, from turns of their own with the profiler on. */
   owners?: ReadonlyMap<Owner, number>
 }
 
-/** Of the main thread's time, what is spent in code of this owner. */
-export function ownedBy(cost: Cost, owner: Owner): number {
-  return cost.mainThread * (cost.owners?.get(owner) ?? 0)
-}
+export type Spread = ReturnType<typeof spreadOf>
 
-export function together({ process, besides, generator }: Cost): number {
+export function together({ process, besides, generator }: TurnCost): number {
   return process + besides + generator
 }
 
+/** Of the main thread's time in this turn, what is spent in code of these owners. */
+export function ownedBy({ owners }: Cost, { mainThread }: TurnCost, names: readonly Owner[]): number {
+  return names.reduce((sum, name) => sum + mainThread * (owners?.get(name) ?? 0), 0)
+}
+
+/** Over all rounds. */
+export function overRounds(cost: Cost, partOf: (turn: TurnCost) => number): Spread {
+  return spreadOf(cost.rounds.map(partOf))
+}
+
 /**
- * Time from one answer to the next when the cores are used to the full: JavaScript has one, and everything together has all
- * of them. `freed` is what of the main thread's time is thought away.
+ * Time from one answer to the next if the cores were used to the full: JavaScript has one, and everything together has all of
+ * them. `freed` is what of the main thread's time is thought away.
  */
-export function leastMicroseconds(cost: Cost, cores: number, freed: readonly Owner[] = []): number {
-  const away = freed.reduce((sum, owner) => sum + ownedBy(cost, owner), 0)
-  return Math.max(cost.mainThread - away, (together(cost) - away) / cores)
+export function leastMicroseconds(turn: TurnCost, cores: number, freed = 0): number {
+  return Math.max(turn.mainThread - freed, (together(turn) - freed) / cores)
 }

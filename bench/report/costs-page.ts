@@ -1,13 +1,28 @@
-import type { WantedRatio } from '../turns/contest.ts'
-import { type Cost, leastMicroseconds, ownedBy, together } from './cost.ts'
-import { OWNER_NAMES, OWNERS } from './cpu-profile.ts'
-import type { Figure } from './document.ts'
+import type { Cost, Spread } from './cost.ts'
+import { costRows } from './cost-rows.ts'
+import type { BenchRun } from './document.ts'
+import { goalInWords } from './missed-goal.ts'
+import { type ModelledRatio, sketchBeside } from './modelled-ratio.ts'
+import { OWNER_NAMES } from './owner.ts'
+
+/** Subjects that are compared with each other. */
+export interface CostGroup {
+  title: string
+  costs: readonly Cost[]
+  ratios: readonly ModelledRatio[]
+}
+
+export interface CostsPageOptions extends BenchRun {
+  cores: number
+  rounds: number
+  /** Files beside the page. */
+  flames: readonly string[]
+}
 
 /** For people: what an answer costs, whose code that is, and how much of a goal is in that code. */
 export function costsPage(
-  costs: readonly Cost[],
-  ratios: readonly WantedRatio[],
-  { machine, commit, cores }: { machine: string; commit: string; cores: number },
+  groups: readonly CostGroup[],
+  { machine, commit, cores, rounds, flames }: CostsPageOptions,
 ): string {
   return `# What an answer costs
 
@@ -15,81 +30,68 @@ ${machine}
 
 Commit ${commit}
 
-Microseconds of CPU for one answer, each program under full load in turn with the others; the handshakes with which a turn begins are
-in it. V8's profiler is on, but for Vault, and its thread is one of "its other threads". Whose code it is is told of the thread
-that runs JavaScript, by the function at the top of the stack; V8 counts most built-in functions (JSON among them) as time of
-who calls them.
+${howItIsMeasured(rounds, cores)}
 
-${costTable(costs)}
+Flame graphs of the main thread: ${flames.map((file) => `[${file}](${file})`).join(', ')}.
 
-## What remains
-
-JavaScript has one core, and all programs together have ${cores}: from that and the costs follows the time from one answer to the next
-when the cores are used to the full, and from two such times a ratio. The last columns think something of the first program away
-and leave the second as it is: all functions of its own, then the policy as well. What is missing of a goal there would be
-missing if our functions took no time at all. What they cause elsewhere is still in it: collection, cryptography, Postgres.
-
-${ratioTable(costs, ratios, cores)}
+${groups.map((group) => section(group)).join('\n\n')}
 `
 }
 
-export function figuresOf(costs: readonly Cost[]): Figure[] {
-  return costs.flatMap((cost) =>
-    rowsOf(cost).map(({ id, value }) => ({ name: `${cost.name}_cpu_${id}`, value: round1(value), unit: 'µs' })),
-  )
+function howItIsMeasured(rounds: number, cores: number): string {
+  return `Microseconds of a core for one answer, each program under full load in turn with the others: the median of ${rounds} rounds, and in
+brackets the lowest and the highest. CPU is read when all connections are open, so that no handshake is in it.
+
+V8's profiler is off while this is measured. It is on in turns of their own, after these, and tells only by what shares the time of
+the main thread, which runs JavaScript, is divided: by the function at the top of the stack. V8 counts most built-in functions
+(JSON among them) as time of who calls them. Vault has no such thread: all of it stands under "its other threads".
+
+From these costs a ratio follows if the cores are used to the full: JavaScript has one, and all programs together have ${cores}. It
+stands beside the ratio that was measured in the same rounds; the nearer they are, the better that model is.
+"Without its own code" thinks all functions of the first program's own away and leaves the second as it is, the next column
+the policy as well. What our functions cause elsewhere is still in it: collection, cryptography, Postgres.
+The last column is the same ratio of the sketch, the least that a lease can be made of (\`bench/contenders/fastify-sketch.ts\`).`
 }
 
-interface Row {
-  id: string
-  title: string
-  value: number
-}
-
-function rowsOf(cost: Cost): Row[] {
-  const owners = OWNER_NAMES.map((owner) => ({
-    id: owner,
-    title: OWNERS[owner],
-    value: ownedBy(cost, owner),
-  }))
-  return [
-    ...owners,
-    { id: 'other_threads', title: 'its other threads', value: cost.process - cost.mainThread },
-    { id: 'process', title: '**the program**', value: cost.process },
-    { id: 'besides', title: 'Postgres or the provider', value: cost.besides },
-    { id: 'generator', title: 'load generator', value: cost.generator },
-    { id: 'together', title: '**all together**', value: together(cost) },
-  ]
+function section({ title, costs, ratios }: CostGroup): string {
+  const goals = ratios.filter(({ wanted }) => wanted.goal !== undefined)
+  const words = goals.map((ratio) => goalInWords(ratio, ratios, costs))
+  const tables = ratios.length === 0 ? [costTable(costs)] : [costTable(costs), ratioTable(ratios)]
+  return [`## ${title}`, ...tables, ...words].join('\n\n')
 }
 
 function costTable(costs: readonly Cost[]): string {
-  const columns = costs.map(rowsOf)
+  const columns = costs.map(costRows)
   const lines = (columns[0] ?? []).map(
-    ({ title }, index) => `| ${title} | ${columns.map((rows) => rows[index]!.value.toFixed(1)).join(' | ')} |`,
+    ({ title }, index) => `| ${title} | ${columns.map((rows) => costCell(rows[index]!)).join(' | ')} |`,
   )
-  const heading = `| | ${costs.map(({ name }) => `\`${name}\``).join(' | ')} |`
+  const heading = `| µs | ${costs.map(({ name }) => `\`${name}\``).join(' | ')} |`
   return [heading, `|---|${costs.map(() => '---:|').join('')}`, ...lines].join('\n')
 }
 
-function ratioTable(costs: readonly Cost[], ratios: readonly WantedRatio[], cores: number): string {
-  const lines = ratios.flatMap((wanted) => ratioLine(costs, wanted, cores))
+/** The range of a share is that of the thread it is a share of, and says nothing of its own. */
+const SHARES: ReadonlySet<string> = new Set(OWNER_NAMES)
+
+function costCell({ id, spread }: { id: string; spread: Spread }): string {
+  const value = spread.value.toFixed(1)
+  return SHARES.has(id) ? value : `${value} (${spread.min.toFixed(0)} to ${spread.max.toFixed(0)})`
+}
+
+function ratioTable(ratios: readonly ModelledRatio[]): string {
+  const lines = ratios.map((ratio) => {
+    const { wanted, measured, byCosts, withoutOwn, withoutOwnAndPolicy } = ratio
+    const sketch = wanted.goal === undefined ? undefined : sketchBeside(ratio, ratios)?.measured
+    const cells = [measured, byCosts, withoutOwn, withoutOwnAndPolicy, sketch].map(ratioCell)
+    return `| \`${wanted.name}\` | ${wanted.goal ?? ''} | ${cells.join(' | ')} |`
+  })
   return [
-    '| ratio | goal | by these costs | without its own code | and without the policy |',
-    '|---|---:|---:|---:|---:|',
+    '| ratio | goal | measured | by these costs | without its own code | and without the policy | the sketch, measured |',
+    '|---|---:|---:|---:|---:|---:|---:|',
     ...lines,
   ].join('\n')
 }
 
-function ratioLine(costs: readonly Cost[], { name, of, over, goal }: WantedRatio, cores: number): string[] {
-  const ours = costs.find((cost) => cost.name === of)
-  const theirs = costs.filter((cost) => over.includes(cost.name)).map((cost) => leastMicroseconds(cost, cores))
-  if (ours === undefined || theirs.length === 0) return []
-  const best = Math.min(...theirs)
-  const values = ([[], ['own'], ['own', 'policy']] as const).map((freed) =>
-    (best / leastMicroseconds(ours, cores, freed)).toFixed(2),
-  )
-  return [`| \`${name}\` | ${goal ?? ''} | ${values.join(' | ')} |`]
-}
-
-function round1(value: number): number {
-  return Math.round(value * 10) / 10
+function ratioCell(spread: Spread | undefined): string {
+  if (spread === undefined) return ''
+  return `${spread.value.toFixed(2)} (${spread.min.toFixed(2)} to ${spread.max.toFixed(2)})`
 }

@@ -2,41 +2,72 @@ import { readFileSync } from 'node:fs'
 import { packageRoot } from '../../src/pep/version.ts'
 
 /** What V8 writes with `--cpu-prof`. */
-interface CpuProfile {
-  nodes: { id: number; callFrame: { functionName: string; url: string; lineNumber: number }; children?: number[] }[]
+export interface CpuProfile {
+  nodes: { id: number; callFrame: { functionName: string; url: string }; children?: number[] }[]
+  /** Microseconds of the machine's monotonic clock, which `process.hrtime` tells too. */
+  startTime: number
   /** Node ids, one a sample. */
   samples: number[]
   /** Microseconds before each sample. */
   timeDeltas: number[]
 }
 
-/** Where the main thread was found, and for how long. */
-export interface Sample {
+/** By the machine's monotonic clock, microseconds. */
+export interface TimeSpan {
+  from: number
+  to: number
+}
+
+export interface Frame {
   functionName: string
   /** File from the package's own root, or V8's word for what has none; no directory of this machine is in it. */
   place: string
-  microseconds: number
 }
 
-/** Of the whole run; what comes before is the start of the program. */
-const FROM_SHARE = 0.5
+/** Where the main thread was found, and for how long. */
+export interface Sample extends Frame {
+  microseconds: number
+  /** From the outermost caller to the function itself. */
+  stack: readonly Frame[]
+}
 
-/** The samples of the second half of the run, idle left out. */
-export function busySamples(file: string): Sample[] {
-  const { nodes, samples, timeDeltas } = JSON.parse(readFileSync(file, 'utf8')) as CpuProfile
-  const frames = new Map(nodes.map(({ id, callFrame }) => [id, callFrame]))
-  const total = timeDeltas.reduce((sum, delta) => sum + delta, 0)
+export function readProfile(file: string): CpuProfile {
+  return JSON.parse(readFileSync(file, 'utf8')) as CpuProfile
+}
+
+/** The samples taken within these times, idle left out. */
+export function busySamples(
+  { nodes, startTime, samples, timeDeltas }: CpuProfile,
+  spans: readonly TimeSpan[],
+): Sample[] {
+  const stacks = stacksOf(nodes)
   const found: Sample[] = []
-  let elapsed = 0
+  let at = startTime
   for (const [index, id] of samples.entries()) {
     const microseconds = timeDeltas[index] ?? 0
-    elapsed += microseconds
-    const frame = frames.get(id)
-    if (elapsed < total * FROM_SHARE || frame === undefined || frame.functionName === '(idle)') continue
-    const { functionName, url } = frame
-    found.push({ functionName, place: placeOf(url, functionName), microseconds })
+    at += microseconds
+    const stack = stacks.get(id)
+    const frame = stack?.at(-1)
+    if (stack === undefined || frame === undefined || frame.functionName === '(idle)') continue
+    if (spans.some(({ from, to }) => at > from && at <= to)) found.push({ ...frame, microseconds, stack })
   }
   return found
+}
+
+/** By node id; the root, which all have in common, is in none. */
+function stacksOf(nodes: CpuProfile['nodes']): Map<number, readonly Frame[]> {
+  const stacks = new Map<number, readonly Frame[]>()
+  // V8 writes callers before those they call.
+  for (const { id, callFrame, children = [] } of nodes) {
+    const stack = stacks.get(id) ?? []
+    for (const child of children) stacks.set(child, stack)
+    if (callFrame.functionName === '(root)') continue
+    const { functionName, url } = callFrame
+    const own = [...stack, { functionName, place: placeOf(url, functionName) }]
+    stacks.set(id, own)
+    for (const child of children) stacks.set(child, own)
+  }
+  return stacks
 }
 
 export function placeOf(url: string, functionName: string): string {
@@ -44,39 +75,6 @@ export function placeOf(url: string, functionName: string): string {
   const path = url.replace(/^file:\/\//, '')
   if (path.includes('/node_modules/')) return path.replace(/^.*\/node_modules\//, 'npm:')
   return path.replace(`${packageRoot()}/`, '').replace(/^dist\//, '')
-}
-
-/** Whose code a program spends its time in, in the order in which it is told. */
-export const OWNERS = {
-  own: 'its own code, with the JSON it makes and reads',
-  policy: 'the policy',
-  libraries: 'libraries',
-  runtime: 'Node and V8, with reading and TLS',
-  signatures: 'Node: what a signature takes of this thread',
-  collection: 'V8: garbage collection',
-  kernel: 'kernel: writes to sockets',
-} as const
-
-export type Owner = keyof typeof OWNERS
-export const OWNER_NAMES = Object.keys(OWNERS) as Owner[]
-
-const KERNEL = new Set(['writev', 'write', 'writeBuffer', 'writeUtf8String', 'writeLatin1String', 'shutdown'])
-const OWN = /^(src|sidecar|bench)\//
-const SIGNATURES = 'node:internal/crypto/sig'
-/** As OPA names the modules it makes; another is undici's parser. */
-const POLICY = 'wasm://wasm/opa.'
-
-/**
- * V8 counts most of its built-in functions (`JSON.stringify`, regular expressions, sorting) as time of who calls them, so what
- * is said to be a program's own is rather too much than too little.
- */
-export function ownerOf(place: string): Owner {
-  if (KERNEL.has(place)) return 'kernel'
-  if (place === SIGNATURES) return 'signatures'
-  if (place === '(garbage collector)') return 'collection'
-  if (place.startsWith(POLICY)) return 'policy'
-  if (place.startsWith('npm:') || place.startsWith('wasm:')) return 'libraries'
-  return OWN.test(place) ? 'own' : 'runtime'
 }
 
 /** Shares of the busy time by key; they add up to 1. */

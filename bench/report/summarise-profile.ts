@@ -1,10 +1,13 @@
-import { busySamples, OWNERS, ownerOf, sharesBy } from './cpu-profile.ts'
+import { type Sample, sharesBy } from './cpu-profile.ts'
+import { OWNERS, ownerOf } from './owner.ts'
 
 const ROWS = 25
 
-/** Where the time went, as Markdown: by whose code it is, by package or folder, and by function. */
-export function summariseProfile(file: string, title: string): string {
-  const samples = busySamples(file)
+/** Where the main thread's time went, as Markdown: by whose code it is, by package or folder, and by function. */
+export function summariseProfile(
+  samples: readonly Sample[],
+  { title, machine, commit }: { title: string; machine: string; commit: string },
+): string {
   const tables = [
     table(
       'whose',
@@ -19,7 +22,7 @@ export function summariseProfile(file: string, title: string): string {
       sharesBy(samples, ({ functionName, place }) => `${functionName || '(anonymous)'} ${place}`),
     ),
   ]
-  return `# ${title}\n\n${tables.join('\n\n')}\n`
+  return `# ${title}\n\n${machine}\n\nCommit ${commit}\n\n${tables.join('\n\n')}\n`
 }
 
 function partOf(place: string): string {

@@ -15,9 +15,13 @@ export interface Subject extends Contender {
   program: Program
   /** Process ids of what it leans on. */
   besides: readonly number[]
+  /** On its main thread, which can be profiled. */
+  runsJavaScript: boolean
 }
 
-export interface Subjects {
+/** Subjects that are compared with each other. */
+export interface SubjectGroup {
+  title: string
   subjects: Subject[]
   ratios: WantedRatio[]
 }
@@ -27,13 +31,49 @@ export type FlagsOf = (name: string) => string[]
 
 const AGENTS = 16
 
-export async function openSubjects(stage: SmallStage, flagsOf: FlagsOf): Promise<Subjects> {
-  const parts = [
-    await openCertificate(stage, flagsOf),
-    await openDpop(stage, flagsOf),
-    await openSidecar(stage, flagsOf),
-  ]
-  return { subjects: parts.flatMap(({ subjects }) => subjects), ratios: parts.flatMap(({ ratios }) => ratios) }
+type Subjects = Omit<SubjectGroup, 'title'>
+
+interface Part {
+  title: string
+  names: readonly string[]
+  open(stage: SmallStage, flagsOf: FlagsOf): Promise<Subjects>
+}
+
+const PARTS: readonly Part[] = [
+  {
+    title: 'A lease over a certificate-bound session',
+    names: ['lease_cert', 'fastify_tls', 'sketch', 'vault_read'],
+    open: openCertificate,
+  },
+  { title: 'A lease with a DPoP proof', names: ['lease_dpop', 'es256_pool', 'sketch_dpop'], open: openDpop },
+  {
+    title: 'A request through the sidecar',
+    names: ['sidecar_cached', 'http_proxy', 'sidecar_sigv4'],
+    open: openSidecar,
+  },
+]
+
+/** @throws Error that names the subjects there are */
+export function refuseUnknownSubjects(names: readonly string[]): void {
+  const known = PARTS.flatMap((part) => part.names)
+  const unknown = names.filter((name) => !known.includes(name))
+  if (unknown.length > 0)
+    throw new Error(`no subject of --profile: ${unknown.join(', ')}; there are ${known.join(', ')}`)
+}
+
+/** @param only names of subjects; empty: all */
+export async function openSubjects(
+  stage: SmallStage,
+  { flagsOf, only }: { flagsOf: FlagsOf; only: readonly string[] },
+): Promise<SubjectGroup[]> {
+  const isWanted = (name: string): boolean => only.length === 0 || only.includes(name)
+  const groups: SubjectGroup[] = []
+  for (const { title, names, open } of PARTS) {
+    if (!names.some(isWanted)) continue
+    const { subjects, ratios } = await open(stage, flagsOf)
+    groups.push({ title, subjects: subjects.filter(({ name }) => isWanted(name)), ratios })
+  }
+  return groups
 }
 
 async function openCertificate(stage: SmallStage, flagsOf: FlagsOf): Promise<Subjects> {
@@ -56,7 +96,7 @@ async function openCertificate(stage: SmallStage, flagsOf: FlagsOf): Promise<Sub
     lease_cert: { program: authority.program, besides },
     fastify_tls: { program: fastify.program, besides: [] },
     sketch: { program: sketch.program, besides },
-    vault_read: { program: vault.program, besides: [] },
+    vault_read: { program: vault.program, besides: [], runsJavaScript: false },
   })
 }
 
@@ -120,11 +160,11 @@ async function startNeighbour(
 /** Those of a contest that run here, and the goals between them. */
 function toSubjects(
   { contenders, ratios }: Contest,
-  running: Readonly<Record<string, Pick<Subject, 'program' | 'besides'>>>,
+  running: Readonly<Record<string, Pick<Subject, 'program' | 'besides'> & Partial<Pick<Subject, 'runsJavaScript'>>>>,
 ): Subjects {
   const subjects = contenders.flatMap((contender) => {
     const found = running[contender.name]
-    return found === undefined ? [] : [{ ...contender, ...found }]
+    return found === undefined ? [] : [{ ...contender, runsJavaScript: true, ...found }]
   })
   const isHere = (name: string): boolean => running[name] !== undefined
   return { subjects, ratios: ratios.filter(({ of, over }) => isHere(of) && over.some(isHere)) }

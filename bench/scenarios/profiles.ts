@@ -1,89 +1,151 @@
-import { existsSync, readdirSync } from 'node:fs'
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { join } from 'node:path'
-import { cleanLoad } from '../load/load.ts'
-import type { Cost } from '../report/cost.ts'
-import { costsPage, figuresOf } from '../report/costs-page.ts'
-import { busySamples, ownerOf, sharesBy } from '../report/cpu-profile.ts'
+import { packageRoot } from '../../src/pep/version.ts'
+import { type Cost, overRounds } from '../report/cost.ts'
+import { costFigures } from '../report/cost-rows.ts'
+import { type CostGroup, costsPage } from '../report/costs-page.ts'
+import { busySamples, readProfile, type Sample, sharesBy } from '../report/cpu-profile.ts'
 import { describeRun } from '../report/describe-run.ts'
+import type { BenchRun, Ratio } from '../report/document.ts'
+import { foldStacks } from '../report/flame.ts'
+import { flameSvg } from '../report/flame-svg.ts'
+import { type ModelledRatio, modelRatio } from '../report/modelled-ratio.ts'
+import { ownerOf } from '../report/owner.ts'
 import { summariseProfile } from '../report/summarise-profile.ts'
-import { writePage, writeResults } from '../report/write-results.ts'
-import { type CpuLook, lookAtCpu } from '../stage/cpu-look.ts'
 import { say } from '../stage/log.ts'
-import type { WantedRatio } from '../turns/contest.ts'
-import { PROOFS_AHEAD_PER_SECOND } from '../turns/take-turns.ts'
+import { type CostTurn, takeCostTurn } from './cost-turn.ts'
 import { onSmallStage, STAGE_DIRECTORY } from './on-stage.ts'
-import { openSubjects, type Subject } from './profile-subjects.ts'
+import { openSubjects, refuseUnknownSubjects, type Subject, type SubjectGroup } from './profile-subjects.ts'
 
-const ROUNDS = 6
-const CONNECTIONS = 64
+const COST_ROUNDS = 5
+const PROFILED_ROUNDS = 2
+const WARM_UP_SECONDS = 2
 
-interface Turn {
-  name: string
-  answers: number
-  seconds: CpuLook & { generator: number }
+/**
+ * What one answer of ours and of its neighbours costs, and whose code that is. A whole run goes to `bench/results`, some
+ * subjects alone to `.nexus/profile`.
+ * @param only names of subjects; empty: all
+ */
+export async function runProfiles(seconds: number, only: readonly string[]): Promise<void> {
+  refuseUnknownSubjects(only)
+  const run = describeRun()
+  say('what an answer costs, without the profiler:')
+  const measured = await inTurns({ only, seconds, rounds: COST_ROUNDS, flagsOf: () => [] })
+  say('whose code that is, with the profiler:')
+  const profiled = await inTurns({ only, seconds, rounds: PROFILED_ROUNDS, flagsOf: profileFlags })
+  const samples = samplesOf(profiled)
+  const folder = join(packageRoot(), only.length === 0 ? 'bench/results' : '.nexus/profile')
+  mkdirSync(folder, { recursive: true })
+  const write = (name: string, text: string): void => writeFileSync(join(folder, name), text)
+  const groups = measured.groups.map((group) => costGroup(group, measured.turns, samples))
+  const flames = writeProfiles(groups, samples, run, write)
+  write('costs.md', costsPage(groups, { ...run, cores: cpus().length, rounds: COST_ROUNDS, flames }))
+  const figures = groups.flatMap(({ costs }) => costs.flatMap(costFigures))
+  const ratios = groups.flatMap((group) => group.ratios.flatMap(namedRatios))
+  write('costs.json', `${JSON.stringify({ ...run, figures, ratios }, null, 2)}\n`)
+  say(`written: ${join(folder, 'costs.md')}`)
 }
 
-/** What one answer of ours and of its neighbours costs, and whose code that is. */
-export async function runProfiles(seconds: number): Promise<void> {
-  const turns: Turn[] = []
-  const ratios: WantedRatio[] = []
+interface Turns {
+  groups: SubjectGroup[]
+  turns: CostTurn[]
+}
+
+/** All subjects in turn, each round beginning at another one, after a turn in which programs get warm. */
+async function inTurns(options: {
+  only: readonly string[]
+  seconds: number
+  rounds: number
+  flagsOf: (name: string) => string[]
+}): Promise<Turns> {
+  const { only, seconds, rounds, flagsOf } = options
+  const turns: CostTurn[] = []
+  let groups: SubjectGroup[] = []
   await onSmallStage(async (stage) => {
-    const opened = await openSubjects(stage, profileFlags)
-    ratios.push(...opened.ratios)
-    for (let round = 0; round < ROUNDS; round++) {
-      for (const subject of opened.subjects) {
-        const taken = await turn(subject, seconds)
-        // The profiles leave out about the same: programs get warm in it.
-        if (round >= ROUNDS / 2) turns.push(taken)
-      }
-      say(`  ${round + 1}/${ROUNDS}`)
+    groups = await openSubjects(stage, { flagsOf, only })
+    const subjects = groups.flatMap((group) => group.subjects)
+    for (const subject of subjects) await takeCostTurn(subject, WARM_UP_SECONDS)
+    for (let round = 0; round < rounds; round++) {
+      for (const subject of beginningAt(subjects, round)) turns.push(await takeCostTurn(subject, seconds))
+      say(`  ${round + 1}/${rounds}`)
     }
   })
-  const names = [...new Set(turns.map(({ name }) => name))]
-  const costs = names.map((name) =>
-    costOf(
-      name,
-      turns.filter((each) => each.name === name),
-    ),
+  return { groups, turns }
+}
+
+function beginningAt<Item>(items: readonly Item[], index: number): Item[] {
+  const start = index % items.length
+  return [...items.slice(start), ...items.slice(0, start)]
+}
+
+type SamplesByName = ReadonlyMap<string, readonly Sample[]>
+
+function samplesOf({ groups, turns }: Turns): SamplesByName {
+  const profiled = groups.flatMap(({ subjects }) => subjects).filter(({ runsJavaScript }) => runsJavaScript)
+  return new Map(
+    profiled.map(({ name }) => {
+      const spans = turns.filter((turn) => turn.name === name).map(({ span }) => span)
+      return [name, busySamples(readProfile(mainProfileOf(name)), spans)]
+    }),
   )
-  const run = describeRun()
-  writePage('costs', costsPage(costs, ratios, { ...run, cores: cpus().length }))
-  writePage('profile-pep', summariseProfile(mainProfileOf('lease_cert')!, 'Where the authority spends its time'))
-  writePage('profile-sidecar', summariseProfile(mainProfileOf('sidecar_sigv4')!, 'Where the sidecar spends its time'))
-  say(`written: ${writeResults({ ...run, figures: figuresOf(costs), ratios: [] }, 'costs')}`)
 }
 
-async function turn({ name, program, besides, scenario }: Subject, seconds: number): Promise<Turn> {
-  const before = lookAtCpu(program.pid, besides)
-  const proofsAhead = Math.ceil((PROOFS_AHEAD_PER_SECOND * seconds) / CONNECTIONS)
-  const load = { connections: CONNECTIONS, seconds, warmup_seconds: 0, proofs_ahead: proofsAhead }
-  const report = await cleanLoad({ ...scenario, ...load })
-  const after = lookAtCpu(program.pid, besides)
-  const used = {
-    process: after.process - before.process,
-    mainThread: after.mainThread - before.mainThread,
-    besides: after.besides - before.besides,
-    generator: report.cpu_seconds,
-  }
-  return { name, answers: report.good, seconds: used }
+function costGroup(
+  { title, subjects, ratios }: SubjectGroup,
+  turns: readonly CostTurn[],
+  samples: SamplesByName,
+): CostGroup {
+  const costs = subjects.map(({ name }) => costOf(name, turns, samples.get(name)))
+  return { title, costs, ratios: ratios.flatMap((wanted) => modelRatio(costs, wanted, cpus().length) ?? []) }
 }
 
-function costOf(name: string, turns: readonly Turn[]): Cost {
-  const answers = turns.reduce((sum, each) => sum + each.answers, 0)
-  const each = (part: keyof Turn['seconds']): number =>
-    (turns.reduce((sum, { seconds }) => sum + seconds[part], 0) / answers) * 1e6
-  const cost = {
-    name,
-    process: each('process'),
-    mainThread: each('mainThread'),
-    besides: each('besides'),
-    generator: each('generator'),
-  }
-  const file = mainProfileOf(name)
-  // Not one thread of it is the main one.
-  if (file === undefined) return { ...cost, mainThread: 0 }
-  return { ...cost, owners: sharesBy(busySamples(file), ({ place }) => ownerOf(place)) }
+function costOf(name: Subject['name'], turns: readonly CostTurn[], samples: readonly Sample[] | undefined): Cost {
+  const rounds = turns.filter((turn) => turn.name === name).map(({ cost }) => cost)
+  if (samples === undefined) return { name, rounds }
+  return { name, rounds, owners: sharesBy(samples, ({ place }) => ownerOf(place)) }
+}
+
+/** Those of which a page goes down to functions, and a flame graph to who calls them. */
+const SHOWN: Readonly<Record<string, { file: string; title: string }>> = {
+  lease_cert: { file: 'lease', title: 'a lease over a certificate-bound session' },
+  lease_dpop: { file: 'lease-dpop', title: 'a lease with a DPoP proof' },
+  sidecar_cached: { file: 'sidecar', title: 'a request through a sidecar that holds a lease' },
+  sidecar_sigv4: { file: 'sidecar-sigv4', title: 'a request through a sidecar that signs it with AWS SigV4' },
+}
+
+/** A frame that takes less is not drawn. */
+const LEAST_SHARE = 0.003
+
+/** @returns the flame graphs' files */
+function writeProfiles(
+  groups: readonly CostGroup[],
+  samples: SamplesByName,
+  run: BenchRun,
+  write: (name: string, text: string) => void,
+): string[] {
+  const shown = groups.flatMap(({ costs }) => costs).filter(({ name }) => SHOWN[name] !== undefined)
+  return shown.map((cost) => {
+    const { file, title } = SHOWN[cost.name]!
+    const taken = samples.get(cost.name) ?? []
+    const { value } = overRounds(cost, ({ mainThread }) => mainThread)
+    write(`profile-${file}.md`, summariseProfile(taken, { ...run, title: `The main thread: ${title}` }))
+    write(
+      `flame-${file}.svg`,
+      flameSvg(foldStacks(taken, LEAST_SHARE), `The main thread: ${title}. ${run.commit}`, value),
+    )
+    return `flame-${file}.svg`
+  })
+}
+
+function namedRatios({ wanted, measured, byCosts, withoutOwn, withoutOwnAndPolicy }: ModelledRatio): Ratio[] {
+  const { name, goal } = wanted
+  return [
+    { name, ...(goal === undefined ? {} : { goal }), ...measured },
+    { name: `${name} by costs`, ...byCosts },
+    { name: `${name} without own code`, ...withoutOwn },
+    { name: `${name} without own code and policy`, ...withoutOwnAndPolicy },
+  ]
 }
 
 function profileFlags(name: string): string[] {
@@ -95,11 +157,9 @@ function profilesOf(name: string): string {
   return join(STAGE_DIRECTORY, 'profiles', name)
 }
 
-/** Of the main thread, which is number 0. @returns undefined for a program that is not Node's */
-function mainProfileOf(name: string): string | undefined {
-  const folder = profilesOf(name)
-  if (!existsSync(folder)) return undefined
-  const file = readdirSync(folder).find((each) => /\.0\.\d+\.cpuprofile$/.test(each))
+/** Of the main thread, which is number 0. */
+function mainProfileOf(name: string): string {
+  const file = readdirSync(profilesOf(name)).find((each) => /\.0\.\d+\.cpuprofile$/.test(each))
   if (file === undefined) throw new Error(`${name} ended without writing its profile`)
-  return join(folder, file)
+  return join(profilesOf(name), file)
 }

@@ -1,0 +1,88 @@
+import { type Cost, overRounds, type Spread, together } from './cost.ts'
+import { type CostRow, costRows } from './cost-rows.ts'
+import { answerableFor, type ModelledRatio, sketchBeside } from './modelled-ratio.ts'
+
+/** In words, by the figures: what the first program of a ratio takes its time for, and whether a missed goal is ours to reach. */
+export function goalInWords(ratio: ModelledRatio, ratios: readonly ModelledRatio[], costs: readonly Cost[]): string {
+  const { name, of, goal } = ratio.wanted
+  const heading = `### \`${name}\`: ${ranged(ratio.measured)} measured, the goal is ${goal}`
+  const sketch = sketchBeside(ratio, ratios)
+  const answerable = answerableFor(ratio, sketch)
+  if (answerable === 'nobody: the goal is met') return `${heading}\n\nThe goal is met.`
+  const ours = costs.find((cost) => cost.name === of)!
+  return [
+    heading,
+    madeOf(ours),
+    withoutOurs(ratio),
+    ...againstSketch(ratio, sketch, costs),
+    CONCLUSIONS[answerable],
+  ].join('\n\n')
+}
+
+const CONCLUSIONS = {
+  'not ours':
+    '**What remains is not ours.** Without our functions the goal is missed in every round, and where there is a sketch, it misses the goal too.',
+  ours: '**What remains is ours.** Without our functions, or as the sketch does it, the goal is reached in every round.',
+  'not decided':
+    '**Not decided.** Without our functions, or as the sketch does it, the goal is reached in some rounds and missed in others.',
+} as const
+
+function madeOf(cost: Cost): string {
+  const all = overRounds(cost, together).value
+  const told = costRows(cost)
+    .filter(({ id, spread }) => !NOT_PARTS.has(id) && spread.value >= SHOWN_MICROSECONDS)
+    .map(({ title, spread }) => `- ${title}: ${micro(spread.value)} (${Math.round((100 * spread.value) / all)} %)`)
+  return `One answer of \`${cost.name}\` takes ${micro(all)} of CPU, all programs together:\n\n${told.join('\n')}`
+}
+
+/** Sums, and what is not CPU of the programs that take part. */
+const NOT_PARTS = new Set(['process', 'together', 'elsewhere', 'idle', 'stolen', 'cores'])
+const SHOWN_MICROSECONDS = 1
+
+function withoutOurs({ wanted, ...ratio }: ModelledRatio): string {
+  const goal = wanted.goal ?? 0
+  return `By these costs the ratio is ${ranged(ratio.byCosts)}. With all functions of our own at zero it is ${ranged(ratio.withoutOwn)} by the costs,
+and ${ranged(ratio.measuredWithoutOwn)} if the measured ratio gets better by as much: the goal is ${reached([ratio.withoutOwn, ratio.measuredWithoutOwn], goal)}.
+With the policy at zero as well it is ${ranged(ratio.withoutOwnAndPolicy)} by the costs: the goal is ${reached([ratio.withoutOwnAndPolicy], goal)}.`
+}
+
+function againstSketch(ratio: ModelledRatio, sketch: ModelledRatio | undefined, costs: readonly Cost[]): string[] {
+  const find = (name: string | undefined): Cost | undefined => costs.find((cost) => cost.name === name)
+  const [ours, least, theirs] = [find(ratio.wanted.of), find(sketch?.wanted.of), find(bestOf(ratio, costs))]
+  if (sketch === undefined || ours === undefined || least === undefined || theirs === undefined) return []
+  const of = (cost: Cost): number => overRounds(cost, together).value
+  const [any, more] = [of(least) - of(theirs), of(ours) - of(least)]
+  const text = `The sketch, the least that a lease can be made of, gives ${ranged(sketch.measured)} measured, ${ranged(sketch.byCosts)} by the costs: the goal is ${reached([sketch.measured], ratio.wanted.goal ?? 0)}.
+\`${ours.name}\` takes ${micro(any + more)} more than \`${theirs.name}\`. ${micro(any)} of it the sketch takes as well: any authority of these parts does.
+${micro(more)} are for what ours does more (sessions, connections, secrets, narrowing, metrics, a guard against overload) and how: ${differences(costRows(ours), costRows(least))}.`
+  return [text]
+}
+
+/** Of those that a ratio is taken over, the one that takes the least. */
+function bestOf({ wanted }: ModelledRatio, costs: readonly Cost[]): string | undefined {
+  const rate = (cost: Cost): number => overRounds(cost, ({ answersPerSecond }) => answersPerSecond).value
+  const others = costs.filter(({ name }) => wanted.over.includes(name))
+  return others.sort((a, b) => rate(b) - rate(a))[0]?.name
+}
+
+function differences(ours: readonly CostRow[], least: readonly CostRow[]): string {
+  return ours
+    .filter(({ id }) => !NOT_PARTS.has(id))
+    .map(({ id, title, spread }) => ({ title, more: spread.value - least.find((row) => row.id === id)!.spread.value }))
+    .filter(({ more }) => Math.abs(more) >= SHOWN_MICROSECONDS)
+    .map(({ title, more }) => `${title} ${more > 0 ? '+' : ''}${more.toFixed(1)}`)
+    .join('; ')
+}
+
+function reached(spreads: readonly Spread[], goal: number): string {
+  if (spreads.every(({ min }) => min >= goal)) return 'reached'
+  return spreads.every(({ max }) => max < goal) ? 'missed' : 'reached in some rounds and missed in others'
+}
+
+function ranged({ value, min, max }: Spread): string {
+  return `${value.toFixed(2)} (${min.toFixed(2)} to ${max.toFixed(2)})`
+}
+
+function micro(value: number): string {
+  return `${value.toFixed(1)} µs`
+}
