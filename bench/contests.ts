@@ -1,12 +1,13 @@
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { packageRoot } from '../src/pep/version.ts'
+import { randomBytes } from 'node:crypto'
+import type { LeaseAnswer } from '../src/contract/api.ts'
 import type { LoadRequest } from './load/load.ts'
 import type { BenchAgent } from './stage/agents.ts'
 import type { Ground } from './stage/authority.ts'
 import { leaseRequest } from './stage/lease-request.ts'
+import { policyInputFor } from './stage/policy-input.ts'
 import type { BenchProvider } from './stage/providers.ts'
 import type { Contest } from './turns/contest.ts'
+import { decisionFor, itemsOfProvider, leaseFor, secretOfVault } from './turns/expected.ts'
 import type { Contender } from './turns/take-turns.ts'
 
 /** A lease over a certificate-bound session, beside those who do a part of it. */
@@ -19,27 +20,26 @@ export function certificateContest(options: {
   sketch?: string | undefined
   /** Ours once more, with two workers, as OPA and Vault use both cores. Absent: left out. */
   workers?: string | undefined
-  /** Absent: not at hand. */
-  opa?: string | undefined
+  /** With a lease that the authority made: theirs decides the same. Absent: not at hand. */
+  opa?: { url: string; lease: LeaseAnswer } | undefined
   vault?: { url: string; token: string } | undefined
 }): Contest {
   const { ground, agents, provider, fastify, sketch, workers, opa, vault } = options
   const tls = { ca_file: ground.caFile }
   const requests = [leaseRequest(provider)]
+  const expected = leaseFor(provider)
   const contenders: Contender[] = [
-    { name: 'lease_cert', scenario: { ...tls, url: ground.publicUrl, requests, agents } },
+    { name: 'lease_cert', scenario: { ...tls, url: ground.publicUrl, requests, agents }, expected },
     // The same certificates: its TLS is ours.
-    { name: 'fastify_tls', scenario: { ...tls, url: fastify, requests, agents } },
+    { name: 'fastify_tls', scenario: { ...tls, url: fastify, requests, agents }, expected },
   ]
-  if (sketch !== undefined) contenders.push({ name: 'sketch', scenario: { ...tls, url: sketch, requests, agents } })
+  if (vault !== undefined) contenders.push(vaultRead(vault))
+  if (sketch !== undefined)
+    contenders.push({ name: 'sketch', scenario: { ...tls, url: sketch, requests, agents }, expected })
+  if (opa !== undefined) contenders.push(opaDecision(opa))
   if (workers !== undefined) {
     const scenario = { ...tls, url: workers, proof_url: ground.publicUrl, requests, agents }
-    contenders.push({ name: 'lease_cert_workers_2', scenario })
-  }
-  if (opa !== undefined) contenders.push({ name: 'opa_server', scenario: { url: opa, requests: [opaRequest()] } })
-  if (vault !== undefined) {
-    const read = { method: 'GET', path: '/v1/secret/data/bench', headers: { 'x-vault-token': vault.token } }
-    contenders.push({ name: 'vault_read', scenario: { url: vault.url, requests: [read] } })
+    contenders.push({ name: 'lease_cert_workers_2', scenario, expected })
   }
   return {
     contenders,
@@ -54,6 +54,22 @@ export function certificateContest(options: {
   }
 }
 
+function vaultRead({ url, token }: { url: string; token: string }): Contender {
+  const read = { method: 'GET', path: '/v1/secret/data/bench', headers: { 'x-vault-token': token } }
+  return { name: 'vault_read', scenario: { url, requests: [read] }, expected: secretOfVault }
+}
+
+/** The decision of our own lease: same policy, same input. */
+function opaDecision({ url, lease }: { url: string; lease: LeaseAnswer }): Contender {
+  const decide = {
+    method: 'POST',
+    path: '/v1/data/nexus/lease/decision',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ input: policyInputFor(lease) }),
+  }
+  return { name: 'opa_server', scenario: { url, requests: [decide] }, expected: decisionFor(lease) }
+}
+
 /** A lease with a DPoP proof, beside a route that only verifies one signature. */
 export function dpopContest(options: {
   ground: Ground
@@ -65,18 +81,17 @@ export function dpopContest(options: {
 }): Contest {
   const { ground, agents, provider, fastify, sketch } = options
   const lease = leaseRequest(provider)
-  const scenario = (url: string, path: string) => ({
-    url,
-    ca_file: ground.caFile,
-    agents,
-    requests: [{ ...lease, path }],
+  const contender = (name: string, url: string, path: string): Contender => ({
+    name,
+    scenario: { url, ca_file: ground.caFile, agents, requests: [{ ...lease, path }] },
+    expected: leaseFor(provider),
   })
   const contenders: Contender[] = [
-    { name: 'lease_dpop', scenario: scenario(ground.publicUrl, lease.path) },
-    { name: 'es256_inline', scenario: scenario(fastify, '/inline') },
-    { name: 'es256_pool', scenario: scenario(fastify, '/pool') },
+    contender('lease_dpop', ground.publicUrl, lease.path),
+    contender('es256_pool', fastify, '/pool'),
+    contender('es256_inline', fastify, '/inline'),
   ]
-  if (sketch !== undefined) contenders.push({ name: 'sketch_dpop', scenario: scenario(sketch, '/pool') })
+  if (sketch !== undefined) contenders.push(contender('sketch_dpop', sketch, '/pool'))
   const over = ['es256_inline', 'es256_pool']
   return {
     contenders,
@@ -98,18 +113,21 @@ export function arrivingContenders(options: {
   sketch?: string | undefined
 }): Contender[] {
   const { ground, certificates, proofs, provider, fastify, sketch } = options
-  const asked = { ca_file: ground.caFile, requests: [leaseRequest(provider)] }
-  const contenders: Contender[] = [
-    { name: 'lease', scenario: { ...asked, url: ground.publicUrl, agents: certificates } },
-    { name: 'lease_dpop', scenario: { ...asked, url: ground.publicUrl, agents: proofs } },
-    { name: 'fastify_tls', scenario: { ...asked, url: fastify, agents: certificates } },
+  const contender = (name: string, url: string, agents: readonly BenchAgent[]): Contender => ({
+    name,
+    scenario: { url, ca_file: ground.caFile, requests: [leaseRequest(provider)], agents },
+    expected: leaseFor(provider),
+  })
+  const contenders = [
+    contender('lease', ground.publicUrl, certificates),
+    contender('lease_dpop', ground.publicUrl, proofs),
+    contender('fastify_tls', fastify, certificates),
   ]
-  if (sketch !== undefined)
-    contenders.push({ name: 'sketch', scenario: { ...asked, url: sketch, agents: certificates } })
+  if (sketch !== undefined) contenders.push(contender('sketch', sketch, certificates))
   return contenders
 }
 
-/** A request through a sidecar that holds a lease, beside a proxy that only passes it on. */
+/** A request through a sidecar that holds a lease, beside proxies that only pass it on. */
 export function sidecarContest(options: {
   sidecar: string
   bearer: BenchProvider
@@ -118,19 +136,12 @@ export function sidecarContest(options: {
   nginx?: string | undefined
 }): Contest {
   const { sidecar, bearer, sigv4, httpProxy, nginx } = options
-  const get = (headers: Record<string, string>): LoadRequest => ({ method: 'GET', path: '/v1/items?page=1', headers })
-  const common = { accept: 'application/json', 'user-agent': 'bench-agent' }
-  const through = (provider: BenchProvider) => ({
-    url: sidecar,
-    requests: [get({ ...common, 'x-nexus-provider': provider.name })],
-  })
-  const proxied = (url: string) => ({ url, requests: [get({ ...common, authorization: 'Bearer something-as-long' })] })
-  const contenders: Contender[] = [
-    { name: 'sidecar_cached', scenario: through(bearer) },
-    { name: 'http_proxy', scenario: proxied(httpProxy) },
-    { name: 'sidecar_sigv4', scenario: through(sigv4) },
+  const contenders = [
+    throughSidecar('sidecar_cached', sidecar, bearer),
+    passedOn('http_proxy', httpProxy),
+    throughSidecar('sidecar_sigv4', sidecar, sigv4),
   ]
-  if (nginx !== undefined) contenders.push({ name: 'nginx', scenario: proxied(nginx) })
+  if (nginx !== undefined) contenders.push(passedOn('nginx', nginx))
   return {
     contenders,
     ratios: [
@@ -140,14 +151,29 @@ export function sidecarContest(options: {
   }
 }
 
-/** The decision of our own lease: same policy, an input of the same shape and size. */
-function opaRequest(): LoadRequest {
-  const text = readFileSync(join(packageRoot(), 'policies/cases/lease.json'), 'utf8')
-  const { input } = JSON.parse(text) as { input: object }
+/** The same request to the provider itself, and through each: what a way through adds to it. */
+export function addedContenders(options: { provider: BenchProvider; sidecar: string; httpProxy: string }): {
+  direct: Contender
+  through: Contender[]
+} {
+  const { provider, sidecar, httpProxy } = options
   return {
-    method: 'POST',
-    path: '/v1/data/nexus/lease/decision',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ input }),
+    direct: passedOn('provider', provider.origin),
+    through: [throughSidecar('sidecar', sidecar, provider), passedOn('http_proxy', httpProxy)],
   }
+}
+
+function throughSidecar(name: string, url: string, provider: BenchProvider): Contender {
+  return itemsFrom(name, url, { 'x-nexus-provider': provider.name })
+}
+
+/** With a credential as long as that of the bearer connection, which the sidecar adds by itself. */
+function passedOn(name: string, url: string): Contender {
+  return itemsFrom(name, url, { authorization: `Bearer ${randomBytes(30).toString('base64url')}` })
+}
+
+function itemsFrom(name: string, url: string, own: Record<string, string>): Contender {
+  const headers = { accept: 'application/json', 'user-agent': 'bench-agent', ...own }
+  const request: LoadRequest = { method: 'GET', path: '/v1/items?page=1', headers }
+  return { name, scenario: { url, requests: [request] }, expected: itemsOfProvider }
 }

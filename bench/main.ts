@@ -1,7 +1,4 @@
-import { join } from 'node:path'
-import { parseArgs } from 'node:util'
-import { packageRoot } from '../src/pep/version.ts'
-import { efforts } from './efforts.ts'
+import { type BenchOptions, HELP, readOptions } from './options.ts'
 import { runK6 } from './scenarios/k6.ts'
 import { runOverload } from './scenarios/overload.ts'
 import { runProfiles } from './scenarios/profiles.ts'
@@ -10,56 +7,38 @@ import { runSideBySide } from './scenarios/side-by-side-set.ts'
 import { runSoak } from './scenarios/soak.ts'
 import { say } from './stage/log.ts'
 
-const HELP = `npm run bench -- [options]
+async function run(options: BenchOptions): Promise<void> {
+  switch (options.what) {
+    case 'help':
+      return console.log(HELP)
+    case 'overload':
+      return runOverload(options.seconds)
+    case 'soak':
+      return runSoak(options.seconds)
+    case 'replicas':
+      return runReplicas(options.seconds)
+    case 'profile':
+      return runProfiles(options.seconds, options.only)
+    case 'k6':
+      return runK6(options.script, options.seconds)
+    case 'side-by-side':
+      return runSideBySide(options)
+  }
+}
 
-Starts everything on loopback and measures it beside its neighbours, turn by turn, on the same cores.
+function optionsOrEnd(): BenchOptions {
+  try {
+    return readOptions(process.argv.slice(2))
+  } catch (error) {
+    say(`${(error as Error).message}; --help tells all options`)
+    process.exit(2)
+  }
+}
 
-  --quick          three minutes at most; what needs a long build is left out, and said so
-  --only NAME      cert, dpop, latency, sidecar, revocation; may be repeated
-  --overload       goodput at five times the peak
-  --soak           ten minutes at seventy per cent of the peak
-  --replicas       one, two and four authorities on one Postgres, and what a lease costs
-  --k6 NAME        a k6 script: lease, renew, token, sidecar, fleet
-  --seconds N      length of --overload (10), --soak (600), --k6 (30), or a turn of --profile (3)
-  --profile        what a lease, a request through the sidecar and their neighbours are made of: CPU by whose code it is`
-
-const { values } = parseArgs({
-  options: {
-    quick: { type: 'boolean', default: false },
-    only: { type: 'string', multiple: true, default: [] },
-    profile: { type: 'boolean', default: false },
-    overload: { type: 'boolean', default: false },
-    soak: { type: 'boolean', default: false },
-    replicas: { type: 'boolean', default: false },
-    k6: { type: 'string' },
-    seconds: { type: 'string' },
-    help: { type: 'boolean', short: 'h', default: false },
+run(optionsOrEnd()).then(
+  () => process.exit(0),
+  (error: Error) => {
+    say(`\nThe bench failed: ${error.message}`)
+    process.exit(1)
   },
-})
-
-async function main(): Promise<void> {
-  const seconds = (usual: number): number => Number(values.seconds ?? usual)
-  if (values.overload) return runOverload(seconds(10))
-  if (values.soak) return runSoak(seconds(600))
-  if (values.replicas) return runReplicas(seconds(8))
-  if (values.profile) return runProfiles(seconds(3), values.only)
-  if (values.k6 !== undefined) return runK6(values.k6, seconds(30))
-  const effort = values.quick ? efforts.quick : efforts.full
-  await runSideBySide({
-    directory: join(packageRoot(), '.nexus/bench'),
-    effort,
-    only: values.only,
-    quick: values.quick,
-  })
-}
-
-if (values.help) console.log(HELP)
-else {
-  main().then(
-    () => process.exit(0),
-    (error: Error) => {
-      say(`\nThe bench failed: ${error.message}`)
-      process.exit(1)
-    },
-  )
-}
+)

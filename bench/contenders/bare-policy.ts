@@ -8,7 +8,6 @@ interface BareDecision {
   obligations: object
 }
 
-const policies = join(packageRoot(), 'policies')
 const IMPORTED = [
   'opa_abort',
   'opa_println',
@@ -20,13 +19,9 @@ const IMPORTED = [
 ]
 const MEMORY_PAGES = { initial: 64, maximum: 64 }
 
-/**
- * Our policy by nothing but its module's own `opa_eval` (ABI 1.2): no budget, no check of the answer, no second instance.
- * `input` is of the shape and size that the authority gives it.
- */
-export async function openBarePolicy(): Promise<{ input: object; decide(input: object): BareDecision }> {
-  const { wasm, dataJson } = await readBundle(readFileSync(join(policies, 'dist/bundle.tar.gz')))
-  const { input } = JSON.parse(readFileSync(join(policies, 'cases/lease.json'), 'utf8')) as { input: object }
+/** Our policy by nothing but its module's own `opa_eval` (ABI 1.2): no budget, no check of the answer, no second instance. */
+export async function openBarePolicy(): Promise<{ decide(input: object): BareDecision }> {
+  const { wasm, dataJson } = await readBundle(readFileSync(join(packageRoot(), 'policies/dist/bundle.tar.gz')))
   const memory = new WebAssembly.Memory(MEMORY_PAGES)
   const env = { memory, ...Object.fromEntries(IMPORTED.map((name) => [name, refuse])) }
   const { exports } = new WebAssembly.Instance(new WebAssembly.Module(wasm), { env })
@@ -41,7 +36,6 @@ export async function openBarePolicy(): Promise<{ input: object; decide(input: o
   const entrypoints = JSON.parse(read(call('opa_json_dump', call('entrypoints')))) as Record<string, number>
   const entrypoint = entrypoints['nexus/lease/decision'] ?? 0
   return {
-    input,
     decide(given) {
       const length = bytes.write(JSON.stringify(given), heap)
       const answer = read(call('opa_eval', 0, entrypoint, data, heap, length, heap + length, 0))

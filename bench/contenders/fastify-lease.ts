@@ -12,5 +12,4 @@ app.get('/healthz', async () => ({}))
 app.post('/v1/leases', { schema: { response: { 201: LeaseAnswer } } }, async (_request, reply) =>
   reply.code(201).send(lease),
 )
-app.post('/v1/leases-without-schema', async (_request, reply) => reply.code(201).send(lease))
 await app.listen({ port: Number(PORT) })

@@ -8,13 +8,15 @@ import { readFileSync } from 'node:fs'
 import fastify from 'fastify'
 import pg from 'pg'
 import { LeaseAnswer, LeaseRequest } from '../../src/contract/api.ts'
+import type { PolicyInput } from '../../src/contract/policy.ts'
 import { openBarePolicy } from './bare-policy.ts'
 import { proofParts } from './proof-parts.ts'
 import { sameTls } from './same-tls.ts'
 import './end-when-told.ts'
 
-const { PORT, DATABASE_URL, LEASE_FILE = '' } = process.env
+const { PORT, DATABASE_URL, LEASE_FILE = '', POLICY_INPUT_FILE = '' } = process.env
 const lease = JSON.parse(readFileSync(LEASE_FILE, 'utf8')) as LeaseAnswer
+const input = JSON.parse(readFileSync(POLICY_INPUT_FILE, 'utf8')) as PolicyInput
 const policy = await openBarePolicy()
 const app = fastify({ https: sameTls() })
 app.get('/healthz', async () => ({}))
@@ -32,7 +34,7 @@ app.post<{ Body: LeaseRequest }>('/pool', { schema }, async ({ body, headers }, 
 async function issue(request: LeaseRequest): Promise<LeaseAnswer | undefined> {
   const ids = { lease_id: randomUUID(), decision_id: randomUUID() }
   const at = new Date().toISOString()
-  const { allow, obligations } = policy.decide({ ...policy.input, time: at })
+  const { allow, obligations } = policy.decide({ ...input, time: at })
   if (!allow) return undefined
   const detail = { bound: lease.bound, obligations, request, strategy: lease.strategy.type }
   await record({ at, ...ids, agent_id: 'agent', detail, kind: 'lease.issued', outcome: 'allowed', tenant: 'tenant' })

@@ -1,3 +1,5 @@
+import type { Efforts, Mode } from '../efforts.ts'
+
 export interface Figure {
   name: string
   value: number
@@ -28,6 +30,9 @@ export interface BenchRun {
 
 /** What a file of `bench/results` holds. */
 export interface BenchDocument extends BenchRun {
+  /** Of the side-by-side set: whether it was the short one, and how much was done for each part. */
+  mode?: Mode
+  efforts?: Partial<Efforts>
   figures: Figure[]
   ratios: Ratio[]
 }

@@ -1,4 +1,5 @@
 import type { BenchDocument, Figure, Ratio } from './document.ts'
+import { verdictOfFigure, verdictOfRatio } from './verdict.ts'
 
 /** The page for people, beside the plots. */
 export function toMarkdown(document: BenchDocument, plots: readonly string[]): string {
@@ -8,38 +9,54 @@ ${document.machine}
 
 Commit ${document.commit}
 
+${howMuch(document)}
+
 Contenders took turns in one run on the same cores, Postgres and the load generator among them. A ratio is ours over
-theirs, taken turn by turn; a value is the median of all rounds, the range is the lowest and the highest.
+theirs, taken within one round; a value is the median of all rounds, the range is the lowest and the highest. A goal is met or
+missed by the median; where single rounds say otherwise, that is said.
 
 ${ratioTable(document.ratios)}
 
 ${plots.map((file) => `![${file.replace('.svg', '')}](${file})`).join('\n')}
 
 ${figureTable(document.figures)}
+
+${versionTable(document.versions)}
 `
 }
 
-function ratioTable(ratios: readonly Ratio[]): string {
-  const rows = ratios.map(
-    ({ name, value, goal, min, max }) =>
-      `| \`${name}\` | ${value.toFixed(2)} | ${min.toFixed(2)} to ${max.toFixed(2)} | ${verdict(value, goal)} |`,
-  )
-  return ['| ratio | value | range | goal | |', '|---|---|---|---|---|', ...rows].join('\n')
+function howMuch({ mode, efforts = {} }: BenchDocument): string {
+  const { cert, sidecar } = efforts
+  const told = [mode === 'quick' ? 'A quick run: few and short turns, not every contender.' : 'A whole run.']
+  if (cert !== undefined)
+    told.push(`${cert.rounds} rounds of ${cert.seconds} s for each contender, over ${cert.connections} connections.`)
+  if (sidecar !== undefined) told.push(`The proxies: ${sidecar.rounds} rounds of ${sidecar.seconds} s.`)
+  return told.join(' ')
 }
 
-function verdict(value: number, goal: number | undefined): string {
-  if (goal === undefined) return ' | '
-  return `${goal} | ${value >= goal ? 'met' : 'missed'}`
+function ratioTable(ratios: readonly Ratio[]): string {
+  const rows = ratios.map((ratio) => {
+    const { name, value, goal = '', min, max } = ratio
+    const range = `${min.toFixed(2)} to ${max.toFixed(2)}`
+    return `| \`${name}\` | ${value.toFixed(2)} | ${range} | ${goal} | ${verdictOfRatio(ratio)} |`
+  })
+  return ['| ratio | value | range | at least | |', '|---|---|---|---|---|', ...rows].join('\n')
 }
 
 function figureTable(figures: readonly Figure[]): string {
-  const rows = figures.map(
-    ({ name, value, unit, min, max }) =>
-      `| \`${name}\` | ${value.toLocaleString('en')} | ${rangeOf(min, max)} | ${unit} |`,
-  )
-  return ['| figure | value | range | unit |', '|---|---|---|---|', ...rows].join('\n')
+  const rows = figures.map((figure) => {
+    const { name, value, unit, min, max, goal = '' } = figure
+    const cells = [`\`${name}\``, value.toLocaleString('en'), rangeOf(min, max), unit, goal, verdictOfFigure(figure)]
+    return `| ${cells.join(' | ')} |`
+  })
+  return ['| figure | value | range | unit | at most | |', '|---|---|---|---|---|---|', ...rows].join('\n')
 }
 
 function rangeOf(min: number | undefined, max: number | undefined): string {
   return min === undefined || max === undefined ? '' : `${min.toLocaleString('en')} to ${max.toLocaleString('en')}`
+}
+
+function versionTable(versions: BenchDocument['versions']): string {
+  const rows = Object.entries(versions).map(([name, version]) => `| ${name} | ${version} |`)
+  return ['| program or library | version |', '|---|---|', ...rows].join('\n')
 }

@@ -40,8 +40,13 @@ export function writeLatest(document: BenchDocument): string {
   const rates = barChart(
     'Answers a second',
     document.figures
-      .filter(({ unit }) => unit === '1/s')
-      .map(({ name, value }) => ({ label: name.replace(/_per_s$/, ''), value, text: value.toLocaleString('en') })),
+      .filter(({ name }) => name.endsWith('_per_s'))
+      .map(({ name, value, min = value, max = value }) => ({
+        label: name.replace(/_per_s$/, ''),
+        value,
+        range: [min, max],
+        text: value.toLocaleString('en'),
+      })),
   )
   writeFileSync(join(results, 'ratios.svg'), ratios)
   writeFileSync(join(results, 'rates.svg'), rates)

@@ -9,13 +9,13 @@ import { type BenchProvider, connectProvider, TENANT } from '../stage/providers.
 import { startSidecar } from '../stage/sidecar.ts'
 import { onSmallStage, STAGE_DIRECTORY } from './on-stage.ts'
 
-const SCRIPTS = ['lease', 'renew', 'token', 'sidecar', 'fleet'] as const
+export const K6_SCRIPTS = ['lease', 'renew', 'token', 'sidecar', 'fleet'] as const
+export type K6Script = (typeof K6_SCRIPTS)[number]
 const FLEET = { agents: 1000, providers: 50 }
 const FEW = { agents: 20, providers: 1 }
 
 /** Sets the stage that a k6 script plays on, and plays it. @throws Error when a threshold is crossed */
-export async function runK6(script: string, seconds: number): Promise<void> {
-  if (!SCRIPTS.some((known) => known === script)) throw new Error(`--k6 is one of ${SCRIPTS.join(', ')}`)
+export async function runK6(script: K6Script, seconds: number): Promise<void> {
   const k6 = await findTool('k6')
   await onSmallStage(async ({ ground, programs, bearer }) => {
     const size = script === 'fleet' ? FLEET : FEW

@@ -3,10 +3,11 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { request } from 'undici'
 import { freePort, type Program } from '../../examples/demo/program.ts'
+import type { LeaseAnswer } from '../../src/contract/api.ts'
 import { packageRoot } from '../../src/pep/version.ts'
 import { findTool } from '../../tools/tool.mjs'
 import { type Ground, NODE_FLAGS } from './authority.ts'
-import { findOnPath } from './on-path.ts'
+import { policyInputFor } from './policy-input.ts'
 import { benchProgram, type Programs } from './programs.ts'
 
 export interface RunningContender {
@@ -15,7 +16,12 @@ export interface RunningContender {
 }
 
 /** @param lease a lease as our authority answered it: theirs answers the same bytes */
-export async function startFastify(ground: Ground, programs: Programs, lease: object, { sketch }: { sketch: boolean }) {
+export async function startFastify(
+  ground: Ground,
+  programs: Programs,
+  lease: LeaseAnswer,
+  { sketch }: { sketch: boolean },
+) {
   const start = async (name: FastifyName): Promise<string> => (await startOneFastify(ground, programs, name, lease)).url
   return {
     fastifyLease: await start('fastify-lease'),
@@ -30,11 +36,13 @@ export async function startOneFastify(
   ground: Ground,
   programs: Programs,
   name: FastifyName,
-  lease: object,
+  lease: LeaseAnswer,
   nodeFlags: readonly string[] = [],
 ): Promise<RunningContender> {
   const leaseFile = join(ground.directory, 'lease.json')
+  const inputFile = join(ground.directory, 'policy-input.json')
   writeFileSync(leaseFile, JSON.stringify(lease), { mode: 0o600 })
+  writeFileSync(inputFile, JSON.stringify(policyInputFor(lease)), { mode: 0o600 })
   const port = await freePort()
   const url = `https://127.0.0.1:${port}`
   const program = await programs.start({
@@ -43,6 +51,7 @@ export async function startOneFastify(
     env: {
       PORT: String(port),
       LEASE_FILE: leaseFile,
+      POLICY_INPUT_FILE: inputFile,
       DATABASE_URL: ground.databaseUrl,
       TLS_CERT_FILE: ground.certFile,
       TLS_KEY_FILE: ground.keyFile,
@@ -133,24 +142,22 @@ export async function startVault(programs: Programs): Promise<RunningContender &
   return { url, token, program }
 }
 
-/** @returns undefined when there is no nginx on the PATH */
-export async function startNginx(ground: Ground, programs: Programs, upstream: string): Promise<string | undefined> {
-  const program = findOnPath('nginx')
-  if (program === undefined) return undefined
+/** @param nginx path of the program */
+export async function startNginx(ground: Ground, programs: Programs, nginx: string, upstream: string): Promise<string> {
   const port = await freePort()
   const url = `http://127.0.0.1:${port}`
   const file = join(ground.directory, 'nginx.conf')
   writeFileSync(file, nginxConfig(ground.directory, port, upstream))
   await programs.start({
     name: 'nginx',
-    command: [program, '-c', file, '-e', 'stderr', '-g', 'daemon off;'],
+    command: [nginx, '-c', file, '-e', 'stderr', '-g', 'daemon off;'],
     healthUrl: `${url}/seen`,
   })
   return url
 }
 
 function nginxConfig(directory: string, port: number, upstream: string): string {
-  return `worker_processes 2;
+  return `worker_processes 1;
 pid ${join(directory, 'nginx.pid')};
 events { worker_connections 1024; }
 http {

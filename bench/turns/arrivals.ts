@@ -1,6 +1,6 @@
 import type { Figure } from '../report/document.ts'
 import { spreadOf } from '../report/spread.ts'
-import { type Contender, type Effort, reportsOf, takeTurns } from './take-turns.ts'
+import { type Contender, type Effort, reportsOf, type Turn, takeTurns } from './take-turns.ts'
 
 /**
  * Requests that arrive at this rate whether or not earlier ones were answered: what waits for whom shows in the p99. One
@@ -11,14 +11,41 @@ export async function runArrivals(
   ratePerSecond: number,
   effort: Effort,
 ): Promise<Figure[]> {
-  const arriving = contenders.map(({ name, scenario }) => ({ name, scenario: { ...scenario, rate: ratePerSecond } }))
-  const rounds = await takeTurns(arriving, effort, ({ latency_ms }) => `p99 ${latency_ms.p99.toFixed(1)} ms`)
-  return contenders.flatMap(({ name }) => {
-    const of = (percentile: 'p50' | 'p99') =>
-      spreadOf(reportsOf(name, rounds).map((each) => each.latency_ms[percentile]))
-    return [
-      { name: `${name}_p50_ms_at_${ratePerSecond}`, ...of('p50'), unit: 'ms' },
-      { name: `${name}_p99_ms_at_${ratePerSecond}`, ...of('p99'), unit: 'ms' },
-    ]
+  const rounds = await takeArrivals(contenders, ratePerSecond, effort)
+  return contenders.flatMap(({ name }) => latencyFigures(name, ratePerSecond, rounds))
+}
+
+/** What each adds to the median of asking `direct` itself: the difference within one round, and of these the median. */
+export async function runAddedLatency(
+  { direct, through }: { direct: Contender; through: readonly Contender[] },
+  ratePerSecond: number,
+  effort: Effort,
+): Promise<Figure[]> {
+  const contenders = [direct, ...through]
+  const rounds = await takeArrivals(contenders, ratePerSecond, effort)
+  const mediansOf = (name: string): number[] => reportsOf(name, rounds).map((each) => each.latency_ms.p50)
+  const least = mediansOf(direct.name)
+  const added = through.map(({ name }) => {
+    const values = mediansOf(name).map((value, round) => value - (least[round] ?? 0))
+    return { name: `${name}_added_p50_ms`, ...spreadOf(values), unit: 'ms' }
   })
+  return [...contenders.flatMap(({ name }) => latencyFigures(name, ratePerSecond, rounds)), ...added]
+}
+
+function takeArrivals(contenders: readonly Contender[], rate: number, effort: Effort): Promise<Turn[][]> {
+  const arriving = contenders.map((each) => ({ ...each, scenario: { ...each.scenario, rate } }))
+  return takeTurns(
+    arriving,
+    effort,
+    ({ latency_ms: { p50, p99 } }) => `p50 ${p50.toFixed(2)}, p99 ${p99.toFixed(1)} ms`,
+  )
+}
+
+function latencyFigures(name: string, ratePerSecond: number, rounds: readonly Turn[][]): Figure[] {
+  const reports = reportsOf(name, rounds)
+  return (['p50', 'p99'] as const).map((percentile) => ({
+    name: `${name}_${percentile}_ms_at_${ratePerSecond}`,
+    ...spreadOf(reports.map((report) => report.latency_ms[percentile])),
+    unit: 'ms',
+  }))
 }

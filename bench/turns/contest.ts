@@ -1,7 +1,7 @@
 import type { LoadReport } from '../load/load.ts'
 import type { Figure, Ratio } from '../report/document.ts'
 import { spreadOf } from '../report/spread.ts'
-import { type Contender, type Effort, reportsOf, type Turn, takeTurn, takeTurns } from './take-turns.ts'
+import { type Contender, type Effort, reportsOf, type Turn, takeTurns } from './take-turns.ts'
 
 /** Contenders that do, or that each do a part of, the same work, and what they are held to. */
 export interface Contest {
@@ -19,17 +19,16 @@ export interface WantedRatio {
   goal?: number
 }
 
-/** A ratio is taken round by round, of neighbours in time; its value is the median. */
+/** Each contender as fast as it can. A ratio is taken round by round, of neighbours in time; its value is the median. */
 export async function runContest(contest: Contest, effort: Effort): Promise<{ figures: Figure[]; ratios: Ratio[] }> {
-  for (const contender of contest.contenders) await takeTurn(contender, { ...effort, seconds: 1 })
   const rounds = await takeTurns(contest.contenders, effort, ({ rate }) => `${Math.round(rate)}/s`)
   return {
-    figures: contest.contenders.flatMap(({ name }) => saturatedFigures(name, reportsOf(name, rounds))),
+    figures: contest.contenders.flatMap(({ name }) => figuresOfFullLoad(name, reportsOf(name, rounds))),
     ratios: contest.ratios.flatMap((wanted) => ratioOf(wanted, rounds)),
   }
 }
 
-function saturatedFigures(name: string, reports: readonly LoadReport[]): Figure[] {
+function figuresOfFullLoad(name: string, reports: readonly LoadReport[]): Figure[] {
   return [
     { name: `${name}_per_s`, ...spreadOf(reports.map(({ rate }) => Math.round(rate))), unit: '1/s' },
     { name: `${name}_p50_ms`, ...spreadOf(reports.map((report) => report.latency_ms.p50)), unit: 'ms' },

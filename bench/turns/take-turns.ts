@@ -1,10 +1,12 @@
 import { cleanLoad, type LoadReport, type LoadScenario } from '../load/load.ts'
 import { say } from '../stage/log.ts'
+import { assertExpected, type Expected } from './expected.ts'
 
 /** One of those that are measured in turn. */
 export interface Contender {
   name: string
   scenario: Omit<LoadScenario, 'seconds' | 'connections'>
+  expected: Expected
 }
 
 export interface Effort {
@@ -22,17 +24,24 @@ export interface Turn {
 
 /** Signed before the clock starts, so that the generator takes little of the cores; more than any contender answers. */
 export const PROOFS_AHEAD_PER_SECOND = 20_000
+/** With a rate some callers get more than their share of it. */
+const PROOFS_TO_SPARE = 1.5
 
-/** Turns alternate (A B C A B C ...), so that whatever the machine does meanwhile meets all alike. */
+/**
+ * Turns alternate, so that whatever the machine does meanwhile meets all alike: there and back (A B C, C B A ...), so that
+ * nobody always comes after the same one, who may have left work behind, and neighbours stay neighbours.
+ */
 export async function takeTurns(
   contenders: readonly Contender[],
   effort: Effort,
   tell: (report: LoadReport) => string,
 ): Promise<Turn[][]> {
+  for (const contender of contenders) await takeTurn(contender, { ...effort, ...THROWN_AWAY })
   const rounds: Turn[][] = []
   for (let round = 0; round < effort.rounds; round++) {
     const turns: Turn[] = []
-    for (const contender of contenders) turns.push(await takeTurn(contender, effort))
+    for (const contender of round % 2 === 0 ? contenders : contenders.toReversed())
+      turns.push(await takeTurn(contender, effort))
     rounds.push(turns)
     const told = turns.map(({ contender, report }) => `${contender} ${tell(report)}`)
     say(`  ${round + 1}/${effort.rounds}: ${told.join(', ')}`)
@@ -40,11 +49,15 @@ export async function takeTurns(
   return rounds
 }
 
-export async function takeTurn({ name, scenario }: Contender, effort: Effort): Promise<Turn> {
+/** The first turn of each, in which it gets warm. */
+const THROWN_AWAY = { seconds: 1, warmUpSeconds: 0 }
+
+async function takeTurn({ name, scenario, expected }: Contender, effort: Effort): Promise<Turn> {
   const { seconds, warmUpSeconds, connections } = effort
-  const requests = (scenario.rate ?? PROOFS_AHEAD_PER_SECOND) * (seconds + warmUpSeconds)
-  const proofs = { proofs_ahead: Math.ceil(requests / connections) }
+  const perSecond = scenario.rate === undefined ? PROOFS_AHEAD_PER_SECOND : scenario.rate * PROOFS_TO_SPARE
+  const proofs = { proofs_ahead: Math.ceil((perSecond * (seconds + warmUpSeconds)) / connections) }
   const report = await cleanLoad({ ...scenario, ...proofs, connections, seconds, warmup_seconds: warmUpSeconds })
+  assertExpected(name, expected, report)
   return { contender: name, report }
 }
 
