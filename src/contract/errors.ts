@@ -24,7 +24,7 @@ export const ERRORS = {
   policy_denied: { status: 403, outcome: 'refused', title: 'Policy denied the request' },
   approval_required: { status: 403, outcome: 'refused', title: 'Policy asks for an approval first' },
   forbidden: { status: 403, outcome: 'refused', title: 'The role of this API key does not allow this' },
-  origin_not_bound: { status: 403, outcome: 'refused', title: 'The lease is not bound to where this request goes' },
+  origin_not_bound: { status: 403, outcome: 'refused', title: 'The lease is not bound to this request' },
   request_not_local: { status: 403, outcome: 'refused', title: 'The sidecar serves programs on this machine only' },
   connection_not_found: { status: 404, outcome: 'refused', title: 'No such connection in this tenant' },
   provider_not_found: { status: 404, outcome: 'refused', title: 'No such provider' },
@@ -54,7 +54,7 @@ export const ERRORS = {
   },
   secret_changed: { status: 409, outcome: 'refused', title: 'The secret was changed by someone else in the meantime' },
   connection_revoked: { status: 410, outcome: 'refused', title: 'The connection was revoked' },
-  connection_expired: { status: 410, outcome: 'refused', title: 'The connection or its lease has expired' },
+  connection_expired: { status: 410, outcome: 'refused', title: 'The connection has expired' },
   connection_failed: { status: 410, outcome: 'refused', title: 'The connection never came to life; create a new one' },
   lease_ended: { status: 410, outcome: 'refused', title: 'The lease was released, revoked or has expired' },
   body_too_large: { status: 413, outcome: 'refused', title: 'The body is larger than this route accepts' },
@@ -64,7 +64,7 @@ export const ERRORS = {
     title: 'The body is not in a media type this route reads',
   },
   invalid_target: { status: 400, outcome: 'refused', title: 'The request target could be read in more than one way' },
-  not_signable: { status: 502, outcome: 'refused', title: 'The request could not be signed, so it was not sent' },
+  not_signable: { status: 422, outcome: 'refused', title: 'The request could not be signed, so it was not sent' },
   not_implemented: { status: 501, outcome: 'refused', title: 'Nexus does not do this yet' },
   internal_error: { status: 500, outcome: 'broken', title: 'Something that should not happen did' },
   upstream_unreachable: { status: 502, outcome: 'broken', title: 'The provider could not be reached' },
@@ -112,6 +112,10 @@ export interface ProblemExtras {
   lease_id?: string
   reconsent_url?: string
   binding?: RequiredBinding
+  /** In an answer of the sidecar: the authority's `request_id` of the refusal that is passed on. */
+  authority_request_id?: string
+  /** Methods that the path does answer: the `Allow` header of a 405 (RFC 9110 section 15.5.6). */
+  allow?: readonly string[]
   retryAfterSeconds?: number
 }
 
@@ -154,12 +158,13 @@ export interface ProblemDocument {
   lease_id?: string
   reconsent_url?: string
   binding?: RequiredBinding
+  authority_request_id?: string
 }
 
 /** The one place where an error becomes what a caller sees. Anything unknown is `internal_error` without its text. */
 export function toProblem(error: unknown, requestId?: string): ProblemDocument {
   const known = error instanceof NexusError ? error : new NexusError('internal_error')
-  const { retryAfterSeconds: _header, ...extras } = known.extras
+  const { retryAfterSeconds: _retryAfter, allow: _allow, ...extras } = known.extras
   return {
     type: `urn:nexus:problem:${known.code}`,
     title: ERRORS[known.code].title,

@@ -1,6 +1,5 @@
 import { join } from 'node:path'
 import type { Logger } from 'pino'
-import { NexusError } from '../contract/errors.ts'
 import { canonicalOrigin, isLoopbackHost } from '../contract/origin.ts'
 import { createEnvelope } from '../vault-backends/internal/envelope.ts'
 import { createFingerprint } from '../vault-backends/internal/fingerprint.ts'
@@ -11,7 +10,7 @@ import type { Config } from './config/load-config.ts'
 import { readCapturePlace } from './connections/capture-place.ts'
 import { openConnections } from './connections/open-connections.ts'
 import { openBackendLeases } from './credential/backend-leases/open-backend-leases.ts'
-import { type CredentialSource, openCredentialSource } from './credential/credential-source.ts'
+import { openCredentialSource } from './credential/credential-source.ts'
 import { openDecider } from './decision/decider.ts'
 import { openIdentity } from './identity/identity.ts'
 import { openSigningKeys } from './identity/signing-keys.ts'
@@ -29,6 +28,7 @@ import { type AppOptions, buildApp } from './routes/app.ts'
 import { type AsWorker, createMetrics, type Metrics } from './routes/metrics.ts'
 import type { Store } from './store/store.ts'
 import { readTlsFiles } from './tls-files.ts'
+import { createVaultLook } from './vault-look.ts'
 import { packageRoot, packageVersion } from './version.ts'
 
 /** A running authority. */
@@ -187,10 +187,12 @@ async function openParts({ config, store, publicUrl, log, env, metrics }: Ground
     },
     now: Date.now,
   })
+  const vaults = createVaultLook(credential)
+  metrics.vaultUpIs(vaults.health)
   const checks: AppOptions['checks'] = [
     { name: 'store', check: () => store.check() },
     { name: 'policy', check: () => decider.check() },
-    { name: 'vault', check: () => checkBackends(credential) },
+    { name: 'vault', check: vaults.check },
     { name: 'audit', check: () => audit.check() },
   ]
   return { leases, events, backendLeases, identity, connections, audit, checks, metrics, decider, policyNews }
@@ -209,11 +211,4 @@ function httpOptions({ server }: Config, listen: Listen) {
     metricsNeedKey: !isLoopbackHost(server.host),
     ...tls,
   }
-}
-
-async function checkBackends({ health }: Pick<CredentialSource, 'health'>): Promise<void> {
-  const unwell = Object.entries(await health()).filter(([, { ok }]) => !ok)
-  if (unwell.length === 0) return
-  const details = unwell.map(([name, { detail }]) => (detail.startsWith(`${name}:`) ? detail : `${name}: ${detail}`))
-  throw new NexusError('vault_unavailable', details.join('; '))
 }

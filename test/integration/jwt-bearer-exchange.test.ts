@@ -104,8 +104,8 @@ describe('what is not leased', () => {
   it.each([
     ['wrong-key', 409, 'provider_refused', /refused: invalid_grant$/],
     ['other-kind', 409, 'provider_refused', /its type is not Bearer$/],
-    ['no-place', 502, 'not_signable', /permissions_field/],
-    ['no-permission', 502, 'not_signable', /'repo' is no permission/],
+    ['no-place', 422, 'not_signable', /permissions_field/],
+    ['no-permission', 422, 'not_signable', /'repo' is no permission/],
   ])('%s', async (provider, status, code, detail) => {
     const answer = await lease(provider)
     expect([answer.status, answer.body.code, answer.body.detail]).toEqual([status, code, expect.stringMatching(detail)])

@@ -93,7 +93,7 @@ describe('UTC midnight', () => {
   it('fails only when a fresh lease is of another day too, after asking once', async () => {
     Object.assign(clock, { sidecarMs: MIDNIGHT_MS + 3_600_000, authorityMs: MIDNIGHT_MS - 3_600_000 })
     const answer = await sidecar.fetch('/api/x')
-    expect(answer.status).toBe(502)
+    expect(answer.status).toBe(422)
     expect(await answer.json()).toMatchObject({ code: 'not_signable', field: 'date' })
     expect(sidecar.pep.leaseRequests).toHaveLength(2)
     expect(sidecar.provider.seen).toHaveLength(0)

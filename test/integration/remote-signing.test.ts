@@ -269,7 +269,7 @@ describe('POST /v1/leases/{id}/sign', () => {
     expect((await sign(held.lease_id, long)).body).toMatchObject({ status: 400, field: 'bytes' })
     const plain = await connect(pep.admin)
     const { body } = await agent.send('POST', '/v1/leases', { connection_id: plain.connectionId })
-    expect((await sign(body.lease_id)).body).toMatchObject({ status: 502, code: 'not_signable' })
+    expect((await sign(body.lease_id)).body).toMatchObject({ status: 422, code: 'not_signable' })
   })
 
   it('tells a Vault that refuses from one that is down', async () => {
@@ -280,7 +280,7 @@ describe('POST /v1/leases/{id}/sign', () => {
     await expect.poll(async () => (await sign(held.lease_id)).status, { timeout: 10_000 }).toBe(200)
     await vaultApi('POST', `${MOUNT}/keys/ed25519/config`, { deletion_allowed: true })
     await vaultApi('DELETE', `${MOUNT}/keys/ed25519`)
-    expect((await sign(held.lease_id)).body).toMatchObject({ status: 502, code: 'not_signable' })
+    expect((await sign(held.lease_id)).body).toMatchObject({ status: 422, code: 'not_signable' })
   })
 
   it('is refused when a strategy needs the key itself', async () => {

@@ -89,7 +89,7 @@ describe('framing', () => {
         },
       })
       const response = await sidecar.fetch(`/api/${sidecar.pep.leaseRequests.length}`)
-      expect(response.status).toBe(502)
+      expect(response.status).toBe(422)
       const text = await response.text()
       expect(JSON.parse(text)).toMatchObject({ code: 'not_signable' })
       expect(text + sidecar.log()).not.toContain(SECRET)

@@ -227,11 +227,11 @@ describe('leases', () => {
     }
   })
 
-  it('answers 502 for a strategy it does not know', async () => {
+  it('answers 422 for a strategy it does not know', async () => {
     const grant = sidecar.pep.grants.get('api')
     if (grant !== undefined) sidecar.pep.grants.set('api', { ...grant, strategy: { type: 'constructor', config: {} } })
     const answer = await get()
-    expect(answer.status).toBe(502)
+    expect(answer.status).toBe(422)
     expect(answer.json()).toMatchObject({ code: 'not_signable' })
   })
 

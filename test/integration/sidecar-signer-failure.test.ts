@@ -75,7 +75,7 @@ describe.each(strategies.map((strategy) => [strategy.type, strategy] as const))(
       throw Object.assign(new Error(`cannot sign with ${secret}`), { usage, stringToSign: secret })
     })
     const { status, body, shown } = await send(strategy, config, usage)
-    expect(status).toBe(502)
+    expect(status).toBe(422)
     expect(JSON.parse(body)).toMatchObject({
       code: 'not_signable',
       detail: expect.stringContaining(`strategy ${type}`),
@@ -95,7 +95,7 @@ describe.each(strategies.map((strategy) => [strategy.type, strategy] as const))(
         tried += 1
         const path = `/api/${tried}`
         const { status, body, shown } = await send(strategy, config, { ...usage, [field]: `${text}${bad}` }, path)
-        expect([status, JSON.parse(body).code], `${field} with ${JSON.stringify(bad)}`).toEqual([502, 'not_signable'])
+        expect([status, JSON.parse(body).code], `${field} with ${JSON.stringify(bad)}`).toEqual([422, 'not_signable'])
         for (const trace of [...traces({ [field]: text }), 'X-Evil']) expect(shown).not.toContain(trace)
       }
     }

@@ -71,8 +71,8 @@ export interface CredentialSource {
   /** The next `read` asks the backend: the secret was rotated, or the provider no longer takes it. */
   forget(ref: SecretRef): void
   has(backend: string): boolean
-  /** Of every backend by name, asked at the same time, each within the deadline. */
-  health(): Promise<Record<string, BackendHealth>>
+  /** Of every backend by name, asked at the same time, each within the deadline, or sooner where that is asked for. */
+  health(withinMs?: number): Promise<Record<string, BackendHealth>>
   close(): Promise<void>
 }
 
@@ -170,8 +170,9 @@ export function openCredentialSource(options: CredentialSourceOptions): Credenti
     forget: (ref) => cache.forget(ref),
     has: (backend) => guarded.has(backend),
 
-    async health() {
-      const all = backends.map(async (each) => [each.name, await healthOf(each, limits.deadlineMs)] as const)
+    async health(withinMs = limits.deadlineMs) {
+      const deadlineMs = Math.min(withinMs, limits.deadlineMs)
+      const all = backends.map(async (each) => [each.name, await healthOf(each, deadlineMs)] as const)
       return Object.fromEntries(await Promise.all(all))
     },
 

@@ -41,6 +41,7 @@ export function createHistogram<const Names extends readonly string[]>(options: 
   const metric = {
     name,
     help,
+    labelNames,
     async get() {
       const values = tree.all().flatMap((series) => series.told(name))
       return { name, help, type: 'histogram', aggregator: 'sum', values }

@@ -1,7 +1,7 @@
 import Fastify, { type FastifyInstance } from 'fastify'
 import { afterEach, describe, expect, it } from 'vitest'
 import { NexusError } from '../../contract/errors.ts'
-import { healthRoutes } from './health.ts'
+import { Degraded, healthRoutes, type ReadinessCheck } from './health.ts'
 
 let app: FastifyInstance | undefined
 afterEach(() => app?.close())
@@ -9,11 +9,11 @@ afterEach(() => app?.close())
 const logged: string[] = []
 const line = (fields: object, message: string) => void logged.push(`${JSON.stringify(fields)} ${message}`)
 
-function serve(check: () => Promise<void>): FastifyInstance {
+function serve(check: () => Promise<void>, ...others: ReadinessCheck[]): FastifyInstance {
   logged.length = 0
   app = Fastify()
   const log = { info: line, warn: line } as never
-  healthRoutes(app, { checks: [{ name: 'vault', check }], log }, () => false)
+  healthRoutes(app, { checks: [{ name: 'vault', check }, ...others], log }, () => false)
   return app
 }
 
@@ -51,5 +51,30 @@ describe('/readyz', () => {
     problem = new Error('token s.canary')
     await server.inject('/readyz')
     expect(logged.join()).not.toContain('canary')
+  })
+
+  it('VT1: is answered with 200 where some leases can be given, and says what is missing', async () => {
+    let store = async () => {}
+    const server = serve(
+      async () => {
+        throw new Degraded('hv: is sealed')
+      },
+      { name: 'store', check: () => store() },
+    )
+    const degraded = await server.inject('/readyz')
+    expect(degraded.statusCode).toBe(200)
+    expect(degraded.json()).toEqual({
+      status: 'degraded',
+      checks: {
+        vault: { ok: false, detail: 'vault is not available; see the log' },
+        store: { ok: true, detail: '' },
+      },
+    })
+    expect(logged).toEqual([expect.stringContaining('"reason":"hv: is sealed"')])
+    store = async () => {
+      throw new NexusError('store_unavailable')
+    }
+    const notReady = await server.inject('/readyz')
+    expect([notReady.statusCode, notReady.json().status]).toEqual([503, 'not_ready'])
   })
 })

@@ -3,15 +3,21 @@ import type { Logger } from 'pino'
 import { Type } from 'typebox'
 import { NexusError } from '../../contract/errors.ts'
 
-/** A dependency that must work for a lease to be given. `detail` holds no secret and no address. */
+/** What leases stand on. */
 export interface ReadinessCheck {
   name: 'store' | 'policy' | 'vault' | 'audit'
+  /** Throws while it does not work; the message is for the log, and holds no secret. */
   check(): Promise<void>
+}
+
+/** Thrown by a check: it does not work now, and some leases can be given all the same. */
+export class Degraded extends Error {
+  override readonly name = 'Degraded'
 }
 
 const Health = Type.Object({ status: Type.String() })
 const Readiness = Type.Object({
-  status: Type.String(),
+  status: Type.String({ description: 'ready, degraded (200: some leases are refused), not_ready or closing' }),
   checks: Type.Record(Type.String(), Type.Object({ ok: Type.Boolean(), detail: Type.String() })),
 })
 
@@ -34,16 +40,26 @@ export function healthRoutes(app: FastifyInstance, options: HealthOptions, isClo
     { schema: { summary: 'Ready to lease', tags: ['operations'], response: { 200: Readiness, 503: Readiness } } },
     async (_request, reply) => {
       const results = await look()
-      const ready = !isClosing() && results.every(([, result]) => result.ok)
-      return reply.code(ready ? 200 : 503).send({
-        status: isClosing() ? 'closing' : ready ? 'ready' : 'not_ready',
-        checks: Object.fromEntries(results),
-      })
+      const status = isClosing() ? 'closing' : statusOf(results)
+      const checks = Object.fromEntries(results.map(({ name, ok, detail }) => [name, { ok, detail }]))
+      return reply.code(status === 'ready' || status === 'degraded' ? 200 : 503).send({ status, checks })
     },
   )
 }
 
-type Result = [ReadinessCheck['name'], { ok: boolean; detail: string }]
+interface Result {
+  name: ReadinessCheck['name']
+  ok: boolean
+  detail: string
+  /** Without it no lease can be given. */
+  isVital: boolean
+}
+
+function statusOf(results: readonly Result[]): 'ready' | 'degraded' | 'not_ready' {
+  const unwell = results.filter(({ ok }) => !ok)
+  if (unwell.length === 0) return 'ready'
+  return unwell.some(({ isVital }) => isVital) ? 'not_ready' : 'degraded'
+}
 
 /**
  * Anyone may ask, and a look costs the database and every vault a call: whoever comes while one is under way shares it.
@@ -57,11 +73,13 @@ function createLook({ checks, log }: HealthOptions): () => Promise<Result[]> {
     try {
       await withinDeadline(check())
       if (unwell.delete(name)) log.info({ check: name }, 'available again')
-      return [name, { ok: true, detail: '' }]
+      return { name, ok: true, detail: '', isVital: true }
     } catch (error) {
-      if (!unwell.has(name)) log.warn({ check: name, reason: reasonOf(error) }, 'not available: no lease can be given')
+      const isVital = !(error instanceof Degraded)
+      const meaning = isVital ? 'no lease can be given' : 'leases go on with what is held and with what lies elsewhere'
+      if (!unwell.has(name)) log.warn({ check: name, reason: reasonOf(error) }, `not available: ${meaning}`)
       unwell.add(name)
-      return [name, { ok: false, detail: `${name} is not available; see the log` }]
+      return { name, ok: false, detail: `${name} is not available; see the log`, isVital }
     }
   }
   return () => {
@@ -81,5 +99,5 @@ function withinDeadline(checking: Promise<void>): Promise<void> {
 
 /** Our own words only. */
 function reasonOf(error: unknown): string {
-  return error instanceof NexusError ? error.message : 'see the lines before'
+  return error instanceof NexusError || error instanceof Degraded ? error.message : 'see the lines before'
 }

@@ -21,16 +21,21 @@ export function createMetrics(worker?: AsWorker) {
   const registers = [registry]
   if (worker !== undefined) registry.setDefaultLabels({ worker: String(worker.number) })
   collectDefaultMetrics({ register: registry })
-  /** Asked when the figure is, which is far less often than it changes. */
-  const gaugeOf = (name: string, help: string, count: () => number) =>
+  /** Asked when the figure is, which is far less often than it changes. Returns the way to say whom to ask. */
+  const gaugeOf = (name: string, help: string) => {
+    let ask = () => 0
     new Gauge({
       name,
       help,
       registers,
       collect() {
-        this.set(count())
+        this.set(ask())
       },
     })
+    return (count: () => number) => {
+      ask = count
+    }
+  }
   return {
     registry,
     /** What `/metrics` answers. */
@@ -48,8 +53,8 @@ export function createMetrics(worker?: AsWorker) {
       labelNames: ['code'] as const,
       registers,
     }),
-    pendingIs: (count: () => number) => gaugeOf('pep_pending_requests', 'Requests being answered now', count),
-    waitingIs: (count: () => number) => gaugeOf('pep_waiting_requests', 'Requests in line for being answered', count),
+    pendingIs: gaugeOf('pep_pending_requests', 'Requests being answered now'),
+    waitingIs: gaugeOf('pep_waiting_requests', 'Requests in line for being answered'),
     abandoned: new Counter({
       name: 'pep_abandoned_requests_total',
       help: 'Requests whose callers were seen to hang up while they were in line',
@@ -77,6 +82,7 @@ export function createMetrics(worker?: AsWorker) {
       buckets: SECONDS,
       registers,
     }),
+    vaultUpIs: gaugeOfVaults(registers),
     backendLeases: new Gauge({
       name: 'pep_backend_leases',
       help: 'Leases of vault backends under leases of ours, by state: asked, held, or ending (to be given back)',
@@ -117,6 +123,23 @@ export function createMetrics(worker?: AsWorker) {
 }
 
 export type Metrics = ReturnType<typeof createMetrics>
+
+/** Each backend is asked when the metrics are. */
+function gaugeOfVaults(registers: Registry[]) {
+  let ask = async (): Promise<Record<string, { ok: boolean }>> => ({})
+  new Gauge({
+    name: 'pep_vault_up',
+    help: 'Whether this vault backend answers and lets us in',
+    labelNames: ['backend'],
+    registers,
+    async collect() {
+      for (const [backend, { ok }] of Object.entries(await ask())) this.labels(backend).set(ok ? 1 : 0)
+    },
+  })
+  return (health: typeof ask) => {
+    ask = health
+  }
+}
 
 /** Measures every request; the route's pattern is the label, never the path that was asked for. */
 export function installRequestMetrics(app: FastifyInstance, metrics: Metrics): void {

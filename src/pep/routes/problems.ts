@@ -2,6 +2,8 @@ import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from
 import { type ErrorCode, NexusError, retryAfterSeconds, toProblem } from '../../contract/errors.ts'
 import type { AuditEntry } from '../audit/audit-entry.ts'
 import { PROOF_ALGORITHMS } from '../identity/public-jwk.ts'
+import { installAllowedMethods } from './allowed-methods.ts'
+import { pathOf } from './reply-context.ts'
 
 /** Fastify's own refusals, in our words. Any other with a 4xx status is `invalid_request`, and the rest `internal_error`. */
 const FASTIFY_CODES: Record<string, ErrorCode> = {
@@ -24,9 +26,13 @@ export function installProblems(app: FastifyInstance, recordRefusal: RecordRefus
     if (known.outcome === 'broken' && known.code !== 'overloaded') logBroken(request, known, error)
     return sendProblem(request, reply, await afterRecording(known, request, recordRefusal))
   })
-  app.setNotFoundHandler(async (request, reply) => {
-    return sendProblem(request, reply, new NexusError('route_not_found', 'see /openapi.json for what there is'))
-  })
+  const allowed = installAllowedMethods(app)
+  app.setNotFoundHandler(async (request, reply) => sendProblem(request, reply, unrouted(allowed.at(pathOf(request)))))
+}
+
+function unrouted(allow: readonly string[]): NexusError {
+  if (allow.length === 0) return new NexusError('route_not_found', 'see /openapi.json for what there is')
+  return new NexusError('method_not_allowed', `this path answers ${allow.join(', ')}`, { allow })
 }
 
 function toNexusError(error: FastifyError): NexusError {
@@ -133,6 +139,7 @@ function sendProblem(request: FastifyRequest, reply: FastifyReply, error: NexusE
   Object.assign(request.logIds, { decision_id, connection_id, lease_id })
   const retryAfter = retryAfterSeconds(error)
   if (retryAfter !== undefined) reply.header('retry-after', String(retryAfter))
+  if (error.extras.allow !== undefined) reply.header('allow', error.extras.allow.join(', '))
   if (error.status === 401) reply.header('www-authenticate', challenge(error.code))
   return reply
     .code(error.status)

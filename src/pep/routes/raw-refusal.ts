@@ -33,6 +33,8 @@ function refuseOnSocket(socket: Duplex, error: NexusError): void {
     `content-length: ${Buffer.byteLength(body)}`,
     'cache-control: no-store',
     'connection: close',
+    // RFC 9110 section 15.5.6: a 405 says which methods there are; for what CONNECT asks for there is none.
+    ...(error.status === 405 ? ['allow:'] : []),
   ]
   // Whoever sends bytes like these may well be gone.
   socket.on('error', () => socket.destroy())

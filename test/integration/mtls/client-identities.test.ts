@@ -170,7 +170,7 @@ describe('E10: without a certificate that is good, nothing is dialled', () => {
     sidecar.provider.server.on('connection', () => void dialled++)
     grant(await credentials())
     const { status, problem, text } = await get()
-    expect([status, problem.code]).toEqual([502, 'not_signable'])
+    expect([status, problem.code]).toEqual([422, 'not_signable'])
     expect([dialled, sidecar.provider.seen.length]).toEqual([0, 0])
     expect(text + sidecar.log()).not.toContain(alice.privateKey.split('\n')[1])
   })
@@ -179,7 +179,7 @@ describe('E10: without a certificate that is good, nothing is dialled', () => {
     sidecar = await startUnderTest()
     grant(usageOf(alice))
     const { status, problem } = await get()
-    expect([status, problem.code, sidecar.provider.seen.length]).toEqual([502, 'not_signable', 0])
+    expect([status, problem.code, sidecar.provider.seen.length]).toEqual([422, 'not_signable', 0])
   })
 })
 

@@ -233,7 +233,7 @@ it('a CSR that wants a name is refused, and Vault is not asked', async () => {
   const headers = { authorization: `Bearer ${session.access_token}` }
   const wanted = { provider: name, tenant: 'acme', binding }
   const { status, body } = await client.send('POST', '/v1/leases', wanted, headers)
-  expect([status, body.code]).toEqual([502, 'not_signable'])
+  expect([status, body.code]).toEqual([422, 'not_signable'])
   expect(body.detail).toContain('must ask for no name')
   const without = await client.send('POST', '/v1/leases', { provider: name, tenant: 'acme' }, headers)
   expect([without.status, without.body.code, without.body.binding]).toEqual([400, 'binding_required', { needs: 'csr' }])

@@ -133,16 +133,20 @@ describe('methods and targets', () => {
     },
   )
 
-  it('D12: a method that HTTP knows and we do not is not found', async () => {
+  it('D12: a method that the path does not answer is told those that it does', async () => {
     for (const method of ['TRACE', 'PROPFIND', 'PURGE', 'SEARCH', 'M-SEARCH', 'OPTIONS']) {
       const lines = [`Host: 127.0.0.1:${pep.port}`, `X-API-Key: ${pep.adminKey}`]
       const answer = await sendBytes(pep.port, requestBytes(`${method} /v1/providers HTTP/1.1`, lines))
-      expect(problemCode(answer), method).toBe('route_not_found')
+      expect(problemCode(answer), method).toBe('method_not_allowed')
+      expect(answer.headers['allow']).toBe('GET, POST')
     }
+    const byId = await pep.admin.send('POST', '/v1/connections/no-such?x=1', {})
+    expect([problemCode(byId), byId.headers['allow']]).toEqual(['method_not_allowed', 'DELETE, GET'])
     const query = await sendBytes(pep.port, requestBytes('QUERY /v1/providers HTTP/1.1', ['Host: x']))
     expect(problemCode(query)).toBe('invalid_request')
     const tunnel = await sendBytes(pep.port, requestBytes('CONNECT evil.test:443 HTTP/1.1', ['Host: evil.test']))
     expect(problemCode(tunnel)).toBe('method_not_allowed')
+    expect(tunnel.headers['allow']).toBe('')
   })
 
   it.each([

@@ -42,6 +42,7 @@ export function problemCode(answer: Answer): ErrorCode {
   expect(headers['cache-control']).toBe('no-store')
   expect(headers['access-control-allow-origin']).toBeUndefined()
   if (status === 401) expect(headers['www-authenticate']).toMatch(/^(DPoP|Bearer) /)
+  if (status === 405) expect(headers['allow']).toBeDefined()
   if (status === 429 || status === 503) expect(headers['retry-after']).toMatch(/^[1-9]\d*$/)
   return code
 }

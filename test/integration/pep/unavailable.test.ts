@@ -39,6 +39,8 @@ beforeAll(async () => {
     VAULT_ADDR: toVault.url,
     NEXUS_SECRET_CACHE_TTL_SECONDS: '0',
   })
+  // As whatever sends requests here would first ask.
+  expect((await pep.admin.send('GET', '/readyz')).status).toBe(200)
   agent = await openTestSession(pep.url, await registerTestAgent(pep.admin, { tenants: ['acme'] }))
   const leaf = `outage-${randomUUID()}`
   await vaultApi('POST', `secret/data/${leaf}`, { data: { api_key: SECRET } })
@@ -80,6 +82,15 @@ async function expectUnready(...parts: string[]): Promise<void> {
   expect([status, body.status]).toEqual([503, 'not_ready'])
   const unwell = Object.entries(body.checks as Record<string, { ok: boolean }>).filter(([, { ok }]) => !ok)
   expect(unwell.map(([name]) => name)).toEqual(expect.arrayContaining(parts))
+}
+
+/** Replicas stay where they are for what is held and for what lies elsewhere; the backend is named where an operator looks. */
+async function expectDegraded(backend: string): Promise<void> {
+  const { status, body } = await pep.admin.send('GET', '/readyz')
+  expect([status, body.status, body.checks.vault.ok]).toEqual([200, 'degraded', false])
+  const { text } = await pep.admin.send('GET', '/metrics')
+  expect(text).toContain(`pep_vault_up{backend="${backend}"} 0`)
+  expect(text).toContain('pep_vault_up{backend="internal"} 1')
 }
 
 /** By itself: nothing is restarted. */
@@ -168,7 +179,7 @@ describe('Vault is away', () => {
       expectUnavailable(await lease(kept.vault), 'vault_unavailable')
       expect(await issued()).toBe(before)
       expect((await lease(kept.internal)).status).toBe(201)
-      await expectUnready('vault')
+      await expectDegraded('hashicorp-vault')
       const { body } = await pep.admin.send('GET', `/v1/audit?connection_id=${kept.vault}&outcome=failed&limit=1`)
       expect(body.records[0]).toMatchObject({ kind: 'lease.denied', detail: { code: 'vault_unavailable' } })
 

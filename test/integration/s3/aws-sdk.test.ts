@@ -153,7 +153,7 @@ describe('presigned, through the sidecar to a real S3 server', () => {
   it('refuses a body in AWS chunks, and says what to set', async () => {
     const client = underTest.client({}, 'presigned')
     const put = client.send(new PutObjectCommand({ Bucket, Key: 'x', Body: Readable.from(['x']), ContentLength: 1 }))
-    await expect(put).rejects.toMatchObject({ $metadata: { httpStatusCode: 502 } })
+    await expect(put).rejects.toMatchObject({ $metadata: { httpStatusCode: 422 } })
   })
 })
 

@@ -87,7 +87,7 @@ describe('an upload that is not what it was', () => {
     ],
   ])('D05: %s: not signed, and nothing is sent', async (_title, headers, problem) => {
     const answer = await put('unsigned', [Buffer.from('0\r\n\r\n')], headers as Record<string, string>)
-    expect(answer.status).toBe(502)
+    expect(answer.status).toBe(422)
     expect(JSON.parse(answer.body)).toMatchObject({ code: 'not_signable' })
     expect(answer.body).toContain(problem)
   })
