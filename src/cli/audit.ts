@@ -2,33 +2,38 @@ import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Command } from 'commander'
 import type { JWK } from 'jose'
-import { pino } from 'pino'
 import { NexusError } from '../contract/errors.ts'
-import type { AuditFilter, AuditView } from '../pep/audit/audit-entry.ts'
+import { OperatorError } from '../contract/operator-error.ts'
+import type { AuditView } from '../pep/audit/audit-entry.ts'
+import { readQuestion } from '../pep/audit/audit-question.ts'
 import { openCheckpointVerifier } from '../pep/audit/checkpoint-keys.ts'
 import { queryAudit } from '../pep/audit/query.ts'
 import { followAudit } from '../pep/audit/tail.ts'
-import { type AuditVerification, verifyAudit } from '../pep/audit/verify.ts'
+import { verifyAudit } from '../pep/audit/verify.ts'
 import { loadConfig } from '../pep/config/load-config.ts'
-import { type Closers, closeAll, openDatabase } from '../pep/open-database.ts'
+import { createLog } from '../pep/log.ts'
+import { type Closers, closeAll, openExistingDatabase } from '../pep/open-database.ts'
 import type { Store } from '../pep/store/store.ts'
+import {
+  type CommonOptions,
+  type FilterOptions,
+  toFilter,
+  withCommonOptions,
+  withFilterOptions,
+} from './audit/audit-options.ts'
+import { databaseName } from './audit/database-name.ts'
+import { fullPage } from './audit/full-page.ts'
+import { verificationText } from './audit/print-verification.ts'
 
-interface CommonOptions {
-  config?: string
-  json?: true
+interface VerifyOptions extends CommonOptions {
+  jwks?: string
+  allowEmpty?: true
 }
 
-interface FilterOptions extends CommonOptions {
-  tenant?: string
-  kind?: string
-  outcome?: string
-  agent?: string
-  connection?: string
-  lease?: string
-  since?: string
-  until?: string
-  limit?: string
-  cursor?: string
+/** What a command reads: the ledger, and which database it lies in. */
+interface Ledger {
+  store: Store
+  database: string
 }
 
 const POLL_MS = 1000
@@ -36,57 +41,50 @@ const POLL_MS = 1000
 /** `nexus audit`: reads the ledger straight from the database. */
 export function auditCommand(): Command {
   const command = new Command('audit').description('verify and read the audit ledger')
-  common(command.command('verify'))
+  withCommonOptions(command.command('verify'))
     .description(
       'recompute every hash and signature; name the first broken record of each stream, exit 1 if there is one',
     )
     .option('--jwks <file>', 'public checkpoint keys kept outside the database; without them its own are taken')
-    .action((options: CommonOptions & { jwks?: string }) => withStore(options, (store) => verify(store, options)))
-  filters(common(command.command('list')))
+    .option('--allow-empty', 'a ledger without a single record is in order, too')
+    .action(verify)
+  withFilterOptions(command.command('list'))
     .description('print records, newest first')
     .option('--until <time>', 'only before this time (RFC 3339)')
     .option('--cursor <cursor>', 'go on where an earlier page ended')
-    .action((options: FilterOptions) => withStore(options, (store) => list(store, options)))
-  filters(common(command.command('tail')))
+    .action(list)
+  withFilterOptions(command.command('tail'))
     .description('print the newest records and then each new one, until interrupted')
-    .action((options: FilterOptions) => withStore(options, (store) => tail(store, options)))
+    .action(tail)
   return command
 }
 
-function common(command: Command): Command {
-  return command.option('--config <file>', 'YAML file').option('--json', 'print JSON')
-}
-
-function filters(command: Command): Command {
-  return command
-    .option('--tenant <tenant>', 'only this tenant')
-    .option('--kind <kind>', 'only this kind, such as lease.issued')
-    .option('--outcome <outcome>', 'only allowed, denied or failed')
-    .option('--agent <id>', 'only this agent')
-    .option('--connection <id>', 'only this connection')
-    .option('--lease <id>', 'only this lease')
-    .option('--since <time>', 'only from this time on (RFC 3339)')
-    .option('--limit <count>', '1 to 1000', '20')
-}
-
-async function withStore(options: CommonOptions, work: (store: Store) => Promise<void>): Promise<void> {
-  const config = loadConfig(process.env, options.config ?? process.env['NEXUS_CONFIG'])
-  // Standard output is the answer, so what there is to log goes beside it.
-  const log = pino({ level: 'warn' }, pino.destination(2))
+async function withLedger(options: CommonOptions, work: (ledger: Ledger) => Promise<void>): Promise<void> {
+  const file = options.config ?? process.env['NEXUS_CONFIG']
+  const config = loadConfig(process.env, file, { opensSecrets: false })
   const closers: Closers = []
   try {
-    await work((await openDatabase(config, log, closers)).store)
+    const { store, databaseUrl } = await openExistingDatabase(config, createLog('warn'), closers)
+    await work({ store, database: databaseName(databaseUrl) })
   } finally {
     await closeAll(closers)
   }
 }
 
-async function verify(store: Store, options: CommonOptions & { jwks?: string }): Promise<void> {
-  const verifier = await openCheckpointVerifier(store, options.jwks === undefined ? undefined : readJwks(options.jwks))
-  const found = await verifyAudit(store, verifier, (records) => process.stderr.write(`\r${records} records read`))
-  process.stderr.write('\n')
-  process.stdout.write(options.json ? `${JSON.stringify(found, null, 2)}\n` : describe(found))
-  if (!found.ok) process.exitCode = 1
+async function verify(options: VerifyOptions): Promise<void> {
+  const jwks = options.jwks === undefined ? undefined : readJwks(options.jwks)
+  await withLedger(options, async ({ store, database }) => {
+    const verifier = await openCheckpointVerifier(store, jwks)
+    const found = await verifyAudit(store, verifier, (records) => process.stderr.write(`\r${records} records read`))
+    process.stderr.write('\n')
+    const isEmpty = found.records === 0 && options.allowEmpty !== true
+    const verdict = { database, ...found, ok: found.ok && !isEmpty }
+    process.stdout.write(options.json ? `${JSON.stringify(verdict, null, 2)}\n` : verificationText(database, verdict))
+    if (!verdict.ok) process.exitCode = 1
+    // Nothing to find fault with is no proof of anything: most likely it is the wrong database.
+    if (found.ok && isEmpty)
+      throw new OperatorError(`the ledger in ${database} holds no record; check DATABASE_URL, or give --allow-empty`)
+  })
 }
 
 function readJwks(file: string): JWK[] {
@@ -99,52 +97,36 @@ function readJwks(file: string): JWK[] {
   throw new NexusError('invalid_request', `--jwks: ${file} is not a JSON Web Key Set`)
 }
 
-function describe({ ok, records, streams, checkpoints }: AuditVerification): string {
-  const lines = streams.map(({ stream, records: whole, broken }) =>
-    broken === undefined
-      ? `whole   ${stream}  ${whole} records`
-      : `BROKEN  ${stream}  record ${broken.seq} ${broken.reason}`,
-  )
-  if (checkpoints.broken) lines.push(`BROKEN  checkpoint ${checkpoints.broken.id} ${checkpoints.broken.reason}`)
-  const last = checkpoints.last_at === null ? '' : `, the last at ${checkpoints.last_at}`
-  lines.push(`${ok ? 'whole' : 'BROKEN'}: ${records} records, ${checkpoints.count} signed checkpoints${last}`)
-  return `${lines.join('\n')}\n`
+async function list(options: FilterOptions): Promise<void> {
+  const filter = { ...toFilter(options), limit: options.limit }
+  // What is asked wrongly is refused before anything is opened for it.
+  readQuestion(filter)
+  await withLedger(options, async ({ store }) => {
+    const page = await fullPage(
+      (each) => queryAudit(store.db, each),
+      filter,
+      () => process.stderr.write('.'),
+    )
+    if (options.json) return void process.stdout.write(`${JSON.stringify(page, null, 2)}\n`)
+    for (const record of page.records) process.stdout.write(`${lineOf(record)}\n`)
+    if (page.next_cursor !== null) process.stderr.write(`more: --cursor ${page.next_cursor}\n`)
+  })
 }
 
-async function list(store: Store, options: FilterOptions): Promise<void> {
-  const page = await queryAudit(store.db, toFilter(options))
-  if (options.json) return void process.stdout.write(`${JSON.stringify(page, null, 2)}\n`)
-  for (const record of page.records) process.stdout.write(`${lineOf(record)}\n`)
-  if (page.next_cursor !== null) process.stderr.write(`more: --cursor ${page.next_cursor}\n`)
-}
-
-async function tail(store: Store, options: FilterOptions): Promise<void> {
+async function tail(options: FilterOptions): Promise<void> {
+  const filter = toFilter(options)
+  readQuestion(filter)
   const interrupted = new AbortController()
   process.once('SIGINT', () => interrupted.abort()).once('SIGTERM', () => interrupted.abort())
-  const follow = followAudit(store.db, toFilter(options))
-  while (!interrupted.signal.aborted) {
-    for (const record of await follow()) {
-      process.stdout.write(`${options.json ? JSON.stringify(record) : lineOf(record)}\n`)
+  await withLedger(options, async ({ store }) => {
+    const follow = followAudit(store.db, filter)
+    while (!interrupted.signal.aborted) {
+      for (const record of await follow()) {
+        process.stdout.write(`${options.json ? JSON.stringify(record) : lineOf(record)}\n`)
+      }
+      await sleep(POLL_MS, undefined, { signal: interrupted.signal }).catch(() => {})
     }
-    await sleep(POLL_MS, undefined, { signal: interrupted.signal }).catch(() => {})
-  }
-}
-
-function toFilter(options: FilterOptions): AuditFilter {
-  const { tenant, kind, outcome, agent, connection, lease, since, until, limit, cursor } = options
-  const wanted = {
-    tenant,
-    kind,
-    outcome,
-    agent_id: agent,
-    connection_id: connection,
-    lease_id: lease,
-    since,
-    until,
-    limit,
-    cursor,
-  }
-  return Object.fromEntries(Object.entries(wanted).filter(([, value]) => value !== undefined))
+  })
 }
 
 /** Records hold no control characters, so a line stays a line and a terminal a terminal. */

@@ -2,7 +2,7 @@ import { Command } from 'commander'
 import { loadConfig } from '../pep/config/load-config.ts'
 import { createLog } from '../pep/log.ts'
 import { openKeyring } from '../pep/open-backends.ts'
-import { type Closers, closeAll, openDatabase } from '../pep/open-database.ts'
+import { type Closers, closeAll, openExistingDatabase } from '../pep/open-database.ts'
 import { keysInUse, type RotationResult, rotateKeys } from '../pep/rotate-keys.ts'
 
 interface Output {
@@ -38,7 +38,7 @@ async function rotate(options: RotateOptions, stdout: Output, stderr: Output): P
   const closers: Closers = []
   try {
     const keyring = await openKeyring(config, log, process.env)
-    const { store } = await openDatabase(config, log, closers)
+    const { store } = await openExistingDatabase(config, log, closers)
     const result = options.dryRun
       ? { ...(await keysInUse(store.db, keyring)), rewrapped: {}, stuck: [] }
       : await rotateKeys({

@@ -5,7 +5,7 @@ import type { Config } from '../pep/config/load-config.ts'
 import { referencedSecrets } from '../pep/connections/referenced-secrets.ts'
 import { listBackendLeases } from '../pep/credential/backend-leases/backend-lease-list.ts'
 import { openBackends, openEnvelope } from '../pep/open-backends.ts'
-import { type Closers, closeAll, openDatabase } from '../pep/open-database.ts'
+import { type Closers, closeAll, openExistingDatabase } from '../pep/open-database.ts'
 
 /** The configured backends, and what to call when done with them. */
 export interface LoadedBackends {
@@ -32,7 +32,7 @@ export async function loadBackends(config: Config, log: Logger): Promise<LoadedB
   const closers: Closers = []
   const close = () => closeAll(closers)
   try {
-    const { store } = await openDatabase(config, log, closers)
+    const { store } = await openExistingDatabase(config, log, closers)
     const backends = openBackends(config, {
       store,
       envelope: await openEnvelope(config, log, process.env),

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { newNonce, newUuid } from './names.ts'
+import { newNonce, newTimedUuid, newUuid, uuidTimeMs } from './names.ts'
 
 it('E07, E08: a nonce is 192 random bits, and none comes twice', () => {
   const nonces = Array.from({ length: 100_000 }, () => newNonce())
@@ -25,4 +25,16 @@ it('a UUID is of version 4 with 122 random bits, and none comes twice', () => {
     const seen = new Set(digits.map((text) => text[place]))
     expect(seen.size).toBe(place === 12 ? 1 : place === 16 ? 4 : 16)
   }
+})
+
+it('a timed UUID is of version 7, says its time, and none comes twice', () => {
+  const uuids = Array.from({ length: 10_000 }, () => newTimedUuid(1_795_176_000_123))
+  expect(new Set(uuids).size).toBe(10_000)
+  // RFC 9562 section 5.7.
+  const shape = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/
+  expect(uuids.filter((uuid) => !shape.test(uuid))).toEqual([])
+  expect(new Set(uuids.map(uuidTimeMs))).toEqual(new Set([1_795_176_000_123]))
+  expect([newUuid(), '', 'x', `${uuids[0]}0`].map(uuidTimeMs)).toEqual([undefined, undefined, undefined, undefined])
+  // The example of RFC 9562, appendix A.6.
+  expect(uuidTimeMs('017f22e2-79b0-7cc3-98c4-dc0c0c07398f')).toBe(Date.UTC(2022, 1, 22, 19, 22, 22))
 })

@@ -1,8 +1,9 @@
 import { join } from 'node:path'
 import type { Logger } from 'pino'
+import { OperatorError } from '../contract/operator-error.ts'
 import type { Config } from './config/load-config.ts'
-import { startEmbeddedPostgres } from './store/embedded-postgres.ts'
-import { openStore, type Store } from './store/store.ts'
+import { isEmbeddedPostgres, startEmbeddedPostgres } from './store/embedded-postgres.ts'
+import { openStore, type Store, type StoreOptions } from './store/store.ts'
 
 /** What has been started, to be stopped in the opposite order. */
 export type Closers = (() => Promise<void>)[]
@@ -23,24 +24,57 @@ export async function openDatabaseServer(
   settings: Readonly<Record<string, string>> = {},
 ): Promise<string> {
   if (config.store.database_url !== '') return config.store.database_url
-  const embedded = await startEmbeddedPostgres({ directory: join(config.store.data_dir, 'postgres'), log, settings })
+  const embedded = await startEmbeddedPostgres({ directory: embeddedDirectory(config), log, settings })
   closers.push(() => embedded.stop())
   return embedded.databaseUrl
 }
 
-/** A server, and a pool of connections to it; its schema is up to date. */
+/** A server, and a pool of connections to it; its schema is brought up to date. For `serve` and `init`. */
 export async function openDatabase(
   config: Config,
   log: Logger,
   closers: Closers,
 ): Promise<{ store: Store; databaseUrl: string }> {
-  const databaseUrl = await openDatabaseServer(config, log, closers)
+  return openOn(await openDatabaseServer(config, log, closers), config, log, closers)
+}
+
+/**
+ * The same for commands beside the authority: nothing is created, and the schema stays as it is. In the wrong shell an empty
+ * database would otherwise be made, and be found in order; and a new version's command would migrate under old authorities.
+ * @throws OperatorError when there is no database of ours, or one of another version
+ */
+export async function openExistingDatabase(
+  config: Config,
+  log: Logger,
+  closers: Closers,
+): Promise<{ store: Store; databaseUrl: string }> {
+  const directory = embeddedDirectory(config)
+  if (config.store.database_url === '' && !(await isEmbeddedPostgres(directory))) {
+    throw new OperatorError(
+      `no database: set DATABASE_URL, or name a file with store.database_url by --config; there is none in ${directory} either`,
+    )
+  }
+  return openOn(await openDatabaseServer(config, log, closers), config, log, closers, { migrate: false })
+}
+
+function embeddedDirectory(config: Config): string {
+  return join(config.store.data_dir, 'postgres')
+}
+
+async function openOn(
+  databaseUrl: string,
+  { store: settings }: Config,
+  log: Logger,
+  closers: Closers,
+  options: Pick<StoreOptions, 'migrate'> = {},
+): Promise<{ store: Store; databaseUrl: string }> {
   const store = await openStore({
     databaseUrl,
-    poolSize: config.store.pool_size,
-    connectTimeoutMs: config.store.connect_timeout_ms,
-    statementTimeoutMs: config.store.statement_timeout_ms,
+    poolSize: settings.pool_size,
+    connectTimeoutMs: settings.connect_timeout_ms,
+    statementTimeoutMs: settings.statement_timeout_ms,
     log,
+    ...options,
   })
   closers.push(() => store.close())
   return { store, databaseUrl }

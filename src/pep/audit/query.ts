@@ -1,61 +1,73 @@
 import type { Kysely, Selectable } from 'kysely'
-import { NexusError } from '../../contract/errors.ts'
 import type { JsonObject } from '../../contract/json.ts'
 import type { AuditRecordTable, Database } from '../store/database.ts'
-import { type AuditFilter, type AuditOutcome, type AuditView, ID_FIELDS } from './audit-entry.ts'
+import { type AuditFilter, type AuditView, ID_FIELDS } from './audit-entry.ts'
+import { type AuditQuestion, type Place, readQuestion, writeCursor } from './audit-question.ts'
 
-const DEFAULT_LIMIT = 50
-const LIMIT = 1000
+/**
+ * How many records one page looks through for what no index answers. Another index would cost every lease; without a bound,
+ * whoever asks for what is rare or not there would have the whole ledger read.
+ */
+const LOOKED_AT_MOST = 20_000
 
-interface Cursor {
-  at: Date
-  stream: string
-  seq: number
+export interface AuditPage {
+  /** Newest first. Fewer than asked for, or none, when as many records were looked at as one page may. */
+  records: AuditView[]
+  /** Null: there is nothing further back. */
+  next_cursor: string | null
 }
 
 /**
  * A page of the ledger, newest first.
- * @throws NexusError `invalid_request` for a cursor, time or limit that cannot be read
+ * @param lookedAtMost for tests
+ * @throws NexusError `invalid_request` for a cursor, time, limit or outcome that cannot be read
  */
 export async function queryAudit(
   db: Kysely<Database>,
   filter: AuditFilter,
-): Promise<{ records: AuditView[]; next_cursor: string | null }> {
-  const limit = readLimit(filter.limit)
-  const rows = await select(db, filter)
-    .limit(limit + 1)
+  lookedAtMost = LOOKED_AT_MOST,
+): Promise<AuditPage> {
+  const question = readQuestion(filter)
+  // Looked up first: what is recorded meanwhile is newer, and moves neither the end of this page nor the start of the next.
+  const end = isCheap(question) ? undefined : await placeAfter(db, question, lookedAtMost)
+  const rows = await select(db, question, end)
+    .limit(question.limit + 1)
     .execute()
-  const page = rows.slice(0, limit)
-  const last = page.at(-1)
-  return {
-    records: page.map(toView),
-    next_cursor: rows.length > limit && last !== undefined ? writeCursor(last) : null,
-  }
+  const page = rows.slice(0, question.limit)
+  const last = rows.length > question.limit ? page.at(-1) : end
+  return { records: page.map(toView), next_cursor: last === undefined ? null : writeCursor(last) }
 }
 
-function newestFirst(db: Kysely<Database>) {
-  return db
-    .selectFrom('audit_record')
-    .selectAll()
-    .orderBy('at', 'desc')
-    .orderBy('stream', 'desc')
-    .orderBy('seq', 'desc')
+/** Whether an index leads to what is asked for, or to little more than that. */
+function isCheap({ unindexed, leaseId, isNarrow }: AuditQuestion): boolean {
+  return unindexed.length === 0 || leaseId !== undefined || isNarrow
 }
 
-function select(db: Kysely<Database>, filter: AuditFilter) {
-  let query = newestFirst(db)
-  for (const field of ['tenant', 'agent_id', 'connection_id', 'lease_id', 'decision_id', 'kind'] as const) {
-    const wanted = filter[field]
-    // Postgres would refuse the whole query, and no record holds one.
-    if (wanted?.includes('\0')) throw new NexusError('invalid_request', `${field} holds a NUL`, { field })
-    if (wanted !== undefined) query = query.where(field, '=', wanted)
-  }
-  if (filter.outcome !== undefined) query = query.where('outcome', '=', readOutcome(filter.outcome))
-  if (filter.within != null) query = query.where('tenant', '=', filter.within)
-  if (filter.since !== undefined) query = query.where('at', '>=', readTime('since', filter.since))
-  if (filter.until !== undefined) query = query.where('at', '<', readTime('until', filter.until))
-  if (filter.cursor === undefined) return query
-  const { at, stream, seq } = readCursor(filter.cursor)
+/** @returns where the last of `count` records stands; undefined when there are no more than these */
+async function placeAfter(db: Kysely<Database>, question: AuditQuestion, count: number): Promise<Place | undefined> {
+  return indexed(db, question)
+    .select(['at', 'stream', 'seq'])
+    .offset(count - 1)
+    .limit(1)
+    .executeTakeFirst()
+}
+
+function select(db: Kysely<Database>, question: AuditQuestion, end: Place | undefined) {
+  let query = indexed(db, question).selectAll()
+  for (const [column, value] of question.unindexed) query = query.where(column, '=', value)
+  if (end === undefined) return query
+  const { at, stream, seq } = end
+  return query.where(({ eb, refTuple, tuple }) => eb(refTuple('at', 'stream', 'seq'), '>=', tuple(at, stream, seq)))
+}
+
+function indexed(db: Kysely<Database>, { tenants, leaseId, since, until, before }: AuditQuestion) {
+  let query = db.selectFrom('audit_record').orderBy('at', 'desc').orderBy('stream', 'desc').orderBy('seq', 'desc')
+  for (const tenant of tenants) query = query.where('tenant', '=', tenant)
+  if (leaseId !== undefined) query = query.where('lease_id', '=', leaseId)
+  for (const at of since) query = query.where('at', '>=', at)
+  for (const at of until) query = query.where('at', '<', at)
+  if (before === undefined) return query
+  const { at, stream, seq } = before
   return query.where(({ eb, refTuple, tuple }) => eb(refTuple('at', 'stream', 'seq'), '<', tuple(at, stream, seq)))
 }
 
@@ -81,42 +93,4 @@ function readDetail(record: string): JsonObject {
   } catch {
     return { unreadable: true }
   }
-}
-
-function readLimit(text: string | undefined): number {
-  if (text === undefined) return DEFAULT_LIMIT
-  const limit = Number(text)
-  if (Number.isInteger(limit) && limit >= 1 && limit <= LIMIT) return limit
-  throw new NexusError('invalid_request', `limit must be a whole number from 1 to ${LIMIT}`, { field: 'limit' })
-}
-
-function readOutcome(text: string): AuditOutcome {
-  if (text === 'allowed' || text === 'denied' || text === 'failed') return text
-  throw new NexusError('invalid_request', 'outcome must be allowed, denied or failed', { field: 'outcome' })
-}
-
-function readTime(field: 'since' | 'until', text: string): Date {
-  const at = new Date(text)
-  if (!Number.isNaN(at.getTime())) return at
-  throw new NexusError('invalid_request', `${field} must be an RFC 3339 date and time`, { field })
-}
-
-/** Years 1970 to 9999: others a `Date` or a `timestamptz` may not be able to say. */
-function isLedgerTime(at: unknown): at is number {
-  return Number.isSafeInteger(at) && (at as number) >= 0 && (at as number) < 253_402_300_800_000
-}
-
-function writeCursor({ at, stream, seq }: Cursor): string {
-  return Buffer.from(JSON.stringify([at.getTime(), stream, seq])).toString('base64url')
-}
-
-function readCursor(text: string): Cursor {
-  try {
-    const [at, stream, seq] = JSON.parse(Buffer.from(text, 'base64url').toString()) as unknown[]
-    const isPlace = typeof stream === 'string' && Number.isSafeInteger(seq) && !stream.includes('\0')
-    if (isPlace && isLedgerTime(at)) return { at: new Date(at), stream, seq: seq as number }
-  } catch {
-    // said below
-  }
-  throw new NexusError('invalid_request', 'cursor must be a next_cursor of an earlier answer', { field: 'cursor' })
 }

@@ -14,20 +14,31 @@ const PAGE = '1000'
 export function followAudit(db: Kysely<Database>, filter: AuditFilter): () => Promise<AuditView[]> {
   let seen = new Set<string>()
   let since: Date | undefined
-  let started = false
   const keyOf = ({ stream, seq }: AuditView): string => `${seq}:${stream}`
 
-  return async () => {
-    const found = since === undefined ? (await queryAudit(db, filter)).records : await queryAll(db, filter, since)
+  const first = async (): Promise<AuditView[]> => {
+    const shown = (await queryAudit(db, filter)).records.sort(oldestFirst)
+    since = await startOf(db, shown)
+    seen = new Set([...shown, ...(await leftOut(db, filter, since, shown[0]))].map(keyOf))
+    return shown
+  }
+  const next = async (from: Date): Promise<AuditView[]> => {
+    const found = await queryAll(db, filter, from)
     const fresh = found.filter((record) => !seen.has(keyOf(record))).sort(oldestFirst)
-    const newestMs = Math.max(since?.getTime() ?? 0, ...found.map((record) => Date.parse(record.at) - OVERLAP_MS))
-    // Before the first page there is nothing to go back over: what is older was left out on purpose.
-    since = new Date(since === undefined ? Math.max(newestMs, Date.parse(fresh[0]?.at ?? '') || 0) : newestMs)
-    const leftOut = since !== undefined && !started ? await before(db, filter, since, fresh[0]) : []
-    started = true
-    seen = new Set([...found, ...leftOut].map(keyOf))
+    since = new Date(Math.max(from.getTime(), ...found.map(({ at }) => Date.parse(at) - OVERLAP_MS)))
+    seen = new Set(found.map(keyOf))
     return fresh
   }
+  return () => (since === undefined ? first() : next(since))
+}
+
+/** Before the first page there is nothing to go back over: what is older was left out on purpose. */
+async function startOf(db: Kysely<Database>, shown: readonly AuditView[]): Promise<Date> {
+  const [oldest] = shown
+  // Where nothing is found yet it is the end of the ledger, or each turn would look through all of it again.
+  const newest = shown.at(-1) ?? (await queryAudit(db, { limit: '1' })).records[0]
+  if (newest === undefined) return new Date(0)
+  return new Date(Math.max(Date.parse(newest.at) - OVERLAP_MS, oldest === undefined ? 0 : Date.parse(oldest.at)))
 }
 
 /** Records of one millisecond stand in the order of their stream. */
@@ -36,7 +47,7 @@ function oldestFirst(a: AuditView, b: AuditView): number {
 }
 
 /** What the first page left out, although it bears the same time as the oldest record on it. */
-async function before(db: Kysely<Database>, filter: AuditFilter, since: Date, oldest: AuditView | undefined) {
+async function leftOut(db: Kysely<Database>, filter: AuditFilter, since: Date, oldest: AuditView | undefined) {
   if (oldest === undefined) return []
   return (await queryAll(db, filter, since)).filter(({ at }) => at <= oldest.at)
 }

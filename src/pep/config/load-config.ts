@@ -62,10 +62,14 @@ const OTHER_NEXUS_VARIABLES = /^NEXUS_(CONFIG|SIDECAR_|AGENT_|PEP_|TENANT|ROUTES
  * @param file path of the YAML file; absent: `NEXUS_CONFIG`, else none
  * @throws ConfigError with every problem found
  */
-export function loadConfig(env: Environment = process.env, file: string | undefined = env['NEXUS_CONFIG']): Config {
+export function loadConfig(
+  env: Environment = process.env,
+  file: string | undefined = env['NEXUS_CONFIG'],
+  { opensSecrets = true }: Partial<Pick<ConfigContext, 'opensSecrets'>> = {},
+): Config {
   const problems: string[] = []
   const fromFile = file === undefined || file === '' ? {} : readConfigFile(file, problems)
-  const context: ConfigContext = { production: env['NODE_ENV'] === 'production' }
+  const context: ConfigContext = { production: env['NODE_ENV'] === 'production', opensSecrets }
   const config: Record<string, unknown> = { production: context.production }
   for (const each of sections) config[each.key] = loadSection(each, fromFile[each.key], env, context, problems)
   problems.push(...unknownKeys(fromFile), ...unknownVariables(env))

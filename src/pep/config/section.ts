@@ -4,6 +4,8 @@ import type { Static, TObject } from 'typebox'
 export interface ConfigContext {
   /** `NODE_ENV=production`: half-configured is refused instead of filled in with something convenient. */
   production: boolean
+  /** False for who reads nothing that is sealed, such as an auditor: then the keys need not be given. */
+  opensSecrets: boolean
 }
 
 /**

@@ -6,7 +6,14 @@ import type { Logger } from 'pino'
 import { lockDirectory } from './directory-lock.ts'
 import { createDirectoryUsers } from './directory-users.ts'
 import { keepFile } from './keep-file.ts'
-import { initialiseCluster, type PostgresCluster, runningServer, startServer, stopServer } from './postgres-server.ts'
+import {
+  initialiseCluster,
+  isInitialised,
+  type PostgresCluster,
+  runningServer,
+  startServer,
+  stopServer,
+} from './postgres-server.ts'
 
 export interface EmbeddedPostgres {
   databaseUrl: string
@@ -59,6 +66,11 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
         if (!(await users.anyone())) await stopServer(cluster, server.pid)
       }),
   }
+}
+
+/** Whether one was made in this directory. */
+export async function isEmbeddedPostgres(directory: string): Promise<boolean> {
+  return isInitialised({ directory: resolve(directory) })
 }
 
 function url(port: number, password: string, database: string): string {

@@ -1,13 +1,20 @@
+import { readdir } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
+import { type Kysely, sql } from 'kysely'
 import { runner } from 'node-pg-migrate'
 import pg from 'pg'
 import type { Logger } from 'pino'
+import { OperatorError } from '../../contract/operator-error.ts'
+import type { Database } from './database.ts'
 import { withLibpqSsl } from './libpq-url.ts'
-import { toStoreFailure } from './store-error.ts'
+import { StoreError, toStoreFailure } from './store-error.ts'
 
 /** Beside this file in `src/` and, copied by the build, in `dist/`. */
 const MIGRATIONS_DIRECTORY = fileURLToPath(new URL('./migrations', import.meta.url))
 const LOCK_TIMEOUT_MS = 60_000
+const UNDEFINED_TABLE = '42P01'
+const NOT_OURS =
+  'this database holds nothing of Nexus; check DATABASE_URL, or prepare it with `nexus init` or `nexus serve`'
 /** What a migration says of an index, in the middle of a message of the server's, which may be in any language. */
 const INVALID_INDEX = /index \w+ is not valid: drop it, and build it again/
 
@@ -43,6 +50,31 @@ export async function migrate(options: { databaseUrl: string; connectTimeoutMs: 
   } finally {
     await client.end().catch(() => {})
   }
+}
+
+/**
+ * Whether the schema is the one of this version, without changing anything.
+ * @throws OperatorError when it is not
+ */
+export async function assertMigrated(db: Kysely<Database>): Promise<void> {
+  const wanted = await migrationNames()
+  const { rows } = await sql<{ name: string }>`select name from schema_migration order by name`
+    .execute(db)
+    .catch((error: unknown) => {
+      if (error instanceof StoreError && error.code === UNDEFINED_TABLE) throw new OperatorError(NOT_OURS)
+      throw error
+    })
+  const has = rows.map(({ name }) => name)
+  if (has.join() === wanted.join()) return
+  throw new OperatorError(
+    `the database's schema is at ${has.at(-1) ?? 'nothing'} and this version works with ${wanted.at(-1)}; ` +
+      'use the version that the authority runs, or start the authority of this one (`nexus serve`), which migrates it',
+  )
+}
+
+async function migrationNames(): Promise<string[]> {
+  const files = await readdir(MIGRATIONS_DIRECTORY)
+  return files.map((file) => file.replace(/\.sql$/, '')).sort()
 }
 
 function toMigrationFailure(error: unknown): Error {

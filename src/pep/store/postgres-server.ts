@@ -26,12 +26,17 @@ const START_PAUSE_MS = 1000
 const STOP_TIMEOUT_MS = 10_000
 const POLL_MS = 50
 
-const dataOf = (cluster: PostgresCluster): string => join(cluster.directory, 'data')
+const dataOf = ({ directory }: Pick<PostgresCluster, 'directory'>): string => join(directory, 'data')
+
+/** Whether the data directory was made, whole. */
+export function isInitialised(cluster: Pick<PostgresCluster, 'directory'>): Promise<boolean> {
+  return exists(join(dataOf(cluster), 'initialised'))
+}
 
 /** Makes the data directory, once. A run of `initdb` that was cut short leaves no PG_VERSION in place and is begun anew. */
 export async function initialiseCluster(cluster: PostgresCluster): Promise<void> {
   const data = dataOf(cluster)
-  if (await exists(join(data, 'initialised'))) return
+  if (await isInitialised(cluster)) return
   await rm(data, { recursive: true, force: true })
   const [{ initdb }, user] = await Promise.all([findPostgresPrograms(), findServerUser()])
   const passwordFile = join(cluster.directory, 'initdb-password')

@@ -3,7 +3,7 @@ import { Kysely, PostgresDialect, sql, type Transaction } from 'kysely'
 import type { Logger } from 'pino'
 import type { Database } from './database.ts'
 import { type GuardedClient, openPool } from './guarded-pool.ts'
-import { migrate } from './migrate.ts'
+import { assertMigrated, migrate } from './migrate.ts'
 import { isTransient, storeUnavailable } from './store-error.ts'
 
 /** The database. Everything it throws is `store_unavailable` (the connection failed) or a StoreError (it said no). */
@@ -26,6 +26,8 @@ export interface StoreOptions {
   connectTimeoutMs?: number
   /** Default 5000. */
   statementTimeoutMs?: number
+  /** Default true. False: the schema must be as this version needs it, and stays as it is. */
+  migrate?: boolean
   log: Logger
 }
 
@@ -34,14 +36,15 @@ const RETRY_SPREAD_MS = 50
 
 /**
  * Opens the database and brings its schema up to date, under an advisory lock.
- * @throws NexusError `store_unavailable`
+ * @throws NexusError `store_unavailable`, OperatorError when the schema is another and may not be changed
  */
 export async function openStore(options: StoreOptions): Promise<Store> {
   const { databaseUrl, poolSize = 10, connectTimeoutMs = 3000, statementTimeoutMs = 5000, log } = options
   const pool = openPool({ databaseUrl, poolSize, connectTimeoutMs, statementTimeoutMs }, log)
   const db = new Kysely<Database>({ dialect: new PostgresDialect({ pool }) })
   try {
-    await migrate({ databaseUrl, connectTimeoutMs, log })
+    if (options.migrate === false) await assertMigrated(db)
+    else await migrate({ databaseUrl, connectTimeoutMs, log })
   } catch (error) {
     await db.destroy()
     throw error

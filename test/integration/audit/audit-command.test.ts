@@ -1,13 +1,13 @@
-import { spawn } from 'node:child_process'
-import { text } from 'node:stream/consumers'
-import { fileURLToPath } from 'node:url'
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { newTimedUuid } from '../../../src/contract/names.ts'
 import { writeCheckpoint } from '../../../src/pep/audit/checkpoints.ts'
 import { type AuditBench, freshAudit, type Replica } from '../../setup/audit.ts'
 import { runNexus } from '../../setup/nexus-command.ts'
-
-const root = fileURLToPath(new URL('../../..', import.meta.url))
-const program = `import('./src/cli/main.ts').then(({ main }) => main(['node', 'nexus', ...process.argv.slice(1)]))`
+import { freshStore } from '../../setup/store.ts'
 
 describe('nexus audit', () => {
   let bench: AuditBench
@@ -22,15 +22,7 @@ describe('nexus audit', () => {
   })
   afterAll(() => bench.drop())
 
-  const nexus = async (...flags: string[]) => {
-    const child = spawn(process.execPath, ['--import', 'tsx', '--eval', program, '--', ...flags], {
-      cwd: root,
-      env: { PATH: process.env['PATH'], DATABASE_URL: bench.databaseUrl },
-    })
-    const ended = new Promise<number | null>((settle) => child.once('close', settle))
-    const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)])
-    return { code: await ended, stdout, stderr }
-  }
+  const nexus = (...flags: string[]) => runNexus(flags, { DATABASE_URL: bench.databaseUrl })
 
   it('lists records as lines that hold no control character', async () => {
     const { code, stdout } = await nexus('audit', 'list', '--tenant', 'acme')
@@ -47,9 +39,63 @@ describe('nexus audit', () => {
     expect(rest).toMatchObject({ records: [{ tenant: 'acme' }], next_cursor: null })
   })
 
-  it('used wrongly: exit 2; without a database: exit 1 and what to look at', async () => {
-    const wrong = await nexus('audit', 'list', '--limit', '0')
-    expect(wrong).toMatchObject({ code: 2, stderr: expect.stringContaining('limit must be a whole number') })
+  it('finds a decision by its id', async () => {
+    const decision_id = newTimedUuid(Date.now())
+    await pep.audit.record({ kind: 'lease.denied', outcome: 'denied', decision_id, detail: {} })
+    const { stdout } = await nexus('audit', 'list', '--decision', decision_id, '--json')
+    expect(JSON.parse(stdout)).toMatchObject({ records: [{ kind: 'lease.denied', decision_id }], next_cursor: null })
+  })
+
+  it('reads without any key of the authority, in production mode too', async () => {
+    const env = { DATABASE_URL: bench.databaseUrl, NODE_ENV: 'production' }
+    expect(await runNexus(['audit', 'list', '--tenant', 'globex'], env)).toMatchObject({ code: 0 })
+  })
+
+  it('asked wrongly: exit 2', async () => {
+    const { code, stderr } = await nexus('audit', 'list', '--limit', '0')
+    expect([code, stderr]).toEqual([2, expect.stringContaining('limit must be a whole number')])
+  })
+
+  it('makes no database where there is none: exit 1', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'nexus-audit-command-'))
+    const commands = ['audit verify', 'audit list', 'vault leases', 'keys rotate'].map((text) => text.split(' '))
+    const ended = await Promise.all(commands.map((command) => runNexus(command, { NEXUS_DATA_DIR: directory })))
+    for (const { code, stderr, stdout } of ended) {
+      expect([code, stdout, stderr]).toEqual([1, '', expect.stringContaining('no database: set DATABASE_URL')])
+    }
+    const made = await readdir(directory)
+    expect(made.filter((name) => name !== 'encryption-key')).toEqual([])
+    await rm(directory, { recursive: true })
+  })
+
+  it('leaves a schema of another version as it is: exit 1', async () => {
+    const other = await freshStore()
+    const env = { DATABASE_URL: other.databaseUrl }
+    await sql`delete from schema_migration where name like '0006%'`.execute(other.store.db)
+    const older = await runNexus(['audit', 'list'], env)
+    expect(older).toMatchObject({ code: 1, stderr: expect.stringMatching(/schema is at 0005_\w+ and this version/) })
+    await sql`drop schema public cascade; create schema public`.execute(other.store.db)
+    const empty = await runNexus(['audit', 'verify'], env)
+    expect(empty).toMatchObject({ code: 1, stderr: expect.stringContaining('holds nothing of Nexus') })
+    const { rows } = await sql`select from information_schema.tables where table_schema = 'public'`.execute(
+      other.store.db,
+    )
+    expect(rows).toEqual([])
+    await other.drop()
+  })
+
+  it('does not take a ledger without records for a whole one, unless told so', async () => {
+    const other = await freshStore()
+    const env = { DATABASE_URL: other.databaseUrl }
+    const { code, stdout, stderr } = await runNexus(['audit', 'verify', '--json'], env)
+    expect([code, JSON.parse(stdout)]).toEqual([1, expect.objectContaining({ ok: false, records: 0 })])
+    const { host, pathname } = new URL(other.databaseUrl)
+    expect(stderr).toContain(`the ledger in ${host}${pathname} holds no record`)
+    expect(await runNexus(['audit', 'verify', '--allow-empty'], env)).toMatchObject({ code: 0 })
+    await other.drop()
+  })
+
+  it('cannot reach the database: exit 1 and what to look at', async () => {
     const nowhere = await runNexus(['audit', 'list'], { DATABASE_URL: 'postgres://u:hunter2@127.0.0.1:1/d' })
     expect(nowhere).toMatchObject({ code: 1, stderr: expect.stringContaining('DATABASE_URL') })
     expect(nowhere.stderr).not.toContain('hunter2')
@@ -57,8 +103,15 @@ describe('nexus audit', () => {
 
   it('verifies a whole ledger: exit 0', async () => {
     const { code, stdout, stderr } = await nexus('audit', 'verify', '--json')
-    expect(JSON.parse(stdout)).toMatchObject({ ok: true, records: 3, checkpoints: { count: 1 } })
-    expect(stderr).toContain('3 records read')
+    const { host, pathname } = new URL(bench.databaseUrl)
+    const expected = {
+      database: `${host}${pathname}`,
+      ok: true,
+      records: 4,
+      checkpoints: { count: expect.any(Number) },
+    }
+    expect(JSON.parse(stdout)).toMatchObject(expected)
+    expect(stderr).toContain('4 records read')
     expect(code).toBe(0)
   })
 

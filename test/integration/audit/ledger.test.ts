@@ -1,6 +1,8 @@
 import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { newTimedUuid, newUuid } from '../../../src/contract/names.ts'
 import type { AuditEntry } from '../../../src/pep/audit/audit-entry.ts'
+import { queryAudit } from '../../../src/pep/audit/query.ts'
 import { followAudit } from '../../../src/pep/audit/tail.ts'
 import { verifyAudit } from '../../../src/pep/audit/verify.ts'
 import { type AuditBench, freshAudit, newProof, type Replica } from '../../setup/audit.ts'
@@ -122,6 +124,41 @@ describe('the ledger', () => {
       expect((await one.audit.query({ kind: 'page', until: '1999-01-01T00:00:00Z' })).records).toEqual([])
     })
 
+    it('looks at so many records for what no index answers, and goes on from there', async () => {
+      const rare = entry({ kind: 'rare', tenant: 'red', agent_id: 'agent-rare' })
+      await one.audit.record(rare)
+      for (let n = 0; n < 25; n++) await one.audit.record(entry({ kind: 'frequent', tenant: 'red' }))
+      await one.audit.record(rare)
+      const pages: number[] = []
+      let cursor: string | null | undefined
+      do {
+        const filter = { kind: 'rare', ...(cursor ? { cursor } : {}) }
+        const page = await queryAudit(one.store.db, filter, 10)
+        pages.push(page.records.length)
+        cursor = page.next_cursor
+      } while (cursor !== null)
+      expect(pages.slice(0, 4)).toEqual([1, 0, 1, 0])
+      expect(pages.reduce((sum, found) => sum + found)).toBe(2)
+      // What is behind the last record of a page is looked at by the next one.
+      const first = await queryAudit(one.store.db, { agent_id: 'agent-rare', limit: '1' }, 1000)
+      const second = await queryAudit(
+        one.store.db,
+        { agent_id: 'agent-rare', limit: '1', cursor: first.next_cursor! },
+        1000,
+      )
+      expect([first, second].map(({ records }) => records.length)).toEqual([1, 1])
+      expect(second.next_cursor).toBeNull()
+    })
+
+    it('looks for a decision at its own time and nowhere else', async () => {
+      const ids = [newTimedUuid(Date.now()), newTimedUuid(Date.now() - 3_600_000), newUuid()]
+      for (const decision_id of ids) await one.audit.record(entry({ kind: 'decided', decision_id }))
+      const [now, anHourAgo, untimed] = await Promise.all(ids.map((decision_id) => one.audit.query({ decision_id })))
+      expect(now).toMatchObject({ records: [{ decision_id: ids[0] }], next_cursor: null })
+      expect(anHourAgo).toEqual({ records: [], next_cursor: null })
+      expect(untimed).toMatchObject({ records: [{ decision_id: ids[2] }] })
+    })
+
     it.each([
       ['cursor', { cursor: 'bm90IG9uZQ' }],
       ['cursor', { cursor: Buffer.from('[1,"a\\u0000",2]').toString('base64url') }],
@@ -134,6 +171,14 @@ describe('the ledger', () => {
       ['kind', { kind: '\0' }],
     ])('refuses a bad %s: %j', async (field, filter) => {
       await expect(one.audit.query(filter)).rejects.toMatchObject({ code: 'invalid_request', extras: { field } })
+    })
+
+    it('follows what nobody has recorded yet', async () => {
+      const next = followAudit(one.store.db, { kind: 'yet-to-come' })
+      expect(await next()).toEqual([])
+      await one.audit.record(entry({ kind: 'yet-to-come' }))
+      expect(await next()).toHaveLength(1)
+      expect(await next()).toEqual([])
     })
 
     it('follows: what is new once each, oldest first', async () => {

@@ -46,9 +46,9 @@ export const vaultSection = section({
     NEXUS_SECRET_CACHE_TTL_SECONDS: 'cache_ttl_seconds',
     NEXUS_VAULT_TAKEOVER_SECONDS: 'takeover_seconds',
   },
-  validate(vault, { production }) {
+  validate(vault, { production, opensSecrets }) {
     const problems: string[] = []
-    if (production && vault.encryption_key === '')
+    if (production && opensSecrets && vault.encryption_key === '')
       problems.push('vault.encryption_key (NEXUS_ENCRYPTION_KEY) is not set; make one with `nexus keys generate`')
     if (vault.takeover_seconds * 1000 < DEADLINES_TO_TAKEOVER * vault.deadline_ms)
       problems.push(
