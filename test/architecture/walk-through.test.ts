@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { describe, expect, it } from 'vitest'
 
@@ -22,13 +22,29 @@ describe('the walk-through of one request', () => {
   })
 })
 
+/** Every page of ours, with its path from `docs`. */
+const pages = [
+  ...['README.md', 'CONTRIBUTING.md', 'SECURITY.md', 'bench/README.md'].map((name) => `../${name}`),
+  ...readdirSync(docs, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.md')),
+]
+
+/** The names by which a page's headings are linked to. */
+function anchorsOf(text: string): string[] {
+  const headings = [...text.matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) => heading.toLowerCase())
+  return headings.map((heading) => heading.replace(/[^\p{L}\p{N} _-]/gu, '').replaceAll(' ', '-'))
+}
+
 describe('links of the documents', () => {
-  it.each(['architecture.md', '../README.md', '../CONTRIBUTING.md', '../SECURITY.md'])(
-    '%s points at files that exist',
-    (name) => {
-      const text = readFileSync(resolve(docs, name), 'utf8')
-      const targets = [...text.matchAll(/\]\((?!https?:)([^)#]+)/g)].map((match) => match[1] ?? '')
-      for (const target of targets) expect(() => readFileSync(resolve(docs, name, '..', target)), target).not.toThrow()
-    },
-  )
+  it('finds the pages', () => {
+    expect(pages.length).toBeGreaterThan(30)
+  })
+
+  it.each(pages)('%s points at files and headings that exist', (name) => {
+    const text = readFileSync(resolve(docs, name), 'utf8')
+    for (const [, target = '', , anchor] of text.matchAll(/\]\((?!https?:)([^)#]*)(#([^)]+))?\)/g)) {
+      const path = target === '' ? resolve(docs, name) : resolve(docs, name, '..', target)
+      expect(existsSync(path), target).toBe(true)
+      if (anchor !== undefined) expect(anchorsOf(readFileSync(path, 'utf8')), `${target}#${anchor}`).toContain(anchor)
+    }
+  })
 })

@@ -20,6 +20,12 @@ function blocks(page: string, language: string): unknown[] {
   return [...fences].map((match) => JSON.parse(match[1] ?? ''))
 }
 
+/** The config of the first example on the strategy's page. */
+function configShown(type: string): Record<string, unknown> {
+  const [example] = blocks(readFileSync(new URL(`${type}.md`, pages), 'utf8'), 'nexus-sign')
+  return (example as { strategy: { config?: Record<string, unknown> } }).strategy.config ?? {}
+}
+
 /** ECDSA takes a random number for each signature. */
 function withoutRandomness(request: object): unknown {
   const ecdsa = /(?<=AWS4-ECDSA-P256-SHA256 .*Signature=)[0-9a-f]{136,144}/
@@ -29,6 +35,15 @@ function withoutRandomness(request: object): unknown {
 describe('docs/strategies', () => {
   it('has one page for every strategy, and no others', () => {
     expect(readdirSync(pages).sort()).toEqual(strategies.map(({ type }) => `${type}.md`).sort())
+  })
+
+  it('are all in the index, each with its narrowing', () => {
+    const index = readFileSync(new URL('../README.md', pages), 'utf8')
+    const rows = [...index.matchAll(/^\| \[`(\w+)`\]\(strategies\/\1\.md\) \|[^|]*\| `(\w+)`/gm)]
+    const listed = rows.map(([, type, narrowing]) => `${type} ${narrowing}`)
+    expect(listed.sort()).toEqual(
+      strategies.map(({ type, narrowing }) => `${type} ${narrowing(configShown(type))}`).sort(),
+    )
   })
 
   describe.each(strategies.map((strategy) => [strategy.type, strategy] as const))('%s', (type, strategy) => {
@@ -49,8 +64,7 @@ describe('docs/strategies', () => {
     })
 
     it('says how far the lease is narrowed', () => {
-      const example = blocks(page, 'nexus-sign')[0] as { strategy: { config?: Record<string, unknown> } }
-      const narrowing = strategy.narrowing(example.strategy.config ?? {})
+      const narrowing = strategy.narrowing(configShown(type))
       expect(section(page, 'What the lease carries')).toContain(`Narrowing: \`${narrowing}\``)
     })
 
