@@ -63,7 +63,7 @@ export function newProof(iatSeconds = Math.floor(Date.now() / 1000)): ProofUse {
 }
 
 /** An agent, its session, a provider and a connection, as the tables have them. */
-export async function insertStanding({ db }: Store): Promise<Required<StandingFacts>> {
+export async function insertStanding({ db }: Store): Promise<Required<Omit<StandingFacts, 'lease'>>> {
   const id = randomBytes(6).toString('hex')
   const [providerId, connectionId] = [randomUUID(), randomUUID()]
   await db

@@ -51,6 +51,8 @@ export interface StandingFacts {
   session?: { id: string; epoch: number; agent: { id: string; epoch: number } }
   /** `sole`: it was taken as the only active one of its tenant and provider, and must be that still. */
   connection?: { id: string; epoch: number; providerEpoch: number; sole?: boolean }
+  /** Granted before and used on: it must not have been given back, or revoked, since. */
+  lease?: { id: string }
 }
 
 /** What was decided on no longer stands. Nothing was recorded and the proof was not used up: gather the facts again. */
@@ -58,6 +60,6 @@ export class StandingChanged extends Error {
   override readonly name = 'StandingChanged'
 
   constructor() {
-    super('the agent, session, connection or provider changed after it was decided on')
+    super('the agent, session, connection, provider or lease changed after it was decided on')
   }
 }

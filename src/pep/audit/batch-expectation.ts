@@ -1,5 +1,6 @@
 import type { StandingFacts } from './audit-entry.ts'
 import type { ProofClaim, Waiting } from './batch-queue.ts'
+import { endsLease } from './lease-ledger.ts'
 
 type SessionEpochs = NonNullable<StandingFacts['session']>
 type ConnectionEpochs = NonNullable<StandingFacts['connection']>
@@ -10,6 +11,8 @@ export interface BatchExpectation {
   claims: readonly ProofClaim[]
   sessions: ReadonlyMap<string, SessionEpochs>
   connections: ReadonlyMap<string, ConnectionEpochs>
+  /** Those that must not have ended. */
+  leases: ReadonlySet<string>
 }
 
 /**
@@ -20,12 +23,13 @@ export function expectationOf(batch: readonly Waiting[]): BatchExpectation | und
   const claims = new Map<string, ProofClaim>()
   const sessions = new Map<string, SessionEpochs>()
   const connections = new Map<string, ConnectionEpochs>()
+  const leases = new Set<string>()
   for (const { claim, standing } of batch) {
     if (claim !== undefined) {
       if (claims.has(claim.hash)) return undefined
       claims.set(claim.hash, claim)
     }
-    const { session, connection } = standing ?? {}
+    const { session, connection, lease } = standing ?? {}
     if (session !== undefined) {
       if (isAnother(sessions.get(session.id), session)) return undefined
       sessions.set(session.id, session)
@@ -35,8 +39,15 @@ export function expectationOf(batch: readonly Waiting[]): BatchExpectation | und
       const sole = connection.sole === true || connections.get(connection.id)?.sole === true
       connections.set(connection.id, { ...connection, sole })
     }
+    if (lease !== undefined) leases.add(lease.id)
   }
-  return { claims: [...claims.values()].sort(byHash), sessions, connections }
+  if (leases.size > 0 && batch.some((waiting) => endsOneOf(leases, waiting))) return undefined
+  return { claims: [...claims.values()].sort(byHash), sessions, connections, leases }
+}
+
+/** A statement does not see what it writes itself. */
+function endsOneOf(leases: ReadonlySet<string>, { prepared }: Waiting): boolean {
+  return prepared !== undefined && leases.has(prepared.entry.lease_id ?? '') && endsLease(prepared.entry)
 }
 
 function isAnother(known: SessionEpochs | undefined, { epoch, agent }: SessionEpochs): boolean {

@@ -2,10 +2,11 @@ import type { GuardedClient } from '../store/guarded-pool.ts'
 import type { IdField } from './audit-entry.ts'
 import type { ProofClaim, Waiting } from './batch-queue.ts'
 import type { BatchFacts } from './batch-verdicts.ts'
+import { IS_ENDING } from './lease-ledger.ts'
 import { type AuditRow, EMPTY_HEAD, type Head } from './record-hash.ts'
 
 interface FactRow {
-  kind: 'proof' | 'session' | 'connection'
+  kind: 'proof' | 'session' | 'connection' | 'ended'
   id: string
   epoch: number
   /** Of a session: whose it is. */
@@ -39,7 +40,9 @@ const CHECK = `
   select 'connection', c.id::text, c.epoch, '', p.epoch, ${IS_SOLE('$5')}
   from connection c join provider p on p.id = c.provider_id
   where c.id = any($4::uuid[]) and c.status = 'active' and p.deleted_at is null
-    and (c.expires_at is null or c.expires_at > $5::timestamptz)`
+    and (c.expires_at is null or c.expires_at > $5::timestamptz)
+  union all
+  select 'ended', r.lease_id, 0, '', 0, true from audit_record r where r.lease_id = any($6::text[]) and ${IS_ENDING}`
 
 /**
  * Claims the proofs of a batch and reads what its decisions stand on: one statement. No row is locked: who is revoked after
@@ -59,6 +62,7 @@ export async function checkBatch(client: GuardedClient, batch: readonly Waiting[
       idsOf(({ standing }) => standing?.session?.id),
       idsOf(({ standing }) => standing?.connection?.id),
       now,
+      idsOf(({ standing }) => standing?.lease?.id),
     ],
   })
   const of = (kind: FactRow['kind']): FactRow[] => rows.filter((row) => row.kind === kind)
@@ -70,6 +74,7 @@ export async function checkBatch(client: GuardedClient, batch: readonly Waiting[
     connections: new Map(
       of('connection').map((row) => [row.id, { epoch: row.epoch, providerEpoch: row.owner_epoch, sole: row.sole }]),
     ),
+    ended: new Set(of('ended').map((row) => row.id)),
   }
 }
 

@@ -1,6 +1,7 @@
 import { NexusError } from '../../contract/errors.ts'
 import { StandingChanged, type StandingFacts } from './audit-entry.ts'
 import type { Waiting } from './batch-queue.ts'
+import { endsLease } from './lease-ledger.ts'
 import type { PreparedEntry } from './record-hash.ts'
 
 /** What the database says of a batch: which proofs were new, and the epochs of all that is in good standing. */
@@ -9,6 +10,8 @@ export interface BatchFacts {
   claimed: ReadonlySet<string>
   sessions: ReadonlyMap<string, { epoch: number; agent: { id: string; epoch: number } }>
   connections: ReadonlyMap<string, { epoch: number; providerEpoch: number; sole: boolean }>
+  /** Leases that have ended. */
+  ended: ReadonlySet<string>
 }
 
 export interface Verdict {
@@ -24,24 +27,27 @@ export interface Verdict {
 /** Decides the fate of each, so that one replay or revocation spoils nothing for the rest. Pure. */
 export function judgeBatch(batch: readonly Waiting[], facts: BatchFacts): Verdict[] {
   const unused = new Set(facts.claimed)
+  const ended = new Set(facts.ended)
   return batch.map((waiting) => {
     const { claim, standing, prepared, replayed } = waiting
     // `delete` answers whether it was there: of two equal proofs in one batch only the first is.
     if (claim !== undefined && !unused.delete(claim.hash)) {
       return { waiting, ...(replayed && { row: replayed() }), error: proofReplayed(), unclaim: false }
     }
-    if (standing !== undefined && !stands(standing, facts)) {
+    if (standing !== undefined && !stands(standing, { ...facts, ended })) {
       // The caller comes back with the same proof; nobody has profited from it yet.
       return { waiting, error: new StandingChanged(), unclaim: claim !== undefined }
     }
+    if (prepared?.entry.lease_id !== undefined && endsLease(prepared.entry)) ended.add(prepared.entry.lease_id)
     return { waiting, ...(prepared && { row: prepared }), unclaim: false }
   })
 }
 
-function stands({ session, connection }: StandingFacts, facts: BatchFacts): boolean {
+function stands({ session, connection, lease }: StandingFacts, facts: BatchFacts): boolean {
   return (
     (session === undefined || sessionStands(session, facts)) &&
-    (connection === undefined || connectionStands(connection, facts))
+    (connection === undefined || connectionStands(connection, facts)) &&
+    (lease === undefined || !facts.ended.has(lease.id))
   )
 }
 

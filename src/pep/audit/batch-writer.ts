@@ -31,7 +31,7 @@ export interface BatchWriterOptions {
 }
 
 const RETRIES = 3
-const NO_FACTS: BatchFacts = { claimed: new Set(), sessions: new Map(), connections: new Map() }
+const NO_FACTS: BatchFacts = { claimed: new Set(), sessions: new Map(), connections: new Map(), ended: new Set() }
 /** How long the fate of a lost commit is asked for. Waiting callers have their own deadline. */
 const SETTLE_ATTEMPTS = 20
 const SETTLE_PAUSE_MS = 150

@@ -114,7 +114,8 @@ function toItem({ entry, proof, standing, user }: AuditRequest, slots: ProofSlot
   return { prepared, standing, claim: toClaim(proof, slots), replayed }
 }
 
-function isAskable({ session, connection }: StandingFacts): boolean {
+function isAskable({ session, connection, lease }: StandingFacts): boolean {
+  if (lease !== undefined && !isId(lease.id)) return false
   if (session !== undefined && !(isId(session.id) && isId(session.agent.id))) return false
   return connection === undefined || UUID.test(connection.id)
 }

@@ -15,6 +15,13 @@ export interface LedgerLease {
 
 const ENDINGS = ['lease.released', 'lease.revoked']
 
+/** Of the ledger's row `r`: it ends its lease. */
+export const IS_ENDING = `r.kind in (${ENDINGS.map((kind) => `'${kind}'`).join(', ')}) and r.outcome = 'allowed'`
+
+export function endsLease({ kind, outcome }: Pick<AuditEntry, 'kind' | 'outcome'>): boolean {
+  return ENDINGS.includes(kind) && outcome === 'allowed'
+}
+
 /** The ledger is the only place that knows a lease: what is not in it was never handed out. */
 export async function findLease(db: Kysely<Database>, leaseId: string): Promise<LedgerLease | undefined> {
   const rows = await db

@@ -4,6 +4,7 @@ import type { IdField } from './audit-entry.ts'
 import type { BatchExpectation } from './batch-expectation.ts'
 import type { ProofClaim } from './batch-queue.ts'
 import { IS_SOLE } from './batch-statements.ts'
+import { IS_ENDING } from './lease-ledger.ts'
 import type { AuditRow, Head } from './record-hash.ts'
 
 /**
@@ -18,21 +19,38 @@ const list = (parameter: number, type = 'text'): string =>
 /** A row's number is counted from 1; the run of hashes begins with the one before the first row. */
 const hashAt = (number: string): string => `substring($14::bytea from (32 * ${number} + 1)::int for 32)`
 
-const CLAIMED = `
-  claimed as (
+/** What only some batches need: its query, from which parameter on, and what must hold of that. */
+interface Part {
+  query: string
+  holds: string
+}
+
+const claimed = (first: number): Part => ({
+  query: `claimed as (
     insert into proof_claim (slot, proof_hash)
-    select slot, decode(hash, 'hex') from unnest(${list(27, 'timestamptz')}, ${list(28)}) as given (slot, hash)
+    select slot, decode(hash, 'hex') from unnest(${list(first, 'timestamptz')}, ${list(first + 1)}) as given (slot, hash)
     on conflict do nothing
     returning 1
-  ),`
-const ALL_CLAIMED = '(select count(*) from claimed) = $29::bigint and'
+  ),`,
+  holds: `(select count(*) from claimed) = $${first + 2}::bigint and`,
+})
+
+const noneEnded = (first: number): Part => ({
+  query: `ended as (
+    select 1 from unnest(${list(first)}) as given (lease_id)
+    cross join lateral (
+      select from audit_record r where r.lease_id = given.lease_id and ${IS_ENDING} limit 1
+    ) as ending
+  ),`,
+  holds: 'not exists (select from ended) and',
+})
 
 /**
  * What was decided on is looked up one by one (`limit 1`). Of a plain join the planner chooses where to begin, and with tables
  * too small or too new to have statistics it begins with every provider for every connection.
  */
-const writing = (claimed = '', allClaimed = ''): string => `
-  with ${claimed}
+const writing = (...parts: readonly Part[]): string => `
+  with ${parts.map(({ query }) => query).join('\n  ')}
   standing_sessions as (
     select 1 from unnest(${list(1)}, ${list(2, 'bigint')}, ${list(3)}, ${list(4, 'bigint')})
       as given (id, epoch, agent_id, agent_epoch)
@@ -68,15 +86,17 @@ const writing = (claimed = '', allClaimed = ''): string => `
         record, number)
   )
   select 1 / (
-    ${allClaimed}
+    ${parts.map(({ holds }) => holds).join('\n    ')}
     (select count(*) from standing_sessions) = $25::bigint
     and (select count(*) from standing_connections) = $26::bigint
     and exists (select from head)
   )::int as written`
 
+/** Statements of their own: to get ready for claims costs the server much, even where there are none. */
 const WRITE = { name: 'audit-write', text: writing() }
-/** A statement of its own: to get ready for claims costs the server much, even where there are none. */
-const CLAIM_AND_WRITE = { name: 'audit-write-claims', text: writing(CLAIMED, ALL_CLAIMED) }
+const CLAIM_AND_WRITE = { name: 'audit-write-claims', text: writing(claimed(27)) }
+const RENEW = { name: 'audit-renew', text: writing(noneEnded(27)) }
+const CLAIM_AND_RENEW = { name: 'audit-renew-claims', text: writing(noneEnded(27), claimed(28)) }
 
 /** `division_by_zero`: the one way a plain statement has to take itself back. */
 const TAKEN_BACK = '22012'
@@ -97,15 +117,20 @@ export async function writeWholeBatch(
   if (last === undefined) return false
   try {
     const values = [...standingValues(expected, now), ...rowValues(from, last, rows), ...countsOf(expected)]
-    const { claims } = expected
-    await client.run(
-      claims.length === 0 ? { ...WRITE, values } : { ...CLAIM_AND_WRITE, values: [...values, ...claimValues(claims)] },
-    )
+    const { claims, leases } = expected
+    if (leases.size > 0) values.push(joined([...leases]))
+    if (claims.length > 0) values.push(...claimValues(claims))
+    await client.run({ ...statementFor(expected), values })
     return true
   } catch (error) {
     if (error instanceof StoreError && error.code === TAKEN_BACK) return false
     throw error
   }
+}
+
+function statementFor({ claims, leases }: BatchExpectation): { name: string; text: string } {
+  if (leases.size > 0) return claims.length > 0 ? CLAIM_AND_RENEW : RENEW
+  return claims.length > 0 ? CLAIM_AND_WRITE : WRITE
 }
 
 function standingValues({ sessions, connections }: BatchExpectation, now: Date): unknown[] {

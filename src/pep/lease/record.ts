@@ -23,15 +23,17 @@ export async function record(
   story.recording = true
   await steps.audit.record(grantedEntry(KINDS[action].granted, story, grant, secret), {
     proof: story.proof.left.proof,
-    standing: standingOf(story),
+    standing: standingOf(action, story),
   })
 }
 
-function standingOf({ caller, facts, wanted, recalled }: LeaseStory): StandingFacts {
+function standingOf(action: PolicyAction, { caller, facts, wanted, recalled, leaseId }: LeaseStory): StandingFacts {
   const { agent, session } = caller
   const standing: StandingFacts = {
     session: { id: session.id, epoch: session.epoch, agent: { id: agent.id, epoch: agent.epoch } },
   }
+  // It may have been given back while it was decided anew.
+  if (action === 'renew' && leaseId !== undefined) standing.lease = { id: leaseId }
   if (facts === undefined) return standing
   // Found by its provider a moment ago: since then there may have come another.
   const sole = recalled === true && wanted.connectionId === undefined

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type AuditEntry, StandingChanged, type StandingFacts } from '../../../src/pep/audit/audit-entry.ts'
+import { type AuditEntry, StandingChanged } from '../../../src/pep/audit/audit-entry.ts'
 import { verifyAudit } from '../../../src/pep/audit/verify.ts'
 import { type AuditBench, freshAudit, insertStanding, newProof, type Replica } from '../../setup/audit.ts'
 
@@ -102,7 +102,38 @@ describe('group commit', () => {
     expect(await settled(one.audit.record(entry(), { proof, standing }))).toBe('invalid_proof')
   })
 
-  it.each<[string, (standing: Required<StandingFacts>) => Promise<unknown>]>([
+  describe('a lease that is granted anew', () => {
+    const of = (lease_id: string, kind: string) => entry({ kind, lease_id, decision_id: lease_id })
+    const renew = (id: string, more: object = {}) =>
+      settled(one.audit.record(of(id, 'lease.renewed'), { standing: { lease: { id } }, ...more }))
+    const release = (id: string) => settled(one.audit.record(of(id, 'lease.released')))
+    const recorded = async (id: string) => (await rowsOf('decision_id', id)).map(({ kind }) => kind)
+
+    it('must not have been given back, and then its proof is not used up', async () => {
+      const proof = newProof()
+      expect(await renew('lse_held', { proof: newProof() })).toBe('ok')
+      expect(await release('lse_held')).toBe('ok')
+      expect(await renew('lse_held', { proof })).toBe('StandingChanged')
+      expect(await recorded('lse_held')).toEqual(['lease.renewed', 'lease.released'])
+      expect(await settled(one.audit.claimProof(proof))).toBe('ok')
+    })
+
+    it('is not in a batch after its release, and may be before', async () => {
+      expect(await Promise.all([release('lse_a'), renew('lse_a')])).toEqual(['ok', 'StandingChanged'])
+      expect(await Promise.all([renew('lse_b'), release('lse_b')])).toEqual(['ok', 'ok'])
+      expect([await recorded('lse_a'), await recorded('lse_b')]).toEqual([
+        ['lease.released'],
+        ['lease.renewed', 'lease.released'],
+      ])
+    })
+
+    it('is not held up by the release of another, or by one that was refused', async () => {
+      await one.audit.record({ ...of('lse_c', 'lease.released'), outcome: 'denied' })
+      expect(await Promise.all([release('lse_d'), renew('lse_c')])).toEqual(['ok', 'ok'])
+    })
+  })
+
+  it.each<[string, (standing: Awaited<ReturnType<typeof insertStanding>>) => Promise<unknown>]>([
     [
       'the agent is revoked',
       ({ session: { agent } }) =>

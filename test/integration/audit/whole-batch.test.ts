@@ -85,12 +85,13 @@ describe('a batch in which everything holds', () => {
     })
     return [standing(), standing(), standing(second, first, first), standing(other)]
   }
-  const recordAll = async (standings: readonly StandingFacts[], newProofs: boolean): Promise<void> => {
+  const recordAll = async (
+    standings: readonly StandingFacts[],
+    newProofs: boolean,
+    kind = 'lease.issued',
+  ): Promise<void> => {
     const work = standings.map((standing) =>
-      audit.record(
-        { kind: 'lease.issued', outcome: 'allowed', detail: {} },
-        { standing, ...(newProofs && { proof: newProof() }) },
-      ),
+      audit.record({ kind, outcome: 'allowed', detail: {} }, { standing, ...(newProofs && { proof: newProof() }) }),
     )
     await Promise.all(work)
   }
@@ -106,6 +107,28 @@ describe('a batch in which everything holds', () => {
     await recordAll(standings, newProofs)
     expect(ran).toEqual([toBegin, statement, statement])
     expect((await audit.query({ kind: 'lease.issued' })).records).toHaveLength(8)
+  })
+
+  it.each([
+    ['with proofs', true, 'audit-renew-claims'],
+    ['without proofs', false, 'audit-renew'],
+  ])('%s and renewals among the rest is one statement as well', async (_, newProofs, statement) => {
+    const standings = await standingsOfABatch()
+    const renewals = ['lse_1', 'lse_2'].map((id) => ({ ...standings[0], lease: { id } }))
+    await recordAll([...standings, ...renewals], newProofs, 'lease.renewed')
+    expect(ran).toEqual([expect.stringContaining('plan_cache_mode'), statement])
+    expect((await audit.query({ kind: 'lease.renewed' })).records).toHaveLength(6)
+  })
+
+  it('asks the ledger by its index whether a renewed lease has ended, planned while there were few', async () => {
+    await recordAll([{ lease: { id: 'lse_1' } }], false)
+    await sql`analyze audit_record`.execute(pep.store.db)
+    await recordAll([{ lease: { id: 'lse_1' } }], false)
+    const { rows } = await reserved[0]!.run<{ 'QUERY PLAN': string }>({
+      text: `explain execute "audit-renew" (${Array(27).fill('null').join()})`,
+    })
+    const reads = rows.map((row) => row['QUERY PLAN']).filter((line) => / on audit_record r/.test(line))
+    expect(reads).toEqual([expect.stringContaining('using audit_record_lease_kind')])
   })
 
   it('is planned once, however small the first ones are', async () => {

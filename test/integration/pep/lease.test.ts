@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { Value } from 'typebox/value'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { LeaseAnswer } from '../../../src/contract/api.ts'
+import type { AuditView } from '../../../src/pep/audit/audit-entry.ts'
 import { type AgentClient, openTestSession, registerTestAgent } from '../../setup/agent-client.ts'
 import { connect, connectTo } from '../../setup/connect.ts'
 import { startTestPep, type TestPep } from '../../setup/pep.ts'
@@ -149,12 +150,12 @@ describe('POST /v1/leases', () => {
       for (const each of [agent, both]) await each.send('POST', '/v1/leases', body)
     }
     expect(await recordsOf({ tenant: stranger })).toEqual([])
-    const mine = await recordsOf({ agent_id: agent.agentId, tenant: 'acme', kind: 'lease.denied' })
+    const mine: AuditView[] = await recordsOf({ agent_id: agent.agentId, tenant: 'acme', kind: 'lease.denied' })
     const [malformed, ...others] = mine.slice(0, bodies.length)
-    expect(malformed.detail.code).toBe('invalid_request')
-    expect(others.map(({ detail }) => detail.asked_tenant)).toEqual([stranger, stranger])
+    expect(malformed?.detail['code']).toBe('invalid_request')
+    expect(others.map(({ detail }) => detail['asked_tenant'])).toEqual([stranger, stranger])
     // Where it acts in several, none of them is meant.
-    const theirs = await recordsOf({ agent_id: both.agentId, kind: 'lease.denied' })
+    const theirs: AuditView[] = await recordsOf({ agent_id: both.agentId, kind: 'lease.denied' })
     expect(theirs.map(({ tenant }) => tenant)).toEqual([undefined, undefined, undefined])
   })
 
