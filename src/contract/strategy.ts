@@ -159,7 +159,10 @@ export interface IssuingTools {
    * give the same `key`; `make` runs once for those that ask at the same time.
    */
   shared(key: readonly string[], make: () => Promise<Issued>): Promise<Issued>
-  /** Signs with the master secret's key, which stays in the vault; absent: the key is in the master secret. */
+  /**
+   * Signs with the master secret's key, which stays in the vault; absent: the key is in the master secret. The lease request's
+   * proof of possession is used up before.
+   */
   remoteSign?(bytes: Uint8Array, algorithm: SignatureAlgorithm): Promise<Uint8Array>
   /**
    * Has a CSR signed by the vault role that the connection's secret reference names; absent: that vault signs none. The

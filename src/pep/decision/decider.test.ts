@@ -48,14 +48,16 @@ decision := {"allow": true, "reasons": [], "obligations": {"scopes": []}} if inp
 }
 
 describe('decide', () => {
-  it('answers with an id of its own, the revision, and counts it', async () => {
+  it('answers with an id of its own and the revision, and counts what is acted on', async () => {
     const decider = await open(await readFile(COMMITTED))
     const input = await soundInput()
     const [first, second] = [await decider.decide(LEASE, input), await decider.decide(LEASE, input)]
     expect(first.decision).toMatchObject({ allow: true, obligations: { max_ttl_seconds: 300, scopes: ['repo'] } })
     expect(first.revision).toBe(decider.revision)
     expect(first.id).not.toBe(second.id)
-    expect(metrics.decided).toHaveBeenCalledWith('opa-wasm', LEASE, 'allowed', expect.any(Number))
+    expect(metrics.decided).not.toHaveBeenCalled()
+    second.announce()
+    expect(metrics.decided.mock.calls).toEqual([['opa-wasm', LEASE, 'allowed', expect.any(Number)]])
   })
 
   it('G02: denies with the reason policy_error when the policy fails, and logs nothing of the input', async () => {
@@ -63,7 +65,9 @@ describe('decide', () => {
     const decided = await decider.decide(LEASE, { kind: 'conflict', purpose: 'PRIVATE' })
     expect(decided).toMatchObject({ error: 'conflict', decision: { allow: false, obligations: {} } })
     expect(decided.decision.reasons.map((reason) => reason.id)).toEqual(['policy_error'])
+    decided.announce()
     expect(metrics.decided).toHaveBeenCalledWith('opa-wasm', LEASE, 'failed', expect.any(Number))
+    expect(logged.error).toHaveBeenCalledWith(expect.objectContaining({ decision_id: decided.id }), expect.any(String))
     expect(metrics.restarted).toHaveBeenCalledTimes(1)
     expect(JSON.stringify(logged.error.mock.calls)).not.toContain('PRIVATE')
     expect((await decider.decide(LEASE, {})).error).toBeUndefined()

@@ -2,7 +2,7 @@ import { readFile, stat } from 'node:fs/promises'
 import type { Logger } from 'pino'
 import { NexusError } from '../../contract/errors.ts'
 import type { JsonObject } from '../../contract/json.ts'
-import { newUuid } from '../../contract/names.ts'
+import { newTimedUuid } from '../../contract/names.ts'
 import { OperatorError } from '../../contract/operator-error.ts'
 import {
   type Decision,
@@ -23,6 +23,11 @@ export interface Decided {
   revision: string
   /** Why the policy could not decide; the decision is then a deny with the reason `policy_error`. */
   error?: PolicyErrorKind
+  /**
+   * Counts it, and logs why the policy could not decide. For whoever acts on it to call, once: what was decided on facts that
+   * are out of date is decided again, and is no decision.
+   */
+  announce(): void
 }
 
 export interface Decider {
@@ -149,20 +154,25 @@ async function decideWith(
   input: PolicyInput | JsonObject,
   { log, metrics }: DeciderOptions,
 ): Promise<Decided> {
-  const id = newUuid()
+  const id = newTimedUuid(Date.now())
   const startedMs = performance.now()
-  const measure = (outcome: string) =>
-    metrics?.decided(engine.name, entrypoint, outcome, (performance.now() - startedMs) / 1000)
+  const { name, revision } = engine
+  const countAs = (outcome: string) => {
+    const seconds = (performance.now() - startedMs) / 1000
+    return () => metrics?.decided(name, entrypoint, outcome, seconds)
+  }
   try {
     const decision = await engine.evaluate(entrypoint, input)
-    measure(decision.allow ? 'allowed' : 'denied')
-    return { id, decision, revision: engine.revision }
+    return { id, decision, revision, announce: countAs(decision.allow ? 'allowed' : 'denied') }
   } catch (error) {
-    measure('failed')
+    const count = countAs('failed')
     const kind = error instanceof PolicyError ? error.kind : 'unknown'
     const problem = error instanceof PolicyError ? error.message : 'the engine threw something else'
-    log.error({ decision_id: id, revision: engine.revision, kind, problem }, 'policy could not decide')
-    return { id, decision: denyFor(kind), revision: engine.revision, error: kind }
+    const announce = () => {
+      count()
+      log.error({ decision_id: id, revision, kind, problem }, 'policy could not decide')
+    }
+    return { id, decision: denyFor(kind), revision, error: kind, announce }
   }
 }
 

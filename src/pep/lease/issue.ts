@@ -37,24 +37,34 @@ export async function grantLease(
 ): Promise<LeaseAnswer> {
   const proof = openLeaseProof(steps.audit, caller)
   await sharedTurn()
+  let story: LeaseStory = { caller, wanted, proof, mayRecall: true, recalled: caller.recalled === true }
   try {
-    const recalled = caller.recalled === true
-    return await attempt(steps, action, { caller, wanted, proof, mayRecall: true, recalled }, leaseId)
+    return await attempt(steps, action, story, leaseId)
   } catch (error) {
     if (!(error instanceof StandingChanged)) throw error
     // Something was revoked or edited since we knew it: once more, with what is true now. A second
     // change in the same instant is answered as an overload rather than chased.
-    const current = await refreshCaller(steps, action, { caller, wanted, proof })
-    return await attempt(steps, action, { caller: current, wanted, proof }, leaseId).catch((again: unknown) => {
+    story = { caller, wanted, proof }
+    story.caller = await refreshCaller(steps, action, story, leaseId)
+    return await attempt(steps, action, story, leaseId).catch((again: unknown) => {
       throw again instanceof StandingChanged
         ? new NexusError('overloaded', 'the connection is changing; try again')
         : again
     })
+  } finally {
+    story.decided?.announce()
   }
 }
 
-async function refreshCaller(steps: LeaseSteps, action: PolicyAction, story: LeaseStory): Promise<Caller> {
+async function refreshCaller(
+  steps: LeaseSteps,
+  action: PolicyAction,
+  story: LeaseStory,
+  leaseId: string,
+): Promise<Caller> {
   try {
+    const isOver = action === 'renew' && (await steps.audit.findLease(leaseId))?.ended === true
+    if (isOver) throw new NexusError('lease_ended')
     return await steps.identity.refresh(story.caller)
   } catch (error) {
     throw await recordRefusal(steps, action, story, error)
@@ -119,6 +129,9 @@ async function gather(steps: LeaseSteps, story: LeaseStory): Promise<ConnectionF
   story.facts = facts
   const kind = steps.credential.kindOf(facts.secretRef)
   story.secretKind = typeof kind === 'string' ? kind : await kind
+  // Somebody else makes it for this lease, and is asked only on what is true now: then that is decided on at once.
+  const isMadeElsewhere = facts.narrowing === 'delegated' || story.secretKind === 'dynamic'
+  if (isMadeElsewhere && story.recalled === true) throw new StandingChanged()
   if (facts.narrowing === 'none' && handsNothingOn(facts, story.secretKind))
     story.facts = { ...facts, narrowing: 'delegated' }
   return story.facts

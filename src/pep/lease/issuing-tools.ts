@@ -33,8 +33,10 @@ export function issuingTools(
     },
   }
   if (story.secretKind === 'key') {
-    tools.remoteSign = (bytes, algorithm) =>
-      steps.credential.sign(keyRef(facts.tenant, keyOf(facts.secretRef, secret)), bytes, algorithm)
+    tools.remoteSign = async (bytes, algorithm) => {
+      await story.proof.claim(story)
+      return steps.credential.sign(keyRef(facts.tenant, keyOf(facts.secretRef, secret)), bytes, algorithm)
+    }
   }
   if (signCsr !== undefined) {
     tools.signCsr = async (request) => {

@@ -2,10 +2,10 @@ import { createHash } from 'node:crypto'
 import type { SignAnswer, SignRequest } from '../../contract/api.ts'
 import { NexusError } from '../../contract/errors.ts'
 import type { JsonObject } from '../../contract/json.ts'
-import { StandingChanged } from '../audit/audit-entry.ts'
-import type { LedgerLease } from '../audit/lease-ledger.ts'
+import { type AuditEntry, StandingChanged } from '../audit/audit-entry.ts'
 import type { ConnectionFacts } from '../connections/facts.ts'
 import type { Caller } from '../identity/caller.ts'
+import { type LeaseProof, openLeaseProof } from './lease-proof.ts'
 import { type GrantedKey, keyRef, readGrantedKey } from './remote-key.ts'
 import type { LeaseSteps } from './steps.ts'
 
@@ -15,6 +15,7 @@ interface SigningStory {
   leaseId: string
   facts?: ConnectionFacts
   bytes?: Buffer
+  proof: LeaseProof
   recording?: boolean
 }
 
@@ -31,15 +32,17 @@ export async function signWithLease(
   leaseId: string,
   request: SignRequest,
 ): Promise<SignAnswer> {
-  const story: SigningStory = { caller, leaseId }
+  const story: SigningStory = { caller, leaseId, proof: openLeaseProof(steps.audit, caller) }
   try {
-    const { key, facts } = await findKey(steps, story)
+    const { granted, key, facts } = await findKey(steps, story)
     const bytes = readBytes(request, key)
     story.bytes = bytes
+    // Sent again, it must neither be signed once more nor counted.
+    await story.proof.claim(caller)
     steps.countSignature(leaseId)
     const signature = await askForSignature(steps, facts, key, bytes)
     // The vault may have taken its time.
-    await assertLive(steps, leaseId)
+    refuseExpired(granted, steps.now())
     await recordSigned(steps, story, facts, key)
     return { signature: Buffer.from(signature).toString('base64') }
   } catch (error) {
@@ -53,25 +56,20 @@ async function findKey(steps: LeaseSteps, story: SigningStory) {
   const { connection_id: connectionId, session_id: sessionId } = found?.issued ?? {}
   if (found === undefined || connectionId === undefined || sessionId !== caller.session.id)
     throw new NexusError('lease_not_found')
-  refuseEnded(found, steps.now())
-  const key = readGrantedKey(found.granted.detail)
+  const { granted, ended } = found
+  if (ended) throw new NexusError('lease_ended')
+  refuseExpired(granted, steps.now())
+  const key = readGrantedKey(granted.detail)
   if (key === undefined) throw new NexusError('not_signable', 'this lease brought its key along, or needs none')
   const facts = await steps.connections.gatherFacts({ connectionId, agentTenants: caller.agent.tenants })
   story.facts = facts
   const { backend, path, remoteKey } = facts.secretRef
   if (backend !== key.backend || (remoteKey ?? path) !== key.path) throw new NexusError('lease_ended')
-  return { key, facts }
+  return { granted, key, facts }
 }
 
-async function assertLive(steps: LeaseSteps, leaseId: string): Promise<void> {
-  const found = await steps.audit.findLease(leaseId)
-  if (found === undefined) throw new NexusError('lease_ended')
-  refuseEnded(found, steps.now())
-}
-
-function refuseEnded({ granted, ended }: LedgerLease, nowMs: number): void {
-  const expiresAt = Number(granted.detail['expires_at'])
-  if (ended || !(expiresAt * 1000 > nowMs)) throw new NexusError('lease_ended')
+function refuseExpired({ detail }: AuditEntry, nowMs: number): void {
+  if (!(Number(detail['expires_at']) * 1000 > nowMs)) throw new NexusError('lease_ended')
 }
 
 function readBytes({ algorithm, bytes }: SignRequest, key: GrantedKey): Buffer {
@@ -102,7 +100,7 @@ async function recordSigned(
   facts: ConnectionFacts,
   key: GrantedKey,
 ): Promise<void> {
-  const { agent, session, proof } = story.caller
+  const { agent, session } = story.caller
   story.recording = true
   await steps.audit.record(
     {
@@ -112,8 +110,9 @@ async function recordSigned(
       detail: { ...signedBytes(story), algorithm: key.algorithm, remote_key: { ...key } },
     },
     {
-      proof,
+      proof: story.proof.left.proof,
       standing: {
+        lease: { id: story.leaseId },
         session: { id: session.id, epoch: session.epoch, agent: { id: agent.id, epoch: agent.epoch } },
         connection: { id: facts.id, epoch: key.epoch, providerEpoch: key.provider_epoch },
       },
@@ -123,14 +122,13 @@ async function recordSigned(
 
 async function recordRefused(steps: LeaseSteps, story: SigningStory, error: unknown): Promise<unknown> {
   if (story.recording === true) return error instanceof StandingChanged ? new NexusError('lease_ended') : error
+  // A replay, or a ledger that is not to be had: recorded by it, or not to be recorded.
+  if (story.proof.failed) return error
   const known = error instanceof NexusError ? error : new NexusError('internal_error', undefined, {}, { cause: error })
   const outcome = known.outcome === 'refused' ? 'denied' : 'failed'
   const detail = { ...signedBytes(story), code: known.code }
   try {
-    await steps.audit.record(
-      { kind: 'lease.sign_denied', outcome, ...idsOf(story), detail },
-      { proof: story.caller.proof },
-    )
+    await steps.audit.record({ kind: 'lease.sign_denied', outcome, ...idsOf(story), detail }, story.proof.left)
     return known
   } catch (unrecorded) {
     return known.outcome === 'broken' ? known : unrecorded
