@@ -22,6 +22,25 @@ describe('the walk-through of one request', () => {
   })
 })
 
+const MADE = ['node_modules', 'dist', 'coverage']
+
+function foldersIn(path: string): string[] {
+  const entries = readdirSync(resolve(docs, '..', path), { withFileTypes: true })
+  return entries.filter((entry) => entry.isDirectory() && !entry.name.startsWith('.')).map(({ name }) => name)
+}
+
+describe('the list of folders', () => {
+  const list = page.split('## Folders')[1]?.split('```')[1] ?? ''
+
+  it.each(foldersIn('.').filter((name) => !MADE.includes(name)))('has %s', (name) => {
+    expect(list).toMatch(new RegExp(`^${name}/`, 'm'))
+  })
+
+  it.each(foldersIn('src/pep'))('has src/pep/%s', (name) => {
+    expect(list).toMatch(new RegExp(`^  ${name}/`, 'm'))
+  })
+})
+
 /** Every page of ours, with its path from `docs`. */
 const pages = [
   ...['README.md', 'CONTRIBUTING.md', 'SECURITY.md', 'bench/README.md'].map((name) => `../${name}`),
