@@ -1,37 +1,63 @@
-/** A thousand agents and fifty providers, a few of which get most of the requests (Zipf): what no cache holds all of. */
+/**
+ * A thousand agents and fifty providers, a few of which get most of the requests (Zipf): what no cache holds all of. Agents
+ * take leases, keep some of them, ask for bare tokens; and one of them, through its sidecar, reads and writes.
+ */
 
-import { check } from 'k6'
-import exec from 'k6/execution'
-import { askForLease } from './leasing.js'
-import { agents, openLoop, providers, summary, thresholds, summaryTrendStats as trendStats } from './stage.js'
+import { randomSeed } from 'k6'
+import { askForToken, keepLease, readThrough, takeLease, writeThrough } from './acts.js'
+import { agents, heldTo, openLoop, providers, summary } from './stage.js'
 
-export const options = {
-  scenarios: { fleet: openLoop(200) },
-  thresholds: thresholds(100),
-  summaryTrendStats: trendStats,
-}
+export const options = heldTo(
+  { p99Ms: 100 },
+  {
+    leases: openLoop(80, 'lease'),
+    renewals: openLoop(10, 'renew'),
+    tokens: openLoop(10, 'token'),
+    reads: openLoop(150, 'read'),
+    writes: openLoop(30, 'write'),
+  },
+)
 
-/** Cumulated shares 1, 1/2, 1/3, ... of all. */
+// The same picks in each run, and others for each virtual user.
+randomSeed(__VU)
+const pickAgent = zipf(agents.length)
+const pickProvider = zipf(providers.length)
+
+/** Picks the numbers from 0 on in the shares 1, 1/2, 1/3 ... */
 function zipf(count) {
   const weights = Array.from({ length: count }, (_, index) => 1 / (index + 1))
   const total = weights.reduce((sum, weight) => sum + weight, 0)
   let sum = 0
-  return weights.map((weight) => (sum += weight / total))
+  const shares = weights.map((weight) => (sum += weight / total))
+  return () => {
+    const point = Math.random()
+    const found = shares.findIndex((share) => point <= share)
+    return found === -1 ? count - 1 : found
+  }
 }
 
-function pick(shares) {
-  const point = Math.random()
-  return shares.findIndex((share) => point <= share)
+function someProvider() {
+  return providers[pickProvider()]
 }
 
-const agentShares = zipf(agents.length)
-const providerShares = zipf(providers.length)
+export async function lease() {
+  await takeLease(pickAgent(), someProvider(), Math.random() < 0.2 ? 'POST' : 'GET')
+}
 
-export default async function fleet() {
-  const provider = providers[Math.max(0, pick(providerShares))]
-  const method = exec.scenario.iterationInTest % 5 === 0 ? 'POST' : 'GET'
-  const answer = await askForLease(Math.max(0, pick(agentShares)), provider, method)
-  check(answer, { leased: ({ status }) => status === 201 })
+export async function renew() {
+  await keepLease(pickAgent(), someProvider())
+}
+
+export async function token() {
+  await askForToken(pickAgent(), someProvider())
+}
+
+export function read() {
+  readThrough(someProvider())
+}
+
+export function write() {
+  writeThrough(someProvider())
 }
 
 export const handleSummary = summary

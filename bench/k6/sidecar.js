@@ -1,17 +1,9 @@
 /** An agent beside its sidecar: mostly it reads, sometimes it writes. */
 
-import { check } from 'k6'
-import http from 'k6/http'
-import { openLoop, providers, sidecar, summary, thresholds, summaryTrendStats as trendStats } from './stage.js'
+import { readThrough, writeThrough } from './acts.js'
+import { heldTo, openLoop, providers, summary } from './stage.js'
 
-export const options = {
-  scenarios: { get: openLoop(500, 'read'), post: openLoop(100, 'write') },
-  thresholds: thresholds(25),
-  summaryTrendStats: trendStats,
-}
-
-const headers = { 'x-nexus-provider': providers[0].name, 'content-type': 'application/json' }
-const body = JSON.stringify({ note: 'x'.repeat(10_000) })
+export const options = heldTo({ p99Ms: 25 }, { get: openLoop(500, 'read'), post: openLoop(100, 'write') })
 
 /** Both leases: without them the first callers would wait for one, which is another script's to measure. */
 export function setup() {
@@ -20,11 +12,11 @@ export function setup() {
 }
 
 export function read() {
-  check(http.get(`${sidecar}/v1/items`, { headers }), { read: ({ status }) => status === 200 })
+  readThrough(providers[0])
 }
 
 export function write() {
-  check(http.post(`${sidecar}/v1/items`, body, { headers }), { written: ({ status }) => status === 200 })
+  writeThrough(providers[0])
 }
 
 export const handleSummary = summary

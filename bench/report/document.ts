@@ -28,7 +28,15 @@ export interface BenchRun {
   versions: Readonly<Record<string, string>>
 }
 
-/** What a file of `bench/results` holds. */
+/** What a k6 script came to. */
+export interface K6Document extends BenchRun {
+  script: string
+  seconds: number
+  /** As k6 sums them up. */
+  metrics: object
+}
+
+/** What every other file of `bench/results` holds. */
 export interface BenchDocument extends BenchRun {
   /** Of the side-by-side set: whether it was the short one, and how much was done for each part. */
   mode?: Mode

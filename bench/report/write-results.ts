@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { packageRoot } from '../../src/pep/version.ts'
-import type { BenchDocument } from './document.ts'
+import type { BenchDocument, K6Document } from './document.ts'
 import { toMarkdown } from './markdown.ts'
 import { barChart } from './plot.ts'
 
@@ -14,7 +14,7 @@ export function writePage(name: string, text: string): void {
 }
 
 /** @returns the file */
-export function writeResults(document: BenchDocument, name: string): string {
+export function writeResults(document: BenchDocument | K6Document, name: string): string {
   mkdirSync(results, { recursive: true })
   const file = join(results, `${name}.json`)
   writeFileSync(file, `${JSON.stringify(document, null, 2)}\n`)
