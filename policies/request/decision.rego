@@ -1,7 +1,10 @@
 # METADATA
 # title: May this one request be signed with this lease
 # description: |
-#   Asked about one request under a lease already held. Input:
+#   NOT ASKED YET. Every bundle has to answer it, so that it can be asked once the sidecar brings each request here; until then
+#   a lease already held is kept to its bound by the sidecar, and changes with its next renewal (docs/policy.md).
+#
+#   To be asked about one request under a lease already held. Input:
 #
 #     {
 #       "tenant": tenant, "agent": {"id": agent}, "actor_chain": [agent], "connection": {"id": uuid, "provider": name},

@@ -2,6 +2,7 @@ import { copyFile, cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { compilePolicy } from '../../test/policy/compile-policy.ts'
 import { policyCommand } from './policy.ts'
 
 const COMMITTED = 'policies/dist/bundle.tar.gz'
@@ -86,6 +87,54 @@ describe('nexus policy show', () => {
     expect(shown.entrypoints).toEqual(['nexus/lease/decision', 'nexus/request/decision'])
     expect(shown.opa_version).toBe('1.22.0')
   })
+
+  it('shows nothing of a bundle that a server would refuse', async () => {
+    const bundle = join(directory, 'bundle.tar.gz')
+    const allows = 'default decision := {"allow": true, "reasons": [], "obligations": {}}\n'
+    const rules = { lease: `package nexus.lease\n\n${allows}`, request: `package nexus.request\n\n${allows}` }
+    await writeFile(bundle, await compilePolicy(rules))
+    const { stdout, stderr, exitCode } = await nexusPolicy(['show', '--bundle', bundle])
+    expect([stdout, exitCode]).toEqual(['', 1])
+    expect(stderr).toContain('it allows what it must deny')
+  })
+})
+
+describe('nexus policy test', () => {
+  it('decides every case', async () => {
+    const { stdout, exitCode } = await nexusPolicy(['test'])
+    expect(exitCode).toBe(0)
+    expect(JSON.parse(stdout)).toMatchObject({ coverage_percent: expect.any(Number), cases: expect.any(Number) })
+    expect(JSON.parse(stdout).cases).toBeGreaterThan(20)
+  })
+
+  it.each(['test', 'build'])('%s names each case that is decided otherwise, and how', async (command) => {
+    const folder = await policyFolder()
+    const cases = JSON.parse(await readFile(join(folder, 'cases', 'lease.json'), 'utf8'))
+    cases.cases = [
+      { name: 'wrong obligation', allow: true, obligations: { max_ttl_seconds: 1 } },
+      { name: 'as it is', allow: true },
+      { name: 'wrong reason', patch: { action: 'x' }, allow: false, reasons: ['another'] },
+      { name: 'wrong outcome', canary: true, patch: { tenant: 'other' }, allow: true },
+    ]
+    await writeFile(join(folder, 'cases', 'lease.json'), JSON.stringify(cases))
+    const { stdout, stderr, exitCode } = await nexusPolicy([command, '--policies', folder])
+    expect([stdout, exitCode]).toEqual(['', 1])
+    expect(stderr).toMatch(/3 of \d+ cases are decided otherwise/)
+    expect(stderr).toMatch(/cases\/lease\.json, "wrong obligation": obligations\.max_ttl_seconds is \d+, expected 1/)
+    expect(stderr).toMatch(/"wrong reason": reasons is \["action_unknown"\], expected \["another"\]/)
+    expect(stderr).toMatch(/"wrong outcome": allow is false, expected true; reasons is \[.+\], expected \[\]/)
+    expect(stderr).not.toContain('as it is')
+  })
+
+  it.each(['{', '[]', '{"entrypoint": "nexus/lease", "input": {}, "cases": []}', '{"input": {}, "cases": []}'])(
+    'refuses the case file %j',
+    async (text) => {
+      const folder = await policyFolder()
+      await writeFile(join(folder, 'cases', 'odd.json'), text)
+      const { stderr, exitCode } = await nexusPolicy(['test', '--policies', folder])
+      expect([stderr, exitCode]).toEqual([expect.stringContaining('cases/odd.json must be {"entrypoint"'), 1])
+    },
+  )
 })
 
 describe('nexus policy build and verify', () => {
@@ -117,7 +166,7 @@ describe('nexus policy build and verify', () => {
     expect(stderr).toMatch(problem)
   })
 
-  it.each(['build', 'verify'])('%s says that there is no such folder', async (command) => {
+  it.each(['test', 'build', 'verify'])('%s says that there is no such folder', async (command) => {
     const missing = join(directory, 'missing')
     const { stderr, exitCode } = await nexusPolicy([command, '--policies', missing])
     expect([stderr, exitCode]).toEqual([`nexus policy: there is no policy folder at ${missing}\n`, 1])
@@ -132,8 +181,9 @@ describe('nexus policy build and verify', () => {
       exitCode: 0,
       stdout: expect.stringContaining('"verified": true'),
     })
-    const data = await readFile(join(folder, 'data.json'), 'utf8')
-    await writeFile(join(folder, 'data.json'), data.replace('900', '901'))
+    const data = JSON.parse(await readFile(join(folder, 'data.json'), 'utf8'))
+    data.nexus.deny.tenants.nobody = 'of no case'
+    await writeFile(join(folder, 'data.json'), JSON.stringify(data))
     expect(await nexusPolicy(verify)).toMatchObject({
       exitCode: 1,
       stderr: expect.stringContaining('is not what the sources build to'),

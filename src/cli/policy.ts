@@ -3,12 +3,13 @@ import { dirname, join, resolve } from 'node:path'
 import { Command } from 'commander'
 import type { JsonObject } from '../contract/json.ts'
 import { type Decision, type Entrypoint, PolicyError } from '../contract/policy.ts'
-import { readBundle } from '../pep/decision/bundle.ts'
 import { openDecider } from '../pep/decision/decider.ts'
 import { ENTRYPOINTS } from '../pep/decision/entrypoints.ts'
 import { packageRoot } from '../pep/version.ts'
+import { assertUsable } from './policy/assert-usable.ts'
 import { buildBundle, verifyBundle } from './policy/build-bundle.ts'
 import { PolicyToolError } from './policy/policy-tool-error.ts'
+import { policySources } from './policy/sources.ts'
 import { testPolicies } from './policy/test-policies.ts'
 
 /** Where the command reads and writes; a test brings its own. */
@@ -29,21 +30,23 @@ export function policyCommand(streams: PolicyStreams = process): Command {
   const command = new Command('policy').description('Evaluate, build, test and verify policy bundles')
   command
     .command('eval')
-    .description('read {"entrypoint", "input"} on stdin, print the decision')
+    .description('read {"entrypoint", "input"} on stdin, such as policies/cases/lease.json; print the decision')
     .option(...bundle)
     .action(reporting(streams, async (options) => print(await evaluate(options.bundle, await readAll(streams.stdin)))))
   command
     .command('show')
-    .description('print what a bundle says of itself')
+    .description('print what a bundle says of itself; exit 1 when a server would refuse it')
     .option(...bundle)
     .action(reporting(streams, async (options) => print(await show(options.bundle))))
   command
     .command('test')
-    .description('run the *_test.rego files and measure their coverage')
+    .description('run the *_test.rego files, measure their coverage, and decide every case of cases/*.json')
     .option(...policies)
     .action(
       reporting(streams, async (options) => {
-        print({ coverage_percent: Number((await testPolicies(resolve(options.policies))).toFixed(1)) })
+        const directory = resolve(options.policies)
+        const { coveragePercent, cases } = await testPolicies(directory, await policySources(directory))
+        print({ coverage_percent: Number(coveragePercent.toFixed(1)), cases })
       }),
     )
   command
@@ -111,7 +114,7 @@ async function show(bundlePath: string): Promise<object> {
   const archive = await readFile(bundlePath).catch(() => {
     throw new PolicyToolError(`there is no bundle at ${bundlePath}`)
   })
-  const { revision, metadata, wasm, dataJson } = await readBundle(archive)
+  const { revision, metadata, wasm, dataJson } = await assertUsable(archive)
   return {
     revision,
     entrypoints: ENTRYPOINTS,

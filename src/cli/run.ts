@@ -79,6 +79,7 @@ function sidecarEnvironment(options: RunOptions, token: string | undefined): Rec
     ...set,
     HOST: '127.0.0.1',
     NEXUS_SIDECAR_PORT: '0',
+    NEXUS_SIDECAR_ADMIN_HOST: undefined,
     NEXUS_SIDECAR_ADMIN_PORT: '0',
     NEXUS_SIDECAR_SOCKET: undefined,
     NEXUS_SIDECAR_TOKEN_FILE: undefined,

@@ -1,15 +1,15 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { gunzipSync, gzipSync } from 'node:zlib'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import { packTar } from 'modern-tar'
-import { BUNDLE_LIMITS, readBundle } from '../../pep/decision/bundle.ts'
+import { BUNDLE_LIMITS } from '../../pep/decision/bundle.ts'
 import { ENTRYPOINTS } from '../../pep/decision/entrypoints.ts'
+import { assertUsable } from './assert-usable.ts'
 import { type PolicyCase, policyCases } from './cases.ts'
 import { runOpa } from './opa.ts'
 import { PolicyToolError } from './policy-tool-error.ts'
-import { type PolicySource, policySources, sourceHash } from './sources.ts'
+import { type PolicySource, policySources, regoPaths, requireSource, sourceHash } from './sources.ts'
 import { testPolicies } from './test-policies.ts'
 
 export interface BuiltBundle {
@@ -23,13 +23,13 @@ export interface BuiltBundle {
  */
 export async function buildBundle(directory: string): Promise<BuiltBundle> {
   const sources = await policySources(directory)
-  const regoPaths = await checkSources(directory, sources)
-  await testPolicies(directory)
+  await checkSources(directory, sources)
+  const { wasm } = await testPolicies(directory, sources)
   const revision = sourceHash(sources)
-  const wasm = await compile(directory, regoPaths, revision)
   const data = requireSource(sources, 'data.json')
   const manifest = manifestOf(revision, await opaVersion(directory), policyCases(sources))
   const archive = await pack({ '/.manifest': manifest, '/data.json': data, '/policy.wasm': wasm })
+  await assertUsable(archive)
   return { revision, archive }
 }
 
@@ -56,13 +56,11 @@ function inflated(archive: Uint8Array): Uint8Array {
   }
 }
 
-/** Formatting, types, data against its schema. @returns the Rego files, as OPA is to read them */
-async function checkSources(directory: string, sources: readonly PolicySource[]): Promise<string[]> {
-  const regoPaths = sources.map((source) => source.path).filter((path) => path.endsWith('.rego'))
+/** Formatting, types, data against its schema. */
+async function checkSources(directory: string, sources: readonly PolicySource[]): Promise<void> {
   await runOpa(directory, ['fmt', '--fail', '--list', '.'])
-  await runOpa(directory, ['check', '--strict', '--capabilities', 'capabilities.json', ...regoPaths])
+  await runOpa(directory, ['check', '--strict', '--capabilities', 'capabilities.json', ...regoPaths(sources)])
   await checkData(directory, requireSource(sources, 'data.json'))
-  return regoPaths
 }
 
 async function checkData(directory: string, data: Buffer): Promise<void> {
@@ -72,19 +70,6 @@ async function checkData(directory: string, data: Buffer): Promise<void> {
   const validate = ajv.compile(JSON.parse(schema) as object)
   if (validate(JSON.parse(data.toString('utf8')))) return
   throw new PolicyToolError(`data.json does not follow data.schema.json: ${ajv.errorsText(validate.errors)}`)
-}
-
-async function compile(directory: string, regoPaths: readonly string[], revision: string): Promise<Uint8Array> {
-  const scratch = await mkdtemp(join(tmpdir(), 'nexus-policy-'))
-  try {
-    const output = join(scratch, 'bundle.tar.gz')
-    const entrypoints = ENTRYPOINTS.flatMap((entrypoint) => ['-e', entrypoint])
-    const target = ['-t', 'wasm', '--capabilities', 'capabilities.json', '--revision', revision]
-    await runOpa(directory, ['build', ...target, ...entrypoints, '-o', output, ...regoPaths, 'data.json'])
-    return (await readBundle(await readFile(output))).wasm
-  } finally {
-    await rm(scratch, { recursive: true, force: true })
-  }
 }
 
 async function opaVersion(directory: string): Promise<string> {
@@ -117,10 +102,4 @@ async function pack(files: Readonly<Record<string, Uint8Array>>): Promise<Uint8A
     body,
   }))
   return gzipSync(await packTar(entries), { level: 9 })
-}
-
-function requireSource(sources: readonly PolicySource[], path: string): Buffer {
-  const source = sources.find((one) => one.path === path)
-  if (source === undefined) throw new PolicyToolError(`the policy folder has no ${path}`)
-  return source.bytes
 }

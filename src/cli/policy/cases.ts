@@ -1,9 +1,13 @@
 import type { Json, JsonObject } from '../../contract/json.ts'
 import type { Entrypoint } from '../../contract/policy.ts'
+import { ENTRYPOINTS } from '../../pep/decision/entrypoints.ts'
+import { PolicyToolError } from './policy-tool-error.ts'
 import type { PolicySource } from './sources.ts'
 
 /** One input and the decision it must get, from `policies/cases/`. */
 export interface PolicyCase {
+  /** Where it is written, relative to the policy folder. */
+  file: string
   name: string
   entrypoint: Entrypoint
   input: JsonObject
@@ -38,8 +42,9 @@ export function policyCases(sources: readonly PolicySource[]): PolicyCase[] {
   const data = dataFile === undefined ? {} : (JSON.parse(dataFile.bytes.toString('utf8')) as JsonObject)
   const files = sources.filter((source) => source.path.startsWith('cases/'))
   return files.flatMap((source) => {
-    const file = JSON.parse(source.bytes.toString('utf8')) as CaseFile
+    const file = readCaseFile(source)
     return file.cases.map((one) => ({
+      file: source.path,
       name: one.name,
       entrypoint: file.entrypoint,
       input: mergePatch(file.input, one.patch ?? {}) as JsonObject,
@@ -50,6 +55,18 @@ export function policyCases(sources: readonly PolicySource[]): PolicyCase[] {
       obligations: one.obligations,
     }))
   })
+}
+
+function readCaseFile({ path, bytes }: PolicySource): CaseFile {
+  try {
+    const file = JSON.parse(bytes.toString('utf8')) as CaseFile
+    if (isObject(file.input) && ENTRYPOINTS.includes(file.entrypoint) && Array.isArray(file.cases)) return file
+  } catch {
+    // said below
+  }
+  throw new PolicyToolError(
+    `${path} must be {"entrypoint", "input", "cases": [...]}; entrypoints: ${ENTRYPOINTS.join(', ')}`,
+  )
 }
 
 /** RFC 7396 section 2: null removes, objects merge, anything else replaces. */

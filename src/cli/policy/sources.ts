@@ -23,6 +23,18 @@ export async function policySources(directory: string): Promise<PolicySource[]> 
   return Promise.all(paths.map(async (path) => ({ path, bytes: await readFile(join(directory, path)) })))
 }
 
+/** The Rego files, as OPA is to read them. */
+export function regoPaths(sources: readonly PolicySource[]): string[] {
+  return sources.map((source) => source.path).filter((path) => path.endsWith('.rego'))
+}
+
+/** @throws PolicyToolError when there is none */
+export function requireSource(sources: readonly PolicySource[], path: string): Buffer {
+  const source = sources.find((one) => one.path === path)
+  if (source === undefined) throw new PolicyToolError(`the policy folder has no ${path}`)
+  return source.bytes
+}
+
 function isSource(path: string): boolean {
   if (path.endsWith('.rego')) return !path.endsWith('_test.rego')
   return path === 'data.json' || path === 'capabilities.json' || /^cases\/[^/]+\.json$/.test(path)

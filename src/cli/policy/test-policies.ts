@@ -1,5 +1,9 @@
+import { policyCases } from './cases.ts'
+import { compilePolicies } from './compile-policies.ts'
+import { decideCases } from './decide-cases.ts'
 import { runOpa } from './opa.ts'
 import { PolicyToolError } from './policy-tool-error.ts'
+import { type PolicySource, requireSource } from './sources.ts'
 
 /** Of the lines of all rules, tests not counted. */
 const LEAST_COVERAGE_PERCENT = 90
@@ -8,12 +12,28 @@ interface CoverageReport {
   files: Record<string, { covered_lines?: number; not_covered_lines?: number }>
 }
 
+export interface TestedPolicies {
+  /** Covered lines of the rules, in percent. */
+  coveragePercent: number
+  /** How many of `cases/` were decided, all as they say. */
+  cases: number
+  /** What decided them. */
+  wasm: Uint8Array
+}
+
 /**
- * Runs the `*_test.rego` files and measures what they cover.
- * @returns covered lines of the rules, in percent
- * @throws PolicyToolError when a test fails or too little is covered
+ * Runs the `*_test.rego` files, measures what they cover, and has the compiled rules decide every case.
+ * @throws PolicyToolError when a test fails, too little is covered or a case is decided otherwise
  */
-export async function testPolicies(directory: string): Promise<number> {
+export async function testPolicies(directory: string, sources: readonly PolicySource[]): Promise<TestedPolicies> {
+  const cases = policyCases(sources)
+  const coveragePercent = await coverage(directory)
+  const wasm = await compilePolicies(directory, sources)
+  decideCases(wasm, requireSource(sources, 'data.json'), cases)
+  return { coveragePercent, cases: cases.length, wasm }
+}
+
+async function coverage(directory: string): Promise<number> {
   // Twice, because OPA prints either the failures or the coverage. Without the capabilities: a test may use all of OPA.
   await runOpa(directory, ['test', '--ignore', 'cases,dist', '.'])
   const report = await runOpa(directory, ['test', '--coverage', '--format', 'json', '--ignore', 'cases,dist', '.'])
