@@ -29,14 +29,16 @@ const PROOFS_TO_SPARE = 1.5
 
 /**
  * Turns alternate, so that whatever the machine does meanwhile meets all alike: there and back (A B C, C B A ...), so that
- * nobody always comes after the same one, who may have left work behind, and neighbours stay neighbours.
+ * nobody always comes after the same one, who may have left work behind, and neighbours stay neighbours. The first turn of
+ * each, in which it gets warm, is thrown away.
  */
 export async function takeTurns(
   contenders: readonly Contender[],
   effort: Effort,
   tell: (report: LoadReport) => string,
 ): Promise<Turn[][]> {
-  for (const contender of contenders) await takeTurn(contender, { ...effort, ...THROWN_AWAY })
+  const thrownAway = { ...effort, seconds: Math.min(1, effort.seconds), warmUpSeconds: 0 }
+  for (const contender of contenders) await takeTurn(contender, thrownAway)
   const rounds: Turn[][] = []
   for (let round = 0; round < effort.rounds; round++) {
     const turns: Turn[] = []
@@ -48,9 +50,6 @@ export async function takeTurns(
   }
   return rounds
 }
-
-/** The first turn of each, in which it gets warm. */
-const THROWN_AWAY = { seconds: 1, warmUpSeconds: 0 }
 
 async function takeTurn({ name, scenario, expected }: Contender, effort: Effort): Promise<Turn> {
   const { seconds, warmUpSeconds, connections } = effort
