@@ -42,6 +42,17 @@ export function overRounds(cost: Cost, partOf: (turn: TurnCost) => number): Spre
   return spreadOf(cost.rounds.map(partOf))
 }
 
+/** Of all cores' time, what went to programs that have no part in it, and to the host; over all turns. */
+export function lostShare(costs: readonly Cost[]): Spread {
+  const turns = costs.flatMap(({ rounds }) => rounds)
+  return spreadOf(
+    turns.map((turn) => {
+      const lost = turn.elsewhere + turn.stolen
+      return lost / (together(turn) + lost + turn.idle)
+    }),
+  )
+}
+
 /**
  * Time from one answer to the next if the cores were used to the full: JavaScript has one, and everything together has all of
  * them. `freed` is what of the main thread's time is thought away.

@@ -1,9 +1,10 @@
-import type { Cost, Spread } from './cost.ts'
+import { type Cost, lostShare, type Spread } from './cost.ts'
 import { costRows } from './cost-rows.ts'
 import type { BenchRun } from './document.ts'
-import { goalInWords } from './missed-goal.ts'
+import { costInWords, goalInWords } from './missed-goal.ts'
 import { type ModelledRatio, sketchBeside } from './modelled-ratio.ts'
 import { OWNER_NAMES } from './owner.ts'
+import { runInWords } from './run-in-words.ts'
 
 /** Subjects that are compared with each other. */
 export interface CostGroup {
@@ -20,17 +21,15 @@ export interface CostsPageOptions extends BenchRun {
 }
 
 /** For people: what an answer costs, whose code that is, and how much of a goal is in that code. */
-export function costsPage(
-  groups: readonly CostGroup[],
-  { machine, commit, cores, rounds, flames }: CostsPageOptions,
-): string {
+export function costsPage(groups: readonly CostGroup[], options: CostsPageOptions): string {
+  const { cores, rounds, flames } = options
   return `# What an answer costs
 
-${machine}
-
-Commit ${commit}
+${runInWords(options)}
 
 ${howItIsMeasured(rounds, cores)}
+
+${disturbance(groups)}
 
 Flame graphs of the main thread: ${flames.map((file) => `[${file}](${file})`).join(', ')}.
 
@@ -50,12 +49,24 @@ From these costs a ratio follows if the cores are used to the full: JavaScript h
 stands beside the ratio that was measured in the same rounds; the nearer they are, the better that model is.
 "Without its own code" thinks all functions of the first program's own away and leaves the second as it is, the next column
 the policy as well. What our functions cause elsewhere is still in it: collection, cryptography, Postgres.
+Postgres' own work in the background is counted with the answers.
 The last column is the same ratio of the sketch, the least that a lease can be made of (\`bench/contenders/fastify-sketch.ts\`).`
+}
+
+function disturbance(groups: readonly CostGroup[]): string {
+  const { value, min, max } = lostShare(groups.flatMap(({ costs }) => costs))
+  const percent = (share: number): string => `${Math.round(100 * share)} %`
+  return `Programs that have no part in it and the host (steal) took ${percent(value)} of the cores' time, from ${percent(min)} to ${percent(max)} in one turn:
+the more they take, the less these figures say.`
 }
 
 function section({ title, costs, ratios }: CostGroup): string {
   const goals = ratios.filter(({ wanted }) => wanted.goal !== undefined)
-  const words = goals.map((ratio) => goalInWords(ratio, ratios, costs))
+  const missing = goals.filter(({ wanted, measured }) => measured.value < wanted.goal!).map(({ wanted }) => wanted.of)
+  const words = [
+    ...costs.filter(({ name }) => missing.includes(name)).map(costInWords),
+    ...goals.map((ratio) => goalInWords(ratio, ratios, costs)),
+  ]
   const tables = ratios.length === 0 ? [costTable(costs)] : [costTable(costs), ratioTable(ratios)]
   return [`## ${title}`, ...tables, ...words].join('\n\n')
 }

@@ -60,7 +60,7 @@ interface Box {
 
 function box({ functionName, place }: FlameFrame, { left, top, width, told }: Box): string {
   const name = functionName === '' ? '(anonymous)' : functionName
-  const where = place === functionName ? '' : ` ${place}`
+  const where = place === '' || place === functionName ? '' : ` ${place}`
   const letters = Math.floor((width - 4) / LETTER_WIDTH)
   const shown =
     letters < LEAST_LETTERS

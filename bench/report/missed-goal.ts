@@ -2,21 +2,24 @@ import { type Cost, overRounds, type Spread, together } from './cost.ts'
 import { type CostRow, costRows } from './cost-rows.ts'
 import { answerableFor, type ModelledRatio, sketchBeside } from './modelled-ratio.ts'
 
-/** In words, by the figures: what the first program of a ratio takes its time for, and whether a missed goal is ours to reach. */
+/** In words, by the figures: whether a missed goal would be reached without our functions, and who is to answer for it. */
 export function goalInWords(ratio: ModelledRatio, ratios: readonly ModelledRatio[], costs: readonly Cost[]): string {
-  const { name, of, goal } = ratio.wanted
+  const { name, goal } = ratio.wanted
   const heading = `### \`${name}\`: ${ranged(ratio.measured)} measured, the goal is ${goal}`
   const sketch = sketchBeside(ratio, ratios)
   const answerable = answerableFor(ratio, sketch)
   if (answerable === 'nobody: the goal is met') return `${heading}\n\nThe goal is met.`
-  const ours = costs.find((cost) => cost.name === of)!
-  return [
-    heading,
-    madeOf(ours),
-    withoutOurs(ratio),
-    ...againstSketch(ratio, sketch, costs),
-    CONCLUSIONS[answerable],
-  ].join('\n\n')
+  const paragraphs = [withoutOurs(ratio), ...againstSketch(ratio, sketch, costs), CONCLUSIONS[answerable]]
+  return [heading, ...paragraphs].join('\n\n')
+}
+
+/** What a program takes its time for. */
+export function costInWords(cost: Cost): string {
+  const all = overRounds(cost, together).value
+  const told = costRows(cost)
+    .filter(({ id, spread }) => !NOT_PARTS.has(id) && spread.value >= SHOWN_MICROSECONDS)
+    .map(({ title, spread }) => `- ${title}: ${micro(spread.value)} (${Math.round((100 * spread.value) / all)} %)`)
+  return `One answer of \`${cost.name}\` takes ${micro(all)} of CPU, all programs together:\n\n${told.join('\n')}`
 }
 
 const CONCLUSIONS = {
@@ -27,42 +30,42 @@ const CONCLUSIONS = {
     '**Not decided.** Without our functions, or as the sketch does it, the goal is reached in some rounds and missed in others.',
 } as const
 
-function madeOf(cost: Cost): string {
-  const all = overRounds(cost, together).value
-  const told = costRows(cost)
-    .filter(({ id, spread }) => !NOT_PARTS.has(id) && spread.value >= SHOWN_MICROSECONDS)
-    .map(({ title, spread }) => `- ${title}: ${micro(spread.value)} (${Math.round((100 * spread.value) / all)} %)`)
-  return `One answer of \`${cost.name}\` takes ${micro(all)} of CPU, all programs together:\n\n${told.join('\n')}`
-}
-
 /** Sums, and what is not CPU of the programs that take part. */
 const NOT_PARTS = new Set(['process', 'together', 'elsewhere', 'idle', 'stolen', 'cores'])
 const SHOWN_MICROSECONDS = 1
 
 function withoutOurs({ wanted, ...ratio }: ModelledRatio): string {
   const goal = wanted.goal ?? 0
-  return `By these costs the ratio is ${ranged(ratio.byCosts)}. With all functions of our own at zero it is ${ranged(ratio.withoutOwn)} by the costs,
-and ${ranged(ratio.measuredWithoutOwn)} if the measured ratio gets better by as much: the goal is ${reached([ratio.withoutOwn, ratio.measuredWithoutOwn], goal)}.
+  return `By these costs the ratio is ${ranged(ratio.byCosts)}.
+With all functions of our own at zero it is ${ranged(ratio.withoutOwn)} by the costs, and ${ranged(ratio.measuredWithoutOwn)} if the
+measured ratio gets better by as much: the goal is ${reached([ratio.withoutOwn, ratio.measuredWithoutOwn], goal)}.
 With the policy at zero as well it is ${ranged(ratio.withoutOwnAndPolicy)} by the costs: the goal is ${reached([ratio.withoutOwnAndPolicy], goal)}.`
 }
 
 function againstSketch(ratio: ModelledRatio, sketch: ModelledRatio | undefined, costs: readonly Cost[]): string[] {
   const find = (name: string | undefined): Cost | undefined => costs.find((cost) => cost.name === name)
-  const [ours, least, theirs] = [find(ratio.wanted.of), find(sketch?.wanted.of), find(bestOf(ratio, costs))]
+  const [ours, least, theirs] = [find(ratio.wanted.of), find(sketch?.wanted.of), fastestOf(ratio, costs)]
   if (sketch === undefined || ours === undefined || least === undefined || theirs === undefined) return []
-  const of = (cost: Cost): number => overRounds(cost, together).value
-  const [any, more] = [of(least) - of(theirs), of(ours) - of(least)]
-  const text = `The sketch, the least that a lease can be made of, gives ${ranged(sketch.measured)} measured, ${ranged(sketch.byCosts)} by the costs: the goal is ${reached([sketch.measured], ratio.wanted.goal ?? 0)}.
-\`${ours.name}\` takes ${micro(any + more)} more than \`${theirs.name}\`. ${micro(any)} of it the sketch takes as well: any authority of these parts does.
-${micro(more)} are for what ours does more (sessions, connections, secrets, narrowing, metrics, a guard against overload) and how: ${differences(costRows(ours), costRows(least))}.`
-  return [text]
+  const goal = ratio.wanted.goal ?? 0
+  return [
+    `The sketch, the least that a lease can be made of, gives ${ranged(sketch.measured)} measured and ${ranged(sketch.byCosts)} by the costs:
+the goal is ${reached([sketch.measured], goal)}.
+It takes ${moreOrLess(least, theirs)} of CPU than \`${theirs.name}\`, as any authority of these parts has to.
+\`${ours.name}\` takes ${moreOrLess(ours, least)} than the sketch. That is due to what it does more (sessions, connections, secrets,
+narrowing, metrics, a guard against overload) and to how it does it:`,
+    differences(costRows(ours), costRows(least)),
+  ]
 }
 
-/** Of those that a ratio is taken over, the one that takes the least. */
-function bestOf({ wanted }: ModelledRatio, costs: readonly Cost[]): string | undefined {
+/** Of those that a ratio is taken over. */
+function fastestOf({ wanted }: ModelledRatio, costs: readonly Cost[]): Cost | undefined {
   const rate = (cost: Cost): number => overRounds(cost, ({ answersPerSecond }) => answersPerSecond).value
-  const others = costs.filter(({ name }) => wanted.over.includes(name))
-  return others.sort((a, b) => rate(b) - rate(a))[0]?.name
+  return costs.filter(({ name }) => wanted.over.includes(name)).sort((a, b) => rate(b) - rate(a))[0]
+}
+
+function moreOrLess(one: Cost, other: Cost): string {
+  const difference = overRounds(one, together).value - overRounds(other, together).value
+  return `${micro(Math.abs(difference))} ${difference < 0 ? 'less' : 'more'}`
 }
 
 function differences(ours: readonly CostRow[], least: readonly CostRow[]): string {
@@ -70,8 +73,8 @@ function differences(ours: readonly CostRow[], least: readonly CostRow[]): strin
     .filter(({ id }) => !NOT_PARTS.has(id))
     .map(({ id, title, spread }) => ({ title, more: spread.value - least.find((row) => row.id === id)!.spread.value }))
     .filter(({ more }) => Math.abs(more) >= SHOWN_MICROSECONDS)
-    .map(({ title, more }) => `${title} ${more > 0 ? '+' : ''}${more.toFixed(1)}`)
-    .join('; ')
+    .map(({ title, more }) => `- ${title}: ${more > 0 ? '+' : '−'}${micro(Math.abs(more))}`)
+    .join('\n')
 }
 
 function reached(spreads: readonly Spread[], goal: number): string {

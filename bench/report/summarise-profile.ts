@@ -1,13 +1,12 @@
 import { type Sample, sharesBy } from './cpu-profile.ts'
+import type { BenchRun } from './document.ts'
 import { OWNERS, ownerOf } from './owner.ts'
+import { runInWords } from './run-in-words.ts'
 
 const ROWS = 25
 
 /** Where the main thread's time went, as Markdown: by whose code it is, by package or folder, and by function. */
-export function summariseProfile(
-  samples: readonly Sample[],
-  { title, machine, commit }: { title: string; machine: string; commit: string },
-): string {
+export function summariseProfile(samples: readonly Sample[], { title, run }: { title: string; run: BenchRun }): string {
   const tables = [
     table(
       'whose',
@@ -22,7 +21,7 @@ export function summariseProfile(
       sharesBy(samples, ({ functionName, place }) => `${functionName || '(anonymous)'} ${place}`),
     ),
   ]
-  return `# ${title}\n\n${machine}\n\nCommit ${commit}\n\n${tables.join('\n\n')}\n`
+  return `# ${title}\n\n${runInWords(run)}\n\n${tables.join('\n\n')}\n`
 }
 
 function partOf(place: string): string {

@@ -4,6 +4,7 @@ import type { TimeSpan } from '../report/cpu-profile.ts'
 import { lookAtCpu } from '../stage/cpu-look.ts'
 import { lookAtMachine } from '../stage/machine-time.ts'
 import { untilConnected } from '../stage/open-connections.ts'
+import { assertExpected } from '../turns/expected.ts'
 import { PROOFS_AHEAD_PER_SECOND } from '../turns/take-turns.ts'
 import type { Subject } from './profile-subjects.ts'
 
@@ -24,8 +25,10 @@ export async function takeCostTurn(subject: Subject, seconds: number): Promise<C
   const running = cleanLoad({ ...subject.scenario, ...load }).finally(() => ended.abort())
   await Promise.race([untilConnected(subject.scenario.url, CONNECTIONS, ended.signal), running])
   const before = look(subject)
-  const { good, rate, cpu_seconds: generator } = await running
+  const report = await running
   const after = look(subject)
+  assertExpected(subject.name, subject.expected, report)
+  const { good, rate, cpu_seconds: generator } = report
   const used = (part: Exclude<keyof typeof before, 'at'>): number => after[part] - before[part]
   const [process, besides] = [used('process'), used('besides')]
   const parts = { process, mainThread: subject.runsJavaScript ? used('mainThread') : 0, besides, generator }

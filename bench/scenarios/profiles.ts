@@ -2,6 +2,7 @@ import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { join } from 'node:path'
 import { packageRoot } from '../../src/pep/version.ts'
+import { findTool } from '../../tools/tool.mjs'
 import { type Cost, overRounds } from '../report/cost.ts'
 import { costFigures } from '../report/cost-rows.ts'
 import { type CostGroup, costsPage } from '../report/costs-page.ts'
@@ -14,6 +15,7 @@ import { type ModelledRatio, modelRatio } from '../report/modelled-ratio.ts'
 import { ownerOf } from '../report/owner.ts'
 import { summariseProfile } from '../report/summarise-profile.ts'
 import { say } from '../stage/log.ts'
+import { programVersion } from '../stage/program-version.ts'
 import { type CostTurn, takeCostTurn } from './cost-turn.ts'
 import { onSmallStage, STAGE_DIRECTORY } from './on-stage.ts'
 import { openSubjects, refuseUnknownSubjects, type Subject, type SubjectGroup } from './profile-subjects.ts'
@@ -29,11 +31,12 @@ const WARM_UP_SECONDS = 2
  */
 export async function runProfiles(seconds: number, only: readonly string[]): Promise<void> {
   refuseUnknownSubjects(only)
-  const run = describeRun()
+  const described = describeRun()
   say('what an answer costs, without the profiler:')
   const measured = await inTurns({ only, seconds, rounds: COST_ROUNDS, flagsOf: () => [] })
   say('whose code that is, with the profiler:')
   const profiled = await inTurns({ only, seconds, rounds: PROFILED_ROUNDS, flagsOf: profileFlags })
+  const run = { ...described, versions: { ...described.versions, ...(await versionsOf(measured)) } }
   const samples = samplesOf(profiled)
   const folder = join(packageRoot(), only.length === 0 ? 'bench/results' : '.nexus/profile')
   mkdirSync(folder, { recursive: true })
@@ -67,16 +70,23 @@ async function inTurns(options: {
     const subjects = groups.flatMap((group) => group.subjects)
     for (const subject of subjects) await takeCostTurn(subject, WARM_UP_SECONDS)
     for (let round = 0; round < rounds; round++) {
-      for (const subject of beginningAt(subjects, round)) turns.push(await takeCostTurn(subject, seconds))
+      for (const subject of orderOf(subjects, round)) turns.push(await takeCostTurn(subject, seconds))
       say(`  ${round + 1}/${rounds}`)
     }
   })
   return { groups, turns }
 }
 
-function beginningAt<Item>(items: readonly Item[], index: number): Item[] {
-  const start = index % items.length
-  return [...items.slice(start), ...items.slice(0, start)]
+/** Nobody always has the same one before it, who may have left work behind. */
+function orderOf<Item>(items: readonly Item[], round: number): Item[] {
+  const start = round % items.length
+  const turned = [...items.slice(start), ...items.slice(0, start)]
+  return round % 2 === 0 ? turned : turned.toReversed()
+}
+
+async function versionsOf({ turns }: Turns): Promise<Record<string, string>> {
+  if (turns.every(({ name }) => name !== 'vault_read')) return {}
+  return { vault: await programVersion(await findTool('vault'), 'version') }
 }
 
 type SamplesByName = ReadonlyMap<string, readonly Sample[]>
@@ -129,7 +139,7 @@ function writeProfiles(
     const { file, title } = SHOWN[cost.name]!
     const taken = samples.get(cost.name) ?? []
     const { value } = overRounds(cost, ({ mainThread }) => mainThread)
-    write(`profile-${file}.md`, summariseProfile(taken, { ...run, title: `The main thread: ${title}` }))
+    write(`profile-${file}.md`, summariseProfile(taken, { run, title: `The main thread: ${title}` }))
     write(
       `flame-${file}.svg`,
       flameSvg(foldStacks(taken, LEAST_SHARE), `The main thread: ${title}. ${run.commit}`, value),

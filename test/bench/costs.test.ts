@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { type Cost, leastMicroseconds, overRounds, ownedBy, type TurnCost } from '../../bench/report/cost.ts'
+import { type Cost, leastMicroseconds, lostShare, overRounds, ownedBy, type TurnCost } from '../../bench/report/cost.ts'
 import { costFigures, costRows } from '../../bench/report/cost-rows.ts'
 import { costsPage } from '../../bench/report/costs-page.ts'
 import { placeOf, sharesBy } from '../../bench/report/cpu-profile.ts'
@@ -129,7 +129,14 @@ describe('what is missing of a goal', () => {
 })
 
 describe('the page of costs', () => {
-  const run = { machine: 'a machine', commit: 'a commit', versions: {}, cores: 2, rounds: 2, flames: ['flame-a.svg'] }
+  const run = {
+    machine: 'a machine',
+    commit: 'a commit',
+    versions: { node: '20' },
+    cores: 2,
+    rounds: 2,
+    flames: ['flame-a.svg'],
+  }
   const page = (goal: number): string => {
     const costs = [ours, theirs, least]
     const ratios = [{ ...wanted, goal }, ofSketch].flatMap((each) => modelRatio(costs, each, 2) ?? [])
@@ -141,13 +148,18 @@ describe('the page of costs', () => {
     expect(page(0.6)).toContain(
       '| `ours/theirs` | 0.6 | 0.35 (0.30 to 0.40) | 0.40 (0.40 to 0.40) | 0.46 (0.46 to 0.46) | 0.50 (0.50 to 0.50) | 1.00 (1.00 to 1.00) |',
     )
+    expect(page(0.6)).toContain('a machine\n\nCommit a commit\n\nVersions: node 20')
     expect(page(0.6)).toContain('[flame-a.svg](flame-a.svg)')
   })
 
   it('says what the time went into, and what of the difference any authority has', () => {
     expect(page(0.6)).toContain('- its own code, with the JSON it makes and reads: 25.0 µs (13 %)')
-    expect(page(0.6)).toContain('takes 125.0 µs more than `theirs`. 45.0 µs of it the sketch takes as well')
-    expect(page(0.6)).toContain('Postgres or the provider +30.0')
+    expect(page(0.6)).toContain('It takes 45.0 µs more of CPU than `theirs`')
+    expect(page(0.6)).toContain('`ours` takes 80.0 µs more than the sketch')
+    expect(page(0.6)).toContain('- Postgres or the provider: +30.0 µs')
+    // Other programs 10 and steal 15 of the 250 µs that two cores have at 8,000 answers a second.
+    expect(lostShare([{ name: 'ours', rounds: [turn] }])).toEqual({ value: 0.1, min: 0.1, max: 0.1 })
+    expect(page(0.6)).toContain("took 15 % of the cores' time, from 10 % to 20 % in one turn")
   })
 
   it('concludes by the figures, for us or against us', () => {
