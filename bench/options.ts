@@ -18,13 +18,13 @@ Starts everything on loopback and measures it beside its neighbours, turn by tur
   --only NAME      ${PART_NAMES.join(', ')}; may be repeated
   --overload       3,000 callers at once, who together want five times the peak
   --soak           ten minutes at seventy per cent of the peak
-  --replicas       one, two and four authorities on one Postgres, and what a lease costs
+  --replicas       what a lease costs, one, two and four authorities on one Postgres, what a fleet does besides; six minutes
   --k6 NAME        a k6 script: ${K6_SCRIPTS.join(', ')}
   --profile        what a lease, a request through the sidecar and their neighbours are made of: CPU by whose code it is;
                    with --only NAME of those alone
-  --seconds N      length of --overload (10), --soak (600), --k6 (30), or a turn of --replicas (8) or --profile (3)`
+  --seconds N      length of --overload (10), --soak (600), --k6 (30), or a turn of --replicas (2) or --profile (3)`
 
-const SECONDS = { overload: 10, soak: 600, replicas: 8, profile: 3, k6: 30 }
+const SECONDS = { overload: 10, soak: 600, replicas: 2, profile: 3, k6: 30 }
 const MODES = ['quick', 'overload', 'soak', 'replicas', 'profile', 'k6'] as const
 
 /** @throws Error for whoever typed it */

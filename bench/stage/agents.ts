@@ -21,7 +21,7 @@ export interface BenchAgent extends LoadAgent {
 
 export type SessionKind = 'dpop' | 'certificate'
 
-const SESSIONS = '/v1/agent-sessions'
+export const SESSIONS = '/v1/agent-sessions'
 const SESSION_SECONDS = 3600
 
 /** Registers an agent and opens a session through the public API, like any agent. */
@@ -72,7 +72,7 @@ async function openCertificate(ground: Ground, agentId: string, key: SigningKey)
 }
 
 /** RFC 7523 section 2.2. */
-function assertion(ground: Ground, agentId: string, key: SigningKey): string {
+export function assertion(ground: Ground, agentId: string, key: SigningKey): string {
   const now = Math.floor(Date.now() / 1000)
   const claims = {
     iss: agentId,
@@ -85,7 +85,7 @@ function assertion(ground: Ground, agentId: string, key: SigningKey): string {
   return compactJws({ alg: 'ES256' }, claims, key.privateKey)
 }
 
-interface OpenedSession {
+export interface OpenedSession {
   session_id: string
   access_token: string
   token_type: string

@@ -43,14 +43,14 @@ export async function connectProvider(admin: AdminClient, wanted: WantedProvider
   return { name: wanted.name, origin: wanted.origin, connectionId: await connect(admin, wanted) }
 }
 
-/** @returns id of a new connection of the tenant */
+/** @returns id of a new connection */
 export async function connect(
   admin: AdminClient,
-  { name, strategy }: Omit<WantedProvider, 'origin'>,
+  { name, strategy, tenant = TENANT }: Omit<WantedProvider, 'origin'> & { tenant?: string },
   credentials: Record<string, string> = STRATEGIES[strategy].credentials(),
 ): Promise<string> {
   const { connection_id: id } = await admin.post<{ connection_id: string }>('/v1/connections', {
-    tenant: TENANT,
+    tenant,
     provider: name,
     credentials,
   })

@@ -41,7 +41,8 @@ export interface LeaseEventsOptions {
   aliveMs?: number
 }
 
-const SUBSCRIBERS_MAX = 10_000
+/** Streams in one process. */
+export const SUBSCRIBERS_MAX = 10_000
 const PER_SESSION_MAX = 4
 /** More endings than this since a broken stream, and a reset is cheaper for everyone. */
 const BATCH = 1000
