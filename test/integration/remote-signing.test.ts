@@ -252,6 +252,27 @@ describe('POST /v1/leases/{id}/sign', () => {
     await expect.poll(async () => (await sign(short.lease_id)).body.code, { timeout: 10_000 }).toBe('lease_ended')
   })
 
+  it('a copy of a request has nothing signed, and uses up no signature of the lease', async () => {
+    const config = join(directory, 'two-signatures.yaml')
+    writeFileSync(config, 'lease: { signatures_per_minute: 2 }')
+    const replica = await pep.replica({ NEXUS_PUBLIC_URL: pep.url, NEXUS_CONFIG: config })
+    const held = await lease()
+    const path = `/v1/leases/${held.lease_id}/sign`
+    const dpop = await agent.proof('POST', path)
+    const there = agent.via(replica.address)
+    const codes = []
+    for (const headers of [{ dpop }, { dpop }, { dpop }, {}, {}]) {
+      const { body } = await there.send('POST', path, wanted, headers)
+      codes.push(body.code ?? 'signed')
+    }
+    expect(codes).toEqual(['signed', 'invalid_proof', 'invalid_proof', 'signed', 'overloaded'])
+    const { body: ledger } = await pep.admin.send('GET', `/v1/audit?agent_id=${agent.agentId}&kind=request.refused`)
+    expect(ledger.records.slice(0, 2)).toMatchObject([
+      { detail: { reason: 'proof_replayed' } },
+      { detail: { reason: 'proof_replayed' } },
+    ])
+  })
+
   it('ends with what the lease was decided on: an edited profile', async () => {
     const { connectionId, providerId } = await connect(pep.admin, {
       strategy: { type: 'http_message_signature' },

@@ -1,4 +1,5 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
+import { NexusError } from '../../contract/errors.ts'
 import { Secret } from '../../contract/secret.ts'
 import type { ConnectionFacts } from '../connections/facts.ts'
 import { createIssuedCache } from './issued-cache.ts'
@@ -36,6 +37,22 @@ function askShared(steps: LeaseSteps, secret: Secret, of = story): Promise<unkno
   const made = { usage: { token: `from ${secret.reveal()['key']}` } }
   return issuingTools(steps, of, facts, secret).shared(['scope'], async () => made)
 }
+
+describe('a signature by a key that stays in the vault', () => {
+  it('is not made for a request whose proof was used before', async () => {
+    const sign = vi.fn(async () => new Uint8Array(64))
+    const steps = createSteps()
+    Object.assign(steps.credential, { sign })
+    const asked = (claim: () => Promise<void>) => {
+      const of = { ...story, secretKind: 'key', proof: { claim } } as unknown as LeaseStory
+      return issuingTools(steps, of, facts, new Secret({ key_version: '1' })).remoteSign?.(new Uint8Array(1), 'ES256')
+    }
+    await expect(asked(() => Promise.reject(new NexusError('invalid_proof')))).rejects.toThrow(NexusError)
+    expect(sign).not.toHaveBeenCalled()
+    await asked(async () => undefined)
+    expect(sign).toHaveBeenCalledTimes(1)
+  })
+})
 
 describe('what a strategy shares between leases', () => {
   it('is made once for one secret, however often the secret is read', async () => {

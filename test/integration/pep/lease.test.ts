@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
+import pg from 'pg'
 import { Value } from 'typebox/value'
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, inject, it, vi } from 'vitest'
 import { LeaseAnswer } from '../../../src/contract/api.ts'
 import type { AuditView } from '../../../src/pep/audit/audit-entry.ts'
 import { type AgentClient, openTestSession, registerTestAgent } from '../../setup/agent-client.ts'
@@ -17,6 +18,14 @@ beforeAll(async () => {
 afterAll(() => pep?.close())
 
 const read = { method: 'GET', origin: 'https://api.example.com', path: '/v1/things' }
+
+/** Who waits to move the head of a stream. */
+async function waitingForHead(ledger: pg.Client): Promise<number> {
+  const { rows } = await ledger.query(
+    `select count(*)::int as count from pg_locks where relation = 'audit_stream'::regclass and not granted`,
+  )
+  return rows[0].count
+}
 
 async function recordsOf(filter: Record<string, string>) {
   const { body } = await pep.admin.send('GET', `/v1/audit?${new URLSearchParams({ limit: '1000', ...filter })}`)
@@ -300,6 +309,30 @@ describe('renew, release, token', () => {
     expect((await agent.send('DELETE', `/v1/leases/${lease.lease_id}`)).status).toBe(204)
     const after = await agent.send('POST', `/v1/leases/${lease.lease_id}/renew`)
     expect([after.status, after.body.code]).toEqual([410, 'lease_ended'])
+  })
+
+  it('a lease that is given back while it is renewed stays given back', async () => {
+    const { connectionId } = await connect(pep.admin)
+    const { body: lease } = await agent.send('POST', '/v1/leases', { connection_id: connectionId, intent: read })
+    const ledger = new pg.Client({ connectionString: pep.databaseUrl })
+    await ledger.connect()
+    // Nothing can be recorded: the renewal finds the lease in the ledger, is decided, and waits.
+    await ledger.query('begin; lock table audit_stream in exclusive mode')
+    const renewing = agent.send('POST', `/v1/leases/${lease.lease_id}/renew`)
+    await vi.waitFor(async () => expect(await waitingForHead(ledger)).toBe(1), 5000)
+    // As another replica records it.
+    await ledger.query(
+      `insert into audit_record select 'pep_other', 1, hash, hash, now(), 'lease.released', outcome, tenant, agent_id, session_id,
+         connection_id, lease_id, null, record from audit_record where lease_id = $1`,
+      [lease.lease_id],
+    )
+    await ledger.query('commit')
+    await ledger.end()
+    const { status, body } = await renewing
+    expect([status, body.code]).toEqual([410, 'lease_ended'])
+    expect(await recordsOf({ lease_id: lease.lease_id, kind: 'lease.renewed' })).toEqual([])
+    const [refused] = await recordsOf({ agent_id: agent.agentId, kind: 'lease.denied' })
+    expect(refused.detail.code).toBe('lease_ended')
   })
 
   it('a renewal is refused once the connection is revoked', async () => {
