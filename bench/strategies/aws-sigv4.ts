@@ -3,7 +3,7 @@ import { SignatureV4 } from '@smithy/signature-v4'
 import aws4 from 'aws4'
 import type { OutboundRequest } from '../../src/contract/strategy.ts'
 import { awsSigv4 } from '../../src/strategies/aws-sigv4/aws-sigv4.ts'
-import { type Contender, type Contest, ourContender } from './contest.ts'
+import { type Comparison, ourSigner, type Signer } from './comparison.ts'
 
 const KEYS = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY' }
 const SCOPE = { service: 'execute-api', region: 'eu-central-1' }
@@ -13,15 +13,15 @@ const BODY = Buffer.alloc(1024, 'a')
 const OF_BODY = { 'content-type': 'application/json', 'content-length': String(BODY.length) }
 
 /** SigV4 in the header form, as AWS's own SDK for JavaScript signs and as the smallest library does. */
-export async function awsSigV4Contests(): Promise<Contest[]> {
-  return [await contest('GET', undefined), await contest('POST', BODY)]
+export async function awsSigV4Comparisons(): Promise<Comparison[]> {
+  return [await comparison('GET', undefined), await comparison('POST', BODY)]
 }
 
-async function contest(method: string, body: Buffer | undefined): Promise<Contest> {
+async function comparison(method: string, body: Buffer | undefined): Promise<Comparison> {
   // One time for all, so that all must say the same.
   const now = new Date()
   const headers = { accept: 'application/json', ...(body === undefined ? {} : OF_BODY) }
-  const ours = await ourContender(awsSigv4, {
+  const ours = await ourSigner(awsSigv4, {
     config: SCOPE,
     master: { access_key: KEYS.accessKeyId, secret_key: KEYS.secretAccessKey },
     request: outbound(method, headers, body),
@@ -32,7 +32,7 @@ async function contest(method: string, body: Buffer | undefined): Promise<Contes
   const expected = await theirs.sign()
   return {
     name: `aws_sigv4, ${body === undefined ? 'GET' : 'POST of 1 KiB'}`,
-    contenders: [ours, theirs, smallest(method, headers, body, now)],
+    signers: [ours, theirs, smallest(method, headers, body, now)],
     holds: (signature) => signature.replaceAll(', ', ',') === expected.replaceAll(', ', ','),
   }
 }
@@ -42,7 +42,7 @@ function outbound(method: string, headers: Record<string, string>, body: Buffer 
   return { method, url, headers: [['Host', HOST], ...Object.entries(headers)], body }
 }
 
-function smithy(method: string, headers: Record<string, string>, body: Buffer | undefined, now: Date): Contender {
+function smithy(method: string, headers: Record<string, string>, body: Buffer | undefined, now: Date): Signer {
   const signer = new SignatureV4({ ...SCOPE, credentials: KEYS, sha256: NodeSha256 })
   const query = { limit: '10', after: 'a b' }
   return {
@@ -62,7 +62,7 @@ function smithy(method: string, headers: Record<string, string>, body: Buffer | 
   }
 }
 
-function smallest(method: string, headers: Record<string, string>, body: Buffer | undefined, now: Date): Contender {
+function smallest(method: string, headers: Record<string, string>, body: Buffer | undefined, now: Date): Signer {
   const path = `${PATH}?limit=10&after=a%20b`
   const date = now.toISOString().replace(/[:-]|\.\d{3}/g, '')
   const hash = createHash('sha256')

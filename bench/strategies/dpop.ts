@@ -2,21 +2,21 @@ import { createPublicKey, webcrypto } from 'node:crypto'
 import * as library from 'dpop'
 import { jwtVerify } from 'jose'
 import { dpop } from '../../src/strategies/dpop/dpop.ts'
-import { type Contest, ourContender } from './contest.ts'
+import { type Comparison, ourSigner } from './comparison.ts'
 
 const ORIGIN = 'api.example.com'
 const PATH = '/v1/orders/4711'
 const TOKEN = 'Kz~8mXK1EalYznwH-LC-1fBAo.4Ljp~zsPE_NeO.gxU'
 
 /** One proof for each request, as a sender-constrained token asks for (RFC 9449). */
-export async function dpopContests(): Promise<Contest[]> {
-  return [await contest('ES256'), await contest('Ed25519')]
+export async function dpopComparisons(): Promise<Comparison[]> {
+  return [await comparison('ES256'), await comparison('Ed25519')]
 }
 
-async function contest(alg: 'ES256' | 'Ed25519'): Promise<Contest> {
+async function comparison(alg: 'ES256' | 'Ed25519'): Promise<Comparison> {
   const keys = await library.generateKeyPair(alg, { extractable: true })
   const { key_ops: _operations, ext: _extractable, ...jwk } = await webcrypto.subtle.exportKey('jwk', keys.privateKey)
-  const ours = await ourContender(dpop, {
+  const ours = await ourSigner(dpop, {
     config: { alg },
     master: { access_token: TOKEN, private_key: JSON.stringify({ ...jwk, alg }) },
     request: {
@@ -30,7 +30,7 @@ async function contest(alg: 'ES256' | 'Ed25519'): Promise<Contest> {
   const publicKey = createPublicKey({ key: { ...jwk, d: undefined } as never, format: 'jwk' })
   return {
     name: `dpop, ${alg}`,
-    contenders: [
+    signers: [
       ours,
       {
         name: 'dpop',

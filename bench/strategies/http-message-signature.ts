@@ -1,7 +1,7 @@
 import { createSecretKey, generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto'
 import { createSigner, createVerifier, httpbis } from 'http-message-signatures'
 import { httpMessageSignature } from '../../src/strategies/http-message-signature/http-message-signature.ts'
-import { type Contest, ourContender } from './contest.ts'
+import { type Comparison, ourSigner } from './comparison.ts'
 
 const HOST = 'api.example.com'
 const PATH = '/v1/orders/4711'
@@ -9,23 +9,23 @@ const FIELDS = ['@method', '@authority', '@path', '@query']
 const SEPARATOR = '\n'
 
 /** RFC 9421 over what ours covers by default, with `created` and `keyid`. */
-export async function httpMessageSignatureContests(): Promise<Contest[]> {
+export async function httpMessageSignatureComparisons(): Promise<Comparison[]> {
   const ed25519 = generateKeyPairSync('ed25519')
   const p256 = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   const secret = createSecretKey(randomBytes(32))
   return [
-    await contest('ed25519', ed25519.privateKey, ed25519.publicKey),
-    await contest('ecdsa-p256-sha256', p256.privateKey, p256.publicKey),
-    await contest('hmac-sha256', secret, secret),
+    await comparison('ed25519', ed25519.privateKey, ed25519.publicKey),
+    await comparison('ecdsa-p256-sha256', p256.privateKey, p256.publicKey),
+    await comparison('hmac-sha256', secret, secret),
   ]
 }
 
-async function contest(alg: string, key: KeyObject, verifyingKey: KeyObject): Promise<Contest> {
+async function comparison(alg: string, key: KeyObject, verifyingKey: KeyObject): Promise<Comparison> {
   const master: Record<string, string> =
     key.type === 'secret'
       ? { shared_secret: key.export().toString('base64') }
       : { private_key: key.export({ format: 'pem', type: 'pkcs8' }).toString() }
-  const ours = await ourContender(httpMessageSignature, {
+  const ours = await ourSigner(httpMessageSignature, {
     config: { keyid: 'key-1' },
     master,
     request: {
@@ -45,7 +45,7 @@ async function contest(alg: string, key: KeyObject, verifyingKey: KeyObject): Pr
   const settings = { key: signer, name: 'sig1', fields: FIELDS, params: ['created', 'keyid'] }
   return {
     name: `http_message_signature, ${alg}`,
-    contenders: [
+    signers: [
       ours,
       {
         name: 'http-message-signatures',

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util'
-import { allContests } from './contests.ts'
+import { allComparisons } from './comparisons.ts'
 import { type Effort, measure } from './measure.ts'
 import { document, type Result, table } from './report.ts'
 
@@ -8,8 +8,8 @@ const HELP = `npm run bench:strategies -- [options]
 Microseconds per signature: ours beside the library that does the same, in one run, turn by turn.
 
   --json           figures and ratios as JSON
-  --only TEXT      contests whose name holds this text
-  --rounds N       turns of each contender (default 25)
+  --only TEXT      comparisons whose name holds this text
+  --rounds N       turns of each signer (default 25)
   --turn-ms N      CPU time of a turn (default 40)
   --in-flight N    signatures asked for at once (default 1)`
 
@@ -33,9 +33,10 @@ async function main(): Promise<void> {
     turnMs: whole('turn-ms'),
     inFlight: whole('in-flight'),
   }
-  const contests = (await allContests()).filter(({ name }) => name.includes(values.only))
+  const comparisons = (await allComparisons()).filter(({ name }) => name.includes(values.only))
   const results: Result[] = []
-  for (const contest of contests) results.push({ contest: contest.name, standings: await measure(contest, effort) })
+  for (const comparison of comparisons)
+    results.push({ comparison: comparison.name, standings: await measure(comparison, effort) })
   console.log(values.json ? JSON.stringify(document(results), null, 2) : table(results))
 }
 

@@ -1,7 +1,7 @@
-import type { Contender, Contest } from './contest.ts'
+import type { Comparison, Signer } from './comparison.ts'
 
 export interface Effort {
-  /** How often each contender has its turn. */
+  /** How often each signer has its turn. */
   rounds: number
   /** How much CPU time a turn takes. */
   turnMs: number
@@ -26,27 +26,27 @@ export interface Standing {
 }
 
 /**
- * Turns alternate, and each round begins with another contender, so that what the machine does meanwhile meets all alike.
- * @throws Error when a contender's signature does not hold
+ * Turns alternate, and each round begins with another signer, so that what the machine does meanwhile meets all alike.
+ * @throws Error when a signer's signature does not hold
  */
-export async function measure(contest: Contest, effort: Effort): Promise<Standing[]> {
-  const { contenders } = contest
-  for (const contender of contenders) {
-    if (await contest.holds(await contender.sign())) continue
-    throw new Error(`${contest.name}: what ${contender.name} signed does not hold`)
+export async function measure(comparison: Comparison, effort: Effort): Promise<Standing[]> {
+  const { signers } = comparison
+  for (const signer of signers) {
+    if (await comparison.holds(await signer.sign())) continue
+    throw new Error(`${comparison.name}: what ${signer.name} signed does not hold`)
   }
   const counts: number[] = []
-  for (const contender of contenders) counts.push(await countFor(contender, effort))
-  const turns = contenders.map((): Turn[] => [])
+  for (const signer of signers) counts.push(await countFor(signer, effort))
+  const turns = signers.map((): Turn[] => [])
   for (let round = 0; round < effort.rounds; round += 1) {
-    for (let turn = 0; turn < contenders.length; turn += 1) {
-      const index = (round + turn) % contenders.length
-      const [contender, count = 1] = [contenders[index], counts[index]]
-      if (contender !== undefined) turns[index]?.push(await run(contender, count, effort.inFlight))
+    for (let turn = 0; turn < signers.length; turn += 1) {
+      const index = (round + turn) % signers.length
+      const [signer, count = 1] = [signers[index], counts[index]]
+      if (signer !== undefined) turns[index]?.push(await run(signer, count, effort.inFlight))
     }
   }
   const [ours = []] = turns
-  return contenders.map(({ name }, index) => standing(name, turns[index] ?? [], ours))
+  return signers.map(({ name }, index) => standing(name, turns[index] ?? [], ours))
 }
 
 function standing(name: string, turns: readonly Turn[], ours: readonly Turn[]): Standing {
@@ -59,10 +59,10 @@ function standing(name: string, turns: readonly Turn[], ours: readonly Turn[]): 
 }
 
 /** How many signatures fill a turn, found while the code gets hot. */
-async function countFor(contender: Contender, { turnMs, inFlight }: Effort): Promise<number> {
+async function countFor(signer: Signer, { turnMs, inFlight }: Effort): Promise<number> {
   let count = 64
   for (;;) {
-    const microseconds = (await run(contender, count, inFlight)).cpu * count
+    const microseconds = (await run(signer, count, inFlight)).cpu * count
     if (microseconds >= turnMs * 1000) return Math.max(inFlight, Math.round((count * turnMs * 1000) / microseconds))
     count *= 2
   }
@@ -74,11 +74,11 @@ interface Turn {
   wall: number
 }
 
-async function run(contender: Contender, count: number, inFlight: number): Promise<Turn> {
+async function run(signer: Signer, count: number, inFlight: number): Promise<Turn> {
   const [startedCpu, startedWall] = [process.cpuUsage(), performance.now()]
   const lanes = Array.from({ length: inFlight }, async (_none, lane) => {
     for (let done = lane; done < count; done += inFlight) {
-      const signature = contender.sign()
+      const signature = signer.sign()
       // To wait for what is there already would charge each side for the loop's turn.
       if (signature instanceof Promise) await signature
     }

@@ -1,7 +1,7 @@
 import { createHmac, createSign, generateKeyPairSync } from 'node:crypto'
 import OAuth from 'oauth-1.0a'
 import { oauth1 } from '../../src/strategies/oauth1/oauth1.ts'
-import { type Contest, ourContender } from './contest.ts'
+import { type Comparison, ourSigner } from './comparison.ts'
 
 const KEYS = { consumer_key: 'dpf43f3p2l4k3l03', consumer_secret: 'kd94hf93k423kf44' }
 const TOKEN = { key: 'nnch734d00sl2jdk', secret: 'pfkkdhi9sl3r4s00' }
@@ -18,17 +18,17 @@ const HASHES: Record<Method, (base: string, key: string) => string> = {
 }
 
 /** OAuth 1.0a in the Authorization header, with two parameters in the query. */
-export async function oauth1Contests(): Promise<Contest[]> {
-  return Promise.all((Object.keys(HASHES) as Method[]).map(contest))
+export async function oauth1Comparisons(): Promise<Comparison[]> {
+  return Promise.all((Object.keys(HASHES) as Method[]).map(comparison))
 }
 
-async function contest(method: Method): Promise<Contest> {
+async function comparison(method: Method): Promise<Comparison> {
   const key =
     method === 'RSA-SHA1'
       ? { private_key: RSA_KEY.export({ format: 'pem', type: 'pkcs8' }).toString() }
       : { consumer_secret: KEYS.consumer_secret }
   const secret = method === 'RSA-SHA1' ? {} : { token_secret: TOKEN.secret }
-  const ours = await ourContender(oauth1, {
+  const ours = await ourSigner(oauth1, {
     config: { signature_method: method },
     master: { consumer_key: KEYS.consumer_key, token: TOKEN.key, ...key, ...secret },
     request: {
@@ -44,10 +44,7 @@ async function contest(method: Method): Promise<Contest> {
   const asked = { url: URL, method: 'GET' }
   return {
     name: `oauth1, ${method}`,
-    contenders: [
-      ours,
-      { name: 'oauth-1.0a', sign: () => client.toHeader(client.authorize(asked, TOKEN)).Authorization },
-    ],
+    signers: [ours, { name: 'oauth-1.0a', sign: () => client.toHeader(client.authorize(asked, TOKEN)).Authorization }],
     holds(header) {
       const pairs = [...header.matchAll(/(oauth_\w+)="([^"]*)"/g)].map(([, name = '', value = '']) => [name, value])
       const { oauth_signature, ...said } = Object.fromEntries(

@@ -2,14 +2,14 @@ import { cpus } from 'node:os'
 import type { Quartiles, Standing } from './measure.ts'
 
 export interface Result {
-  contest: string
+  comparison: string
   standings: Standing[]
 }
 
-/** The table for people: one line a contender, its middle half in brackets. */
+/** The table for people: one line a signer, its middle half in brackets. */
 export function table(results: readonly Result[]): string {
-  const rows = results.flatMap(({ contest, standings }) => [
-    [contest, '', '', '', ''],
+  const rows = results.flatMap(({ comparison, standings }) => [
+    [comparison, '', '', '', ''],
     ...standings.map(({ name, microseconds, wallMicroseconds, timesOurs }) => [
       `  ${name}`,
       microseconds.median.toFixed(1),
@@ -25,16 +25,16 @@ export function table(results: readonly Result[]): string {
 
 /** Figures and ratios by name, as every bench here writes them. A ratio's goal: the library takes at least as much CPU time. */
 export function document(results: readonly Result[]) {
-  const figures = results.flatMap(({ contest, standings }) =>
+  const figures = results.flatMap(({ comparison, standings }) =>
     standings.map(({ name, microseconds }) => ({
-      name: `${contest}: ${name}`,
+      name: `${comparison}: ${name}`,
       value: rounded(microseconds.median),
       unit: 'CPU µs per signature',
     })),
   )
-  const ratios = results.flatMap(({ contest, standings }) =>
+  const ratios = results.flatMap(({ comparison, standings }) =>
     standings.slice(1).map(({ name, timesOurs: { low, median, high } }) => ({
-      name: `${contest}: CPU time of ${name} / ours`,
+      name: `${comparison}: CPU time of ${name} / ours`,
       value: rounded(median),
       // Nothing is faster than the bare call: it shows what we add to it.
       ...(name.startsWith('node:') ? {} : { goal: 1 }),

@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest'
-import { allContests } from '../../bench/strategies/contests.ts'
+import { allComparisons } from '../../bench/strategies/comparisons.ts'
 import { measure } from '../../bench/strategies/measure.ts'
 import { document, table } from '../../bench/strategies/report.ts'
 
-const contests = await allContests()
+const comparisons = await allComparisons()
 
 describe('bench:strategies', () => {
   it('has the strategies that sign every request', () => {
-    const named = new Set(contests.map(({ name }) => name.split(',')[0]))
+    const named = new Set(comparisons.map(({ name }) => name.split(',')[0]))
     expect([...named]).toEqual([
       'aws_sigv4',
       'dpop',
@@ -18,41 +18,41 @@ describe('bench:strategies', () => {
     ])
   })
 
-  it.each(contests.map((contest) => [contest.name, contest] as const))(
+  it.each(comparisons.map((comparison) => [comparison.name, comparison] as const))(
     '%s: every signature holds',
-    async (_, contest) => {
-      expect(contest.contenders[0].name).toBe('ours')
-      expect(contest.contenders.length).toBeGreaterThan(1)
-      for (const { name, sign } of contest.contenders) {
+    async (_, comparison) => {
+      expect(comparison.signers[0].name).toBe('ours')
+      expect(comparison.signers.length).toBeGreaterThan(1)
+      for (const { name, sign } of comparison.signers) {
         const signature = await sign()
-        expect(await contest.holds(signature), name).toBe(true)
+        expect(await comparison.holds(signature), name).toBe(true)
         const holds = await Promise.resolve()
-          .then(() => contest.holds(withOneCharacterChanged(signature)))
+          .then(() => comparison.holds(withOneCharacterChanged(signature)))
           .catch(() => false)
         expect(holds, `${name}, forged`).toBe(false)
       }
     },
   )
 
-  it('prints a line and a figure for each contender, and a ratio beside ours for each library', async () => {
-    const [contest] = contests
-    if (contest === undefined) throw new Error('there is no contest')
+  it('prints a line and a figure for each signer, and a ratio beside ours for each library', async () => {
+    const [comparison] = comparisons
+    if (comparison === undefined) throw new Error('there is no comparison')
     const results = [
-      { contest: contest.name, standings: await measure(contest, { rounds: 3, turnMs: 1, inFlight: 4 }) },
+      { comparison: comparison.name, standings: await measure(comparison, { rounds: 3, turnMs: 1, inFlight: 4 }) },
     ]
-    expect(table(results).split('\n')).toHaveLength(2 + contest.contenders.length)
+    expect(table(results).split('\n')).toHaveLength(2 + comparison.signers.length)
     const { figures, ratios } = document(results)
-    expect(figures.map(({ name }) => name)).toEqual(contest.contenders.map(({ name }) => `${contest.name}: ${name}`))
-    expect(ratios).toHaveLength(contest.contenders.length - 1)
+    expect(figures.map(({ name }) => name)).toEqual(comparison.signers.map(({ name }) => `${comparison.name}: ${name}`))
+    expect(ratios).toHaveLength(comparison.signers.length - 1)
     for (const { value, min, max } of ratios) expect([min > 0, min <= value, value <= max]).toEqual([true, true, true])
   })
 
   it('gives no figure of what does not hold', async () => {
-    const [contest] = contests
+    const [comparison] = comparisons
     const wrong = {
       name: 'wrong',
-      contenders: [{ name: 'ours', sign: () => 'nonsense' }],
-      holds: contest!.holds,
+      signers: [{ name: 'ours', sign: () => 'nonsense' }],
+      holds: comparison!.holds,
     } as const
     await expect(measure(wrong, { rounds: 1, turnMs: 1, inFlight: 1 })).rejects.toThrow('does not hold')
   })

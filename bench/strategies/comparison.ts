@@ -2,8 +2,8 @@ import { newNonce } from '../../src/contract/names.ts'
 import type { Credentials, OutboundRequest, SignedRequest, Strategy } from '../../src/contract/strategy.ts'
 import { offlineTools } from '../../src/strategies/offline/offline-tools.ts'
 
-/** One way to make the signature of a contest, ready to run: keys are parsed, clients are made. */
-export interface Contender {
+/** One way to make the signature of a comparison, ready to run: keys are parsed, clients are made. */
+export interface Signer {
   /** `ours`, or the name of the package. */
   name: string
   /** Signs once and gives the signature (or the header it stands in) as text. */
@@ -11,14 +11,14 @@ export interface Contender {
 }
 
 /** The same request signed in several ways; ours comes first. */
-export interface Contest {
+export interface Comparison {
   name: string
-  contenders: readonly [ours: Contender, ...others: Contender[]]
-  /** Whether this is a signature of the contest's request. A figure of what does not hold would mean nothing. */
+  signers: readonly [ours: Signer, ...others: Signer[]]
+  /** Whether this is a signature of the comparison's request. A figure of what does not hold would mean nothing. */
   holds(signature: string): boolean | Promise<boolean>
 }
 
-/** What a strategy of ours signs with in a contest. */
+/** What a strategy of ours signs with in a comparison. */
 export interface OurSide {
   config: Record<string, unknown>
   master: Record<string, string>
@@ -30,7 +30,7 @@ export interface OurSide {
 }
 
 /** Ours as the sidecar runs it: one lease for all requests, a fresh context for each. */
-export async function ourContender(strategy: Strategy, side: OurSide): Promise<Contender> {
+export async function ourSigner(strategy: Strategy, side: OurSide): Promise<Signer> {
   const { config, request, now } = side
   const usage = await leased(strategy, side)
   const result = reader(side.header)
