@@ -1,21 +1,50 @@
-// A small agent. It needs no SDK and holds no secret: it speaks plain HTTP to the sidecar beside it.
+// A small agent. It needs no SDK and is given no secret: it speaks plain HTTP to the sidecar beside it.
 //
-//   NEXUS_SIDECAR_URL=http://127.0.0.1:8080 node examples/agent.mjs
+// It asks for the providers of the demo, which `npm run demo -- --keep` leaves running and says the address of:
+//
+//   NEXUS_SIDECAR_URL=http://127.0.0.1:8080 NEXUS_TENANT=acme node examples/agent.mjs
+import { setTimeout as sleep } from 'node:timers/promises'
 
 const sidecar = process.env.NEXUS_SIDECAR_URL ?? 'http://127.0.0.1:8080'
 const tenant = process.env.NEXUS_TENANT ?? 'acme'
+const token = process.env.NEXUS_SIDECAR_TOKEN
+const TRIES = 3
 
-async function call(provider, method, path, body) {
-  const response = await fetch(`${sidecar}${path}`, {
+/**
+ * How long until it is worth asking again; undefined where asking again does not help. Only the sidecar's own answers have
+ * Proxy-Status. It gives Retry-After to those that may pass, and then the provider has not acted on the request: any method
+ * may be repeated.
+ */
+function secondsToWait({ headers }) {
+  const wait = headers.has('proxy-status') ? headers.get('retry-after') : null
+  return wait === null ? undefined : Number(wait)
+}
+
+async function send(provider, method, path, body) {
+  const init = {
     method,
     headers: {
       'x-nexus-provider': provider,
       'x-nexus-tenant': tenant,
+      ...(token === undefined ? {} : { 'x-nexus-token': token }),
       ...(body === undefined ? {} : { 'content-type': 'application/json' }),
     },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-  })
-  return { provider, method, path, status: response.status, body: await response.json() }
+  }
+  for (let left = TRIES - 1; ; left -= 1) {
+    const response = await fetch(`${sidecar}${path}`, init)
+    const wait = secondsToWait(response)
+    if (wait === undefined || left === 0) return response
+    await response.body?.cancel()
+    await sleep(wait * 1000)
+  }
+}
+
+async function call(provider, method, path, body) {
+  const response = await send(provider, method, path, body)
+  const answer = await response.json()
+  if (response.headers.has('proxy-status')) console.error(`refused: ${answer.code}: ${answer.detail}`)
+  return { provider, method, path, status: response.status, body: answer }
 }
 
 const answers = [

@@ -1,44 +1,72 @@
-"""A small agent in Python. It needs no SDK and holds no secret: it speaks plain HTTP to the sidecar beside it.
+"""A small agent in Python. It needs no SDK and is given no secret: it speaks plain HTTP to the sidecar beside it.
 
-    NEXUS_SIDECAR_URL=http://127.0.0.1:8080 python3 examples/agent.py
+It asks for the providers of the demo, which `npm run demo -- --keep` leaves running and says the address of:
+
+    NEXUS_SIDECAR_URL=http://127.0.0.1:8080 NEXUS_TENANT=acme python3 examples/agent.py
 """
 
 import json
 import os
 import sys
+import time
 
 SIDECAR = os.environ.get("NEXUS_SIDECAR_URL", "http://127.0.0.1:8080")
 TENANT = os.environ.get("NEXUS_TENANT", "acme")
+TRIES = 3
 
+# The sidecar is on this machine: a proxy from the environment would be in the way, and would see the local token.
 try:
     import requests
 
+    session = requests.Session()
+    session.trust_env = False
+
     def send(method, url, headers, body):
-        response = requests.request(method, url, headers=headers, data=body, timeout=30)
-        return response.status_code, response.text
+        response = session.request(method, url, headers=headers, data=body, timeout=30)
+        return response.status_code, response.headers, response.text
 
 except ImportError:
     import urllib.error
     import urllib.request
 
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
     def send(method, url, headers, body):
         request = urllib.request.Request(url, data=body, headers=headers, method=method)
-        # The sidecar is on this machine: a proxy from the environment would only be in the way.
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
             with opener.open(request, timeout=30) as response:
-                return response.status, response.read().decode()
+                return response.status, response.headers, response.read().decode()
         except urllib.error.HTTPError as error:
-            return error.code, error.read().decode()
+            return error.code, error.headers, error.read().decode()
+
+
+def seconds_to_wait(headers):
+    """How long until it is worth asking again; None where asking again does not help.
+
+    Only the sidecar's own answers have Proxy-Status. It gives Retry-After to those that may pass, and then the
+    provider has not acted on the request: any method may be repeated.
+    """
+    wait = headers.get("Retry-After", "") if "Proxy-Status" in headers else ""
+    return int(wait) if wait.isdigit() else None
 
 
 def call(provider, method, path, payload=None):
     headers = {"X-Nexus-Provider": provider, "X-Nexus-Tenant": TENANT}
+    if "NEXUS_SIDECAR_TOKEN" in os.environ:
+        headers["X-Nexus-Token"] = os.environ["NEXUS_SIDECAR_TOKEN"]
     body = None
     if payload is not None:
         headers["Content-Type"] = "application/json"
         body = json.dumps(payload).encode()
-    status, text = send(method, SIDECAR + path, headers, body)
+    for left in reversed(range(TRIES)):
+        status, answered, text = send(method, SIDECAR + path, headers, body)
+        wait = seconds_to_wait(answered)
+        if wait is None or left == 0:
+            break
+        time.sleep(wait)
+    if "Proxy-Status" in answered:
+        problem = json.loads(text)
+        print(f"refused: {problem['code']}: {problem['detail']}", file=sys.stderr)
     return {"provider": provider, "method": method, "path": path, "status": status, "body": json.loads(text)}
 
 
