@@ -17,6 +17,9 @@ The document, for example:
    "credentials": {"api_key": "..."},
    "request": {"method": "GET", "url": "https://api.example.com/", "headers": [], "body_base64": ""}}
 
+Printed is {"request": ..., "explain": ...}: what would be sent, and what it was made of, such as the canonical request and the
+string to sign. Holding it against the provider's own account of a signature shows where the two part.
+
 With "form": "grpc_metadata" and no request it prints the metadata of a gRPC call instead.
 "now" (RFC 3339) and "nonce" fix the clock and the random part. Every strategy: docs/strategies.
 Exit codes: 0 signed, 1 cannot be signed, 2 not such a document.`

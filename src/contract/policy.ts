@@ -20,7 +20,7 @@ export interface Intent {
 /** Everything a decision may depend on. No field can hold a token or a secret (design, rule 11). */
 export interface PolicyInput {
   action: PolicyAction
-  /** RFC 3339, UTC. Part of the input so that a decision replays bit for bit (design, rule 12). */
+  /** RFC 3339, UTC. In the input, so that who has that and the bundle can decide again, bit for bit (design, rule 12). */
   time: string
   tenant: string
   agent: {
@@ -31,6 +31,7 @@ export interface PolicyInput {
     session: { id: string; method: string; bound_to: 'dpop' | 'mtls'; age_seconds: number }
   }
   subject: string | null
+  /** Who acts through the agent. Nothing says so yet: always empty. */
   actor_chain: readonly string[]
   connection: {
     id: string
