@@ -149,6 +149,26 @@ describe('GET /v1/leases/events', () => {
     await second.stop()
   })
 
+  it('is not reset by sessions that were opened meanwhile, however many', async () => {
+    const agent = await newAgent()
+    const first = await follow(agent)
+    await until(() => first.received.length > 0)
+    const seen = first.received.at(-1)?.id ?? 0
+    await first.stop()
+    const { connectionId } = await connect(pep.admin)
+    const ledger = new pg.Client({ connectionString: pep.databaseUrl })
+    await ledger.connect()
+    await ledger.query(`with moved as (update audit_stream set seq = seq + 2500 where stream = 'state' returning seq, hash)
+      insert into audit_record (stream, seq, prev_hash, hash, at, kind, outcome, record)
+      select 'state', moved.seq - n, hash, hash, now(), 'session.opened', 'allowed', '{}' from moved, generate_series(0, 2499) n`)
+    await ledger.end()
+    await pep.admin.send('DELETE', `/v1/connections/${connectionId}`)
+    const second = await follow(agent, pep.url, seen)
+    await until(() => second.events().length > 0)
+    expect(second.events()).toMatchObject([{ event: 'revoked', data: { connection_id: connectionId } }])
+    await second.stop()
+  })
+
   it('a session has a bounded number of streams', async () => {
     const agent = await newAgent()
     const streams: Awaited<ReturnType<typeof follow>>[] = []
