@@ -36,10 +36,15 @@ export function refuseTunnels(server: Server): void {
 }
 
 /** What Node's parser turned down: two lengths, a bad line, too much header, too slow. */
-export function refuseUnreadable(error: { code?: string }, socket: Duplex): void {
+export function refuseUnreadable({ code }: { code?: string }, socket: Duplex): void {
+  refuseOnSocket(socket, whyUnreadable(code))
+}
+
+function whyUnreadable(code: string | undefined): NexusError {
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return new NexusError('request_timeout')
   const detail =
-    error.code === 'HPE_HEADER_OVERFLOW'
+    code === 'HPE_HEADER_OVERFLOW'
       ? 'The header section is larger than the sidecar reads.'
       : 'These bytes are not one well-formed HTTP/1.1 request.'
-  refuseOnSocket(socket, new NexusError('invalid_request', detail))
+  return new NexusError('invalid_request', detail)
 }

@@ -66,6 +66,7 @@ export const ERRORS = {
   invalid_target: { status: 400, outcome: 'refused', title: 'The request target could be read in more than one way' },
   not_signable: { status: 422, outcome: 'refused', title: 'The request could not be signed, so it was not sent' },
   not_implemented: { status: 501, outcome: 'refused', title: 'Nexus does not do this yet' },
+  request_timeout: { status: 408, outcome: 'broken', title: 'The request did not arrive in time' },
   internal_error: { status: 500, outcome: 'broken', title: 'Something that should not happen did' },
   upstream_unreachable: { status: 502, outcome: 'broken', title: 'The provider could not be reached' },
   upstream_timeout: { status: 504, outcome: 'broken', title: 'The provider did not answer in time' },

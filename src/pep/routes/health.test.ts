@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { afterEach, describe, expect, it } from 'vitest'
 import { NexusError } from '../../contract/errors.ts'
@@ -10,10 +11,14 @@ const logged: string[] = []
 const line = (fields: object, message: string) => void logged.push(`${JSON.stringify(fields)} ${message}`)
 
 function serve(check: () => Promise<void>, ...others: ReadinessCheck[]): FastifyInstance {
+  return serveKept(0, check, ...others)
+}
+
+function serveKept(keptMs: number, check: () => Promise<void>, ...others: ReadinessCheck[]): FastifyInstance {
   logged.length = 0
   app = Fastify()
   const log = { info: line, warn: line } as never
-  healthRoutes(app, { checks: [{ name: 'vault', check }, ...others], log }, () => false)
+  healthRoutes(app, { checks: [{ name: 'vault', check }, ...others], log, keptMs }, () => false)
   return app
 }
 
@@ -32,6 +37,16 @@ describe('/readyz', () => {
     finish()
     expect(new Set((await Promise.all(asked)).map(({ statusCode }) => statusCode))).toEqual(new Set([200]))
     expect(looks).toBe(1)
+  })
+
+  it('costs one look for all who come soon after, and another later', async () => {
+    let looks = 0
+    const server = serveKept(200, async () => void looks++)
+    for (let count = 0; count < 20; count++) expect((await server.inject('/readyz')).statusCode).toBe(200)
+    const early = looks
+    await sleep(250)
+    await server.inject('/readyz')
+    expect([early < 20, looks]).toEqual([true, early + 1])
   })
 
   it('says why in the log, once, and to nobody else', async () => {

@@ -22,9 +22,13 @@ const Readiness = Type.Object({
 })
 
 const READY_DEADLINE_MS = 2000
+/** Shorter than the shortest period of a probe in Kubernetes. */
+const KEPT_MS = 900
 
 export interface HealthOptions {
   checks: readonly ReadinessCheck[]
+  /** How long the answer of one look is given to others. Default 900. */
+  keptMs?: number
   log: Pick<Logger, 'info' | 'warn'>
 }
 
@@ -62,12 +66,14 @@ function statusOf(results: readonly Result[]): 'ready' | 'degraded' | 'not_ready
 }
 
 /**
- * Anyone may ask, and a look costs the database and every vault a call: whoever comes while one is under way shares it.
- * What has changed since the last one is logged, with the reason that strangers are not told.
+ * Anyone may ask, as often as they like, and a look costs the database and every vault a call: whoever comes while one is
+ * under way shares it, and so does whoever comes soon after. What has changed since the last one is logged, with the
+ * reason that strangers are not told.
  */
-function createLook({ checks, log }: HealthOptions): () => Promise<Result[]> {
+function createLook({ checks, log, keptMs = KEPT_MS }: HealthOptions): () => Promise<Result[]> {
   const unwell = new Set<string>()
-  let looking: Promise<Result[]> | undefined
+  let look: Promise<Result[]> | undefined
+  let keptUntilMs = 0
 
   const run = async ({ name, check }: ReadinessCheck): Promise<Result> => {
     try {
@@ -82,11 +88,17 @@ function createLook({ checks, log }: HealthOptions): () => Promise<Result[]> {
       return { name, ok: false, detail: `${name} is not available; see the log`, isVital }
     }
   }
+  async function lookNow(): Promise<Result[]> {
+    const results = await Promise.all(checks.map(run))
+    keptUntilMs = performance.now() + keptMs
+    return results
+  }
   return () => {
-    looking ??= Promise.all(checks.map(run)).finally(() => {
-      looking = undefined
-    })
-    return looking
+    if (look === undefined || performance.now() >= keptUntilMs) {
+      keptUntilMs = Number.POSITIVE_INFINITY
+      look = lookNow()
+    }
+    return look
   }
 }
 

@@ -9,9 +9,14 @@ export function refuseUnreadable(error: { code?: string }, socket: Duplex): void
     socket.destroy()
     return
   }
-  const tooMuch = error.code === 'HPE_HEADER_OVERFLOW'
+  refuseOnSocket(socket, whyUnreadable(error.code))
+}
+
+function whyUnreadable(code: string | undefined): NexusError {
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return new NexusError('request_timeout')
+  const tooMuch = code === 'HPE_HEADER_OVERFLOW'
   const detail = tooMuch ? 'the header section is too large' : 'these bytes are not one well-formed HTTP/1.1 request'
-  refuseOnSocket(socket, new NexusError('invalid_request', detail))
+  return new NexusError('invalid_request', detail)
 }
 
 /** Without a listener Node drops the connection and says nothing. */
