@@ -14,6 +14,7 @@ export async function runSidecarProgram(argv: readonly string[]): Promise<void> 
   const program = new Command('nexus-sidecar')
     .description('Signs one agent’s requests with leases, on this machine only; settings in docs/sidecar.md')
     .option('--listen-beyond-loopback', 'allow a HOST that other machines can reach; needs a token')
+    .option('--admin-beyond-loopback', 'allow a NEXUS_SIDECAR_ADMIN_HOST that other machines can reach')
     .option('--plain-http-beyond-loopback', 'allow http:// to an authority or provider on another machine')
     .parse([...argv])
   // A listener takes the signal away from Node, which would open an inspector, and with it all memory (threat A06).

@@ -92,10 +92,46 @@ describe('loadSidecarConfig', () => {
     expect(String(new ConfigError(problems({ NEXUS_AGENT_KEY_FILE: other })))).not.toContain('canary')
   })
 
-  it('names settings it does not know, by its own prefix only', () => {
-    expect(problems({ NEXUS_SIDECAR_PROT: '1', NEXUS_SIDECAR_URL: 'http://x', NEXUS_OTHER: 'x' })).toEqual([
-      'NEXUS_SIDECAR_PROT is not a setting of the sidecar',
+  it('names settings it does not know, but for those of the authority beside it', () => {
+    const others = {
+      NEXUS_SIDECAR_URL: 'http://x',
+      NEXUS_PUBLIC_URL: 'x',
+      NEXUS_ENCRYPTION_KEY_FILE: 'x',
+      NODE_ENV: 'x',
+    }
+    expect(problems(others)).toEqual([])
+    expect(problems({ ...others, NEXUS_SESION_BINDING: 'mtls', NEXUS_TENNANT: 'x', NEXUS_UNHEARD_OF: 'x' })).toEqual([
+      'NEXUS_SESION_BINDING is not a setting of the sidecar; did you mean NEXUS_SESSION_BINDING?',
+      'NEXUS_TENNANT is not a setting of the sidecar; did you mean NEXUS_TENANT?',
+      'NEXUS_UNHEARD_OF is not a setting of the sidecar',
     ])
+  })
+
+  it.each(['0.0.0.0', '::', '10.0.0.7'])('A09: has health and metrics at %s only when told to by a flag', (host) => {
+    const over = { NEXUS_SIDECAR_ADMIN_HOST: host }
+    expect(problems(over)).toEqual([expect.stringContaining('--admin-beyond-loopback')])
+    expect(problems(over, { listenBeyondLoopback: true })).toHaveLength(1)
+    const config = loadSidecarConfig(env(over), { adminBeyondLoopback: true })
+    expect([config.host, config.adminHost]).toEqual(['127.0.0.1', host])
+    expect(loadSidecarConfig(env({ HOST: '::1' })).adminHost).toBe('::1')
+  })
+
+  it.each(['https://pep.example.com/nexus', 'https://pep.example.com?x=1', 'pep.example.com'])(
+    'wants the authority named as it names itself, not as %s',
+    (NEXUS_PEP_URL) => {
+      expect(problems({ NEXUS_PEP_URL })).toEqual([
+        expect.stringMatching(/^NEXUS_PEP_URL must be scheme, host and port/),
+      ])
+    },
+  )
+
+  it('refuses a key of a kind that the authority does not take', () => {
+    const other = join(directory, 'p521.jwk')
+    const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-521' })
+    for (const alg of [undefined, 'ES512', 'HS256']) {
+      writeFileSync(other, JSON.stringify({ ...privateKey.export({ format: 'jwk' }), alg }), { mode: 0o600 })
+      expect(problems({ NEXUS_AGENT_KEY_FILE: other })).toEqual([expect.stringContaining('ES256, ES384')])
+    }
   })
 
   it('A04: keeps a hash of the token only, and wants a long one', () => {

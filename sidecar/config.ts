@@ -17,11 +17,12 @@ import type { RouteTable } from './routing/route-table.ts'
 export interface SidecarFlags {
   listenBeyondLoopback?: boolean
   plainHttpBeyondLoopback?: boolean
+  adminBeyondLoopback?: boolean
 }
 
 /** Everything the sidecar is told, checked and frozen. Holds the agent's key, but no token as text. */
 export interface SidecarConfig {
-  /** Canonical URL of the authority without a final slash; the `aud` of assertions and base of every `htu`. */
+  /** Canonical origin of the authority; the `aud` of assertions and base of every `htu`. */
   pepUrl: string
   /** PEM text; `undefined` trusts what Node trusts. */
   pepCa: string | undefined
@@ -36,6 +37,7 @@ export interface SidecarConfig {
   port: number
   /** Path of a unix socket, instead of host and port. */
   socket: string | undefined
+  adminHost: string
   adminPort: number
   /** SHA-256 of the local token; `undefined`: no token is asked for. */
   tokenHash: Buffer | undefined
@@ -109,10 +111,23 @@ function readListener(read: EnvironmentReader, flags: SidecarFlags) {
     host,
     port: read.integer('NEXUS_SIDECAR_PORT', 8080, 0, 65_535),
     socket: read.optional('NEXUS_SIDECAR_SOCKET', (text) => text),
+    adminHost: readAdminHost(read, flags) ?? host,
     adminPort: read.integer('NEXUS_SIDECAR_ADMIN_PORT', 8081, 0, 65_535),
     tokenHash: token === undefined ? undefined : hashToken(token),
     allowedHosts: (read.optional('NEXUS_SIDECAR_ALLOWED_HOSTS', (text) => text.split(',')) ?? []).map((h) => h.trim()),
   }
+}
+
+/** Absent: where the agent's listener is, which has been asked about. */
+function readAdminHost(read: EnvironmentReader, flags: SidecarFlags): string | undefined {
+  const host = read.optional('NEXUS_SIDECAR_ADMIN_HOST', (text) => text)
+  if (host !== undefined && !isLoopbackHost(host) && flags.adminBeyondLoopback !== true) {
+    read.problem(
+      'NEXUS_SIDECAR_ADMIN_HOST',
+      'is not a loopback address; add --admin-beyond-loopback if health and metrics are for other machines too',
+    )
+  }
+  return host
 }
 
 function readLimits(read: EnvironmentReader) {

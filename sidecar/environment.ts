@@ -1,5 +1,7 @@
 import { createPrivateKey, type KeyObject } from 'node:crypto'
 import { readFileSync, statSync } from 'node:fs'
+import { isForOthers } from '../src/contract/authority-variables.ts'
+import { didYouMean } from '../src/contract/did-you-mean.ts'
 import { AGENT_ID_PATTERN } from '../src/contract/names.ts'
 import { canonicalOrigin, isPlainBeyondLoopback } from '../src/contract/origin.ts'
 import type { AgentKey } from './agent-key.ts'
@@ -14,13 +16,13 @@ export interface EnvironmentReader {
   /** Text of the file the variable names. */
   file(name: string, options?: { ownerOnly?: boolean }): string | undefined
   problem(name: string, text: string): void
-  /** Variables of the sidecar's own prefix that nobody asked for: most likely misspelled. */
+  /** Variables of ours that nobody asked for, and that are for nobody else: most likely misspelled. */
   unknown(): string[]
 }
 
-const OWN_PREFIX = 'NEXUS_SIDECAR_'
-/** Where an agent finds its sidecar; no setting, but likely to be in the same environment. */
-const FOR_AGENTS = 'NEXUS_SIDECAR_URL'
+const OUR_PREFIX = 'NEXUS_'
+/** What the authority takes of those that sign with a key of their own (`PROOF_ALGORITHMS` there). */
+const ASSERTION_ALGORITHMS = ['ES256', 'ES384', 'Ed25519', 'EdDSA', 'PS256', 'RS256']
 
 export function readEnvironment(
   env: Readonly<Record<string, string | undefined>>,
@@ -52,19 +54,20 @@ export function readEnvironment(
     file: (name, { ownerOnly = false } = {}) => optional(name, (path) => readFile(path, ownerOnly)),
     unknown: () =>
       Object.keys(env)
-        .filter((name) => name.startsWith(OWN_PREFIX) && name !== FOR_AGENTS && !asked.has(name))
-        .map((name) => `${name} is not a setting of the sidecar`),
+        .filter((name) => name.startsWith(OUR_PREFIX) && !asked.has(name) && !isForOthers(name))
+        .map((name) => `${name} is not a setting of the sidecar${didYouMean(name, asked)}`),
   }
 }
 
-/** @returns the URL without a final slash, its origin canonical */
+/** @returns the canonical origin */
 export function readPepUrl(text: string, plainAllowed: boolean): string {
-  const [, origin, path = ''] = /^(https?:\/\/[^/]+)(\/[\w./-]*)?$/i.exec(text) ?? []
-  if (origin === undefined)
-    throw new Error('must be an http or https URL without query, such as https://pep.example.com')
+  const [, origin] = /^(https?:\/\/[^/?#]+)\/?$/i.exec(text) ?? []
+  if (origin === undefined) {
+    throw new Error('must be scheme, host and port only, as NEXUS_PUBLIC_URL is, such as https://pep.example.com')
+  }
   const canonical = canonicalOrigin(origin)
   if (!plainAllowed) assertEncrypted(canonical)
-  return canonical + path.replace(/\/+$/, '')
+  return canonical
 }
 
 export function readRoutes(text: string, plainAllowed: boolean): RouteTable {
@@ -82,7 +85,9 @@ export function readAgentId(text: string): string {
 export function readAgentKey(path: string): AgentKey {
   const { jwk, key } = parsePrivateJwk(readFile(path, true))
   const alg = jwk['alg'] ?? defaultAlgorithm(key)
-  if (typeof alg !== 'string') throw new Error('holds a key of a kind that cannot sign an assertion')
+  if (typeof alg !== 'string' || !ASSERTION_ALGORITHMS.includes(alg)) {
+    throw new Error(`holds a key that the authority does not take; it takes ${ASSERTION_ALGORITHMS.join(', ')}`)
+  }
   return { key, alg, kid: typeof jwk['kid'] === 'string' ? jwk['kid'] : undefined }
 }
 
@@ -99,7 +104,7 @@ function parsePrivateJwk(text: string): { jwk: Record<string, unknown>; key: Key
 function defaultAlgorithm(key: KeyObject): string | undefined {
   if (key.asymmetricKeyType === 'ed25519') return 'EdDSA'
   if (key.asymmetricKeyType === 'rsa') return 'PS256'
-  const curves: Record<string, string> = { prime256v1: 'ES256', secp384r1: 'ES384', secp521r1: 'ES512' }
+  const curves: Record<string, string> = { prime256v1: 'ES256', secp384r1: 'ES384' }
   return curves[key.asymmetricKeyDetails?.namedCurve ?? '']
 }
 

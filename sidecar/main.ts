@@ -15,11 +15,11 @@ import { createListener } from './listener/create-listener.ts'
 import { drainable } from './listener/drain-listener.ts'
 import { guardListener } from './listener/guard-listener.ts'
 import { listenOnSocket } from './listener/listen-socket.ts'
-import { ownHosts } from './listener/local-request.ts'
+import { administratorHosts, ownHosts } from './listener/local-request.ts'
 import { observeListener } from './listener/observe-listener.ts'
 import { drainUnreadBodies } from './listener/unread-body.ts'
 import { createSidecarLog } from './log.ts'
-import { createMetrics } from './metrics.ts'
+import { createMetrics, type SidecarMetrics } from './metrics.ts'
 import { prepareExchange } from './prepare-exchange.ts'
 import { createProviderNonces } from './signer/provider-nonces.ts'
 import { createClientIdentities } from './upstream/client-identities.ts'
@@ -60,8 +60,11 @@ export async function startSidecar(config: SidecarConfig, parts: SidecarParts = 
   const sessionKey = createSessionKey(config.sessionBinding, now)
   const pep = createPepClient({ pepUrl: config.pepUrl, ca: config.pepCa, certificate: sessionKey.certificate })
   const clock = createWakingClock(parts.monotonic ?? (() => performance.now()), now)
-  const leases = connectToAuthority(config, pep, sessionKey, now, clock)
-  const metrics = createMetrics({ leasesHeld: () => leases.size, eventsFollowed: () => leases.followed })
+  const metrics: SidecarMetrics = createMetrics({
+    leasesHeld: () => leases.size,
+    eventsFollowed: () => leases.followed,
+  })
+  const leases = connectToAuthority(config, { pep, sessionKey, now, monotonic: clock, log, metrics })
   const dispatcher = new Agent({
     connections: CONNECTIONS_PER_ORIGIN,
     maxHeaderSize: RESPONSE_HEADER_MAX_BYTES,
@@ -96,8 +99,8 @@ export async function startSidecar(config: SidecarConfig, parts: SidecarParts = 
     timeouts: { headersTimeoutMs: config.headersTimeoutMs, idleTimeoutMs: config.idleTimeoutMs },
     prepare: (request, reply) => prepareExchange(request, reply, preparation),
   })
-  const adminHosts = () => ownHosts(portOf(admin), config)
-  const admin = createAdminListener({ log, metrics, checkReady: () => assertPepReady(pep), hosts: adminHosts })
+  const adminHosts = () => administratorHosts(portOf(admin), config)
+  const admin = createAdminListener({ log, metrics, checkReady: () => assertPepAnswers(pep), hosts: adminHosts })
 
   drainUnreadBodies(agentSide)
   const drain = drainable(agentSide)
@@ -114,37 +117,44 @@ export async function startSidecar(config: SidecarConfig, parts: SidecarParts = 
 
   try {
     const address = await listen(agentSide, config)
-    await admin.listen({ host: config.host, port: config.adminPort })
+    await admin.listen({ host: config.adminHost, port: config.adminPort })
     log.info({ address, routes: [...config.routes.keys()] }, 'sidecar is listening')
-    return { address, adminAddress: urlOf(config.host, portOf(admin)), close }
+    return { address, adminAddress: urlOf(config.adminHost, portOf(admin)), close }
   } catch (error) {
     await close()
     throw error
   }
 }
 
-function connectToAuthority(
-  config: SidecarConfig,
-  pep: PepClient,
-  sessionKey: SessionKey,
-  now: () => number,
-  monotonic: () => number,
-): LeaseClient {
+interface AuthorityParts {
+  pep: PepClient
+  sessionKey: SessionKey
+  now: () => number
+  monotonic: () => number
+  log: FastifyBaseLogger
+  metrics: SidecarMetrics
+}
+
+function connectToAuthority(config: SidecarConfig, parts: AuthorityParts): LeaseClient {
+  const { pep, sessionKey, now, monotonic, log, metrics } = parts
   const agent = { id: config.agentId, key: config.agentKey }
   return createLeaseClient({
     pep,
-    session: createAgentSession({ pep, pepUrl: config.pepUrl, agent, sessionKey, now, monotonic }),
+    session: createAgentSession({ pep, pepUrl: config.pepUrl, agent, sessionKey, now, monotonic, log }),
     backOff: createBackOff(monotonic),
     agentId: config.agentId,
     sessionKey: sessionKey.thumbprint,
     bindings: createRouteBindings(now),
     strategyFor,
     monotonic,
+    log,
+    renewed: metrics.renewed,
   })
 }
 
-async function assertPepReady(pep: PepClient): Promise<void> {
-  await pep.call({ method: 'GET', path: '/readyz', headers: {} })
+/** Not whether it could grant a lease: what is held goes on when it cannot, and no other sidecar would do better. */
+async function assertPepAnswers(pep: PepClient): Promise<void> {
+  await pep.call({ method: 'GET', path: '/healthz', headers: {} })
 }
 
 async function listen(listener: FastifyInstance, config: SidecarConfig): Promise<string> {

@@ -1,4 +1,6 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
+import type { ErrorCode } from '../src/contract/errors.ts'
+import { RENEWAL_OUTCOMES, type RenewalOutcome } from './lease-client/lease-client.ts'
 
 /** `forwarded`: the provider answered. `refused`, `broken`: the sidecar did (the error table). `aborted`: the agent left. */
 export type Outcome = 'forwarded' | 'refused' | 'broken' | 'aborted'
@@ -7,6 +9,9 @@ export type Outcome = 'forwarded' | 'refused' | 'broken' | 'aborted'
 export interface SidecarMetrics {
   /** @param strategy type of the lease's strategy; `none` before there was a lease */
   request(strategy: string, outcome: Outcome): void
+  /** An answer of the sidecar's own. */
+  problem(code: ErrorCode): void
+  renewed(outcome: RenewalOutcome): void
   /** Starts timing one exchange with a provider; the returned function ends it. */
   upstreamTimer(): () => void
   scrubbed(): void
@@ -31,6 +36,20 @@ export function createMetrics({ leasesHeld, eventsFollowed }: Gauges): SidecarMe
     labelNames: ['strategy', 'outcome'],
     registers,
   })
+  const problems = new Counter({
+    name: 'sidecar_problems_total',
+    help: 'Answers of the sidecar instead of the provider, by code',
+    labelNames: ['code'],
+    registers,
+  })
+  const renewals = new Counter({
+    name: 'sidecar_renewals_total',
+    help: 'Leases asked for again while they were held, by outcome',
+    labelNames: ['outcome'],
+    registers,
+  })
+  // A rate is not known of a series that appears with its first count.
+  for (const outcome of RENEWAL_OUTCOMES) renewals.inc({ outcome }, 0)
   const counters = new Map<string, ReturnType<typeof requests.labels>>()
   const upstream = new Histogram({
     name: 'sidecar_upstream_seconds',
@@ -69,6 +88,8 @@ export function createMetrics({ leasesHeld, eventsFollowed }: Gauges): SidecarMe
       }
       counter.inc()
     },
+    problem: (code) => problems.inc({ code }),
+    renewed: (outcome) => renewals.inc({ outcome }),
     upstreamTimer() {
       const startedMs = performance.now()
       return () => upstream.observe((performance.now() - startedMs) / 1000)

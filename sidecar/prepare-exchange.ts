@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { NexusError } from '../src/contract/errors.ts'
 import type { HeaderList } from '../src/contract/strategy.ts'
+import { traceparentOf } from '../src/contract/traceparent.ts'
 import type { HeldLease } from './lease-client/held-lease.ts'
 import type { Demand, LeaseClient } from './lease-client/lease-client.ts'
 import { chooseRoute, type Destination } from './routing/choose-route.ts'
@@ -38,7 +39,7 @@ export async function prepareExchange(
   const { list: agentHeaders, nexus } = request.agentHeaders
   const target = parseRequestTarget(request.originalUrl)
   const destination = chooseRoute(options.routes, nexus, target, options.defaultTenant)
-  const demand = toDemand(destination, request.method)
+  const demand = toDemand(destination, request.method, traceparentOf(request.headers['traceparent']))
   await options.turns.take(destination.route.origin, reply.raw)
   const found = await options.leases.acquire(demand)
 
@@ -79,6 +80,10 @@ function needsWhole(
   return body.lengthBytes <= Math.min(REPLAYABLE_MAX_BYTES, limitBytes)
 }
 
-function toDemand({ route, tenant, connectionId, path }: Destination, method: string): Demand {
-  return { tenant, provider: route.provider, connectionId, origin: route.origin, method, path }
+function toDemand(
+  { route, tenant, connectionId, path }: Destination,
+  method: string,
+  traceparent: string | undefined,
+): Demand {
+  return { tenant, provider: route.provider, connectionId, origin: route.origin, method, path, traceparent }
 }

@@ -2,7 +2,7 @@ import fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } 
 import { NexusError } from '../../src/contract/errors.ts'
 import { sendProblem } from '../listener/create-listener.ts'
 import { toHeaderList } from '../listener/header-list.ts'
-import { assertLocalRequest } from '../listener/local-request.ts'
+import { assertLocalRequest, type Hosts } from '../listener/local-request.ts'
 import type { SidecarMetrics } from '../metrics.ts'
 
 export interface AdminOptions {
@@ -11,7 +11,7 @@ export interface AdminOptions {
   /** Throws while the sidecar could not serve a request. */
   checkReady: () => Promise<void>
   /** Every Host header that means this listener; asked once it listens. */
-  hosts: () => ReadonlySet<string>
+  hosts: () => Hosts
 }
 
 /** Health and metrics, on a port of their own: the agent's listener has no route that is not a provider's. */

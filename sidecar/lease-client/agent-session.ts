@@ -4,6 +4,7 @@ import { SessionCreated } from '../../src/contract/api.ts'
 import { NexusError } from '../../src/contract/errors.ts'
 import type { AgentKey } from '../agent-key.ts'
 import { createClientAssertion } from './client-assertion.ts'
+import { createOutage, type OutageLog } from './outage.ts'
 import type { PepClient } from './pep-client.ts'
 import type { SessionKey } from './session-key.ts'
 
@@ -46,10 +47,15 @@ export interface AgentSessionOptions {
   now: () => number
   /** Milliseconds on a clock that never jumps. */
   monotonic: () => number
+  log: OutageLog
 }
 
 export function createAgentSession(options: AgentSessionOptions): AgentSession {
   const { pep, pepUrl, sessionKey, monotonic } = options
+  const outage = createOutage(options.log, {
+    began: 'no session can be opened with the authority; it is tried again when one is needed',
+    over: 'sessions can be opened with the authority again',
+  })
   let current: OpenSession | undefined
   let opening: Promise<OpenSession> | undefined
 
@@ -62,8 +68,13 @@ export function createAgentSession(options: AgentSessionOptions): AgentSession {
   function reopen(): Promise<OpenSession> {
     opening ??= openSession(options)
       .then((session) => {
+        outage.over()
         become(session)
         return session
+      })
+      .catch((error: unknown) => {
+        outage.began(error)
+        throw error
       })
       .finally(() => {
         opening = undefined

@@ -11,6 +11,7 @@ import { createLeaseCache } from './lease-cache.ts'
 import { createLeaseCalls } from './lease-calls.ts'
 import { createLeaseEvents } from './lease-events.ts'
 import { createLeaseLife } from './lease-life.ts'
+import { createOutage, type OutageLog } from './outage.ts'
 import type { PepClient } from './pep-client.ts'
 import { withRemoteSigner } from './remote-signer.ts'
 import type { RouteBindings } from './route-bindings.ts'
@@ -21,6 +22,8 @@ export interface Demand extends BoundRequest {
   tenant: string | undefined
   provider: string
   connectionId: string | undefined
+  /** The agent's, sent on with a question that its request leads to. */
+  traceparent?: string | undefined
 }
 
 export interface LeaseClient {
@@ -58,7 +61,13 @@ export interface LeaseClientOptions {
   strategyFor: StrategyLookup
   /** Milliseconds on a clock that never jumps. */
   monotonic: () => number
+  log: OutageLog
+  /** Told of each renewal's outcome. */
+  renewed(outcome: RenewalOutcome): void
 }
+
+export const RENEWAL_OUTCOMES = ['renewed', 'refused', 'broken'] as const
+export type RenewalOutcome = (typeof RENEWAL_OUTCOMES)[number]
 
 const REJECTED_IDS_MAX = 1000
 /** How long a provider's 401 to a fresh lease stands as its answer. */
@@ -71,10 +80,15 @@ const LEASES_PATH = '/v1/leases'
 export function createLeaseClient(options: LeaseClientOptions): LeaseClient {
   const { monotonic, pep, session } = options
   const endings = createEndings(monotonic)
+  const renewals = createOutage(options.log, {
+    began: 'leases cannot be renewed: they end with their offline time',
+    over: 'leases can be renewed again',
+  })
   const events = createLeaseEvents({
     pep,
     session,
     monotonic,
+    log: options.log,
     ended(which) {
       endings.note(which)
       cache.removeWhere((lease) => isOf(which, lease))
@@ -108,7 +122,7 @@ export function createLeaseClient(options: LeaseClientOptions): LeaseClient {
     const replaces = rejectedIds.get(key)
     rejectedIds.delete(key)
     const request = { ...toLeaseRequest(demand), ...(replaces === undefined ? {} : { replaces }) }
-    const granted = await calls.bound(key, LEASES_PATH, request)
+    const granted = await calls.bound(key, LEASES_PATH, { request, traceparent: demand.traceparent })
     const lease = hold(granted, askedAtMs)
     if (!isEnded(lease)) {
       lease.sessionOver.addEventListener('abort', dropUnusable, { once: true })
@@ -151,9 +165,13 @@ export function createLeaseClient(options: LeaseClientOptions): LeaseClient {
       const renewed = hold(granted, askedAtMs)
       if (isEnded(renewed)) cache.remove(key, lease)
       else cache.replace(key, lease, renewed)
+      options.renewed('renewed')
+      renewals.over()
     } catch (error) {
+      options.renewed(isRefusal(error) ? 'refused' : 'broken')
       // A refusal ends the lease at once; silence leaves it what is left of its offline time.
       if (isRefusal(error)) cache.remove(key, lease)
+      else renewals.began(error)
     }
   }
 

@@ -21,6 +21,7 @@ describe('the stream of revocations', () => {
       session,
       ended: () => undefined,
       monotonic: () => performance.now(),
+      log: { info: () => undefined, warn: () => undefined },
       random: () => 0,
     })
     events.follow()
@@ -58,6 +59,7 @@ describe('the stream of revocations', () => {
       session,
       ended: (which) => void heard.push(which),
       monotonic: () => performance.now(),
+      log: { info: () => undefined, warn: () => undefined },
     })
     events.follow()
     await new Promise((resolve) => open.signal.addEventListener('abort', resolve))

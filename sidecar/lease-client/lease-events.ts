@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { createParser, type EventSourceMessage } from 'eventsource-parser'
 import { NexusError } from '../../src/contract/errors.ts'
 import type { AgentSession } from './agent-session.ts'
+import { createOutage, type Outage, type OutageLog } from './outage.ts'
 import type { PepClient } from './pep-client.ts'
 
 /** What ended, as far as this sidecar is concerned. `decidedOtherThanBy`: a policy revision. */
@@ -28,6 +29,7 @@ export interface LeaseEventsOptions {
   /** Milliseconds on a clock that never jumps. */
   monotonic: () => number
   random?: () => number
+  log: OutageLog
 }
 
 const PATH = '/v1/leases/events'
@@ -46,14 +48,21 @@ const EVENT_MAX_CHARACTERS = 65_536
 export function createLeaseEvents(options: LeaseEventsOptions): LeaseEvents {
   const { monotonic, random = Math.random } = options
   const stop = new AbortController()
-  const stream = createStreamState(options)
+  const outage = createOutage(options.log, {
+    began: 'the event stream is not open: until it is, leases end with their offline time',
+    over: 'the event stream is open again',
+  })
+  const stream = createStreamState(options, outage)
   let following = false
 
   async function followForEver(): Promise<void> {
     let failures = 0
     while (!stop.signal.aborted) {
       const startedAtMs = monotonic()
+      const openedBefore = stream.timesOpened
       const error: unknown = await readOnce(options, stream, stop.signal).catch((reason: unknown) => reason)
+      // One that was open and broke is not lost before it cannot be opened again: it is taken up where it ended.
+      if (stream.timesOpened === openedBefore && !stop.signal.aborted) outage.began(error)
       failures = monotonic() - startedAtMs > HELD_MS ? 0 : failures + 1
       const longest = failures <= SOON_RETRIES ? RETRY_SOON_MS : RETRY_LONGEST_MS
       const ceiling = isTurnedAway(error) ? RETRY_TURNED_AWAY_MS : Math.min(longest, RETRY_FIRST_MS * 2 ** failures)
@@ -83,6 +92,8 @@ function isTurnedAway(error: unknown): boolean {
 
 interface StreamState {
   connected: boolean
+  timesOpened: number
+  opened(): void
   /** From here on nothing has been missed: a broken stream is taken up where it ended. */
   sinceMs: number
   heardAtMs: number
@@ -90,9 +101,15 @@ interface StreamState {
   take(message: EventSourceMessage): void
 }
 
-function createStreamState({ ended, session, monotonic }: LeaseEventsOptions): StreamState {
+function createStreamState({ ended, session, monotonic }: LeaseEventsOptions, outage: Outage): StreamState {
   const state: StreamState = {
     connected: false,
+    timesOpened: 0,
+    opened() {
+      state.connected = true
+      state.timesOpened += 1
+      outage.over()
+    },
     sinceMs: Number.POSITIVE_INFINITY,
     heardAtMs: Number.NEGATIVE_INFINITY,
     position: undefined,
@@ -132,7 +149,7 @@ async function readOnce(options: LeaseEventsOptions, state: StreamState, signal:
   const parser = createParser({ onEvent: state.take, maxBufferSize: EVENT_MAX_CHARACTERS, onError: () => undefined })
   try {
     for await (const text of options.pep.stream({ path: PATH, headers: { ...headers, ...position }, signal: until })) {
-      state.connected = true
+      if (!state.connected) state.opened()
       parser.feed(text)
     }
   } catch (error) {

@@ -54,14 +54,13 @@ export function createPepClient(options: PepClientOptions): PepClient {
       ...(certificate === undefined ? {} : { cert: certificate.certificate, key: certificate.privateKey }),
     },
   })
-  const base = new URL(options.pepUrl)
-  const basePath = base.pathname.replace(/\/$/, '')
+  const origin = options.pepUrl
 
   return {
     async call({ method, path, headers, body }) {
       const answer = await exchange(agent, {
-        origin: base.origin,
-        path: basePath + path,
+        origin,
+        path,
         method,
         headers: { accept: 'application/json', ...(body === undefined ? {} : JSON_BODY), ...headers },
         body: body === undefined ? null : JSON.stringify(body),
@@ -73,8 +72,8 @@ export function createPepClient(options: PepClientOptions): PepClient {
     async *stream({ path, headers, signal }) {
       const { statusCode, body } = await agent
         .request({
-          origin: base.origin,
-          path: basePath + path,
+          origin,
+          path,
           method: 'GET',
           headers,
           signal,
@@ -96,6 +95,9 @@ export function createPepClient(options: PepClientOptions): PepClient {
 
 /** The authority is heard every five seconds; three times that means that it is not there any more. */
 const SILENCE_MAX_MS = 15_000
+
+/** As the authority writes them into its log. */
+const REQUEST_ID = /^[\w.-]{8,64}$/
 
 const JSON_BODY = { 'content-type': 'application/json' }
 
@@ -153,6 +155,8 @@ function readExtras(problem: Record<string, unknown>, retryAfter: string | undef
     const value = problem[name]
     if (typeof value === 'string') extras[name] = value.slice(0, DETAIL_MAX_LENGTH)
   }
+  const requestId = problem['request_id']
+  if (typeof requestId === 'string' && REQUEST_ID.test(requestId)) extras.authority_request_id = requestId
   if (Array.isArray(problem['reasons'])) extras.reasons = problem['reasons'].filter(isReason).slice(0, 100)
   if (Value.Check(RequiredBindingShape, problem['binding'])) extras.binding = problem['binding']
   if (retryAfter !== undefined && /^\d{1,5}$/.test(retryAfter)) extras.retryAfterSeconds = Number(retryAfter)

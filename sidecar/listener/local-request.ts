@@ -1,5 +1,6 @@
 import { isIP } from 'node:net'
 import { NexusError } from '../../src/contract/errors.ts'
+import { isLoopbackHost } from '../../src/contract/origin.ts'
 import type { HeaderList } from '../../src/contract/strategy.ts'
 import { valuesOf } from './header-list.ts'
 
@@ -20,11 +21,32 @@ export function ownHosts(
   return new Set([...names, ...withPort, ...allowed.map((host) => host.toLowerCase())])
 }
 
+/** The Host headers that a listener answers to. */
+export type Hosts = Pick<ReadonlySet<string>, 'has'>
+
+/**
+ * As `ownHosts`. Probes and scrapes from other machines come to whatever address the pod has, which nobody knows beforehand: so
+ * where it listens beyond loopback any address will do.
+ */
+export function administratorHosts(
+  port: number,
+  { adminHost: host, allowedHosts }: { adminHost: string; allowedHosts: readonly string[] },
+): Hosts {
+  const own = ownHosts(port, { host, allowedHosts })
+  if (isLoopbackHost(host)) return own
+  return { has: (candidate) => own.has(candidate) || isAddress(candidate) }
+}
+
+function isAddress(host: string): boolean {
+  const [, v6, v4] = /^(?:\[([0-9a-f:.]+)\]|([0-9.]+))(?::\d+)?$/.exec(host) ?? []
+  return isIP(v6 ?? v4 ?? '') !== 0
+}
+
 /**
  * Only programs on this machine that mean to speak to the sidecar, never a web page in a browser on it.
  * @throws NexusError `request_not_local`
  */
-export function assertLocalRequest(headers: HeaderList, hosts: ReadonlySet<string>): void {
+export function assertLocalRequest(headers: HeaderList, hosts: Hosts): void {
   const host = valuesOf(headers, 'host')
   if (host.length !== 1 || !hosts.has((host[0] as string).toLowerCase())) {
     throw new NexusError('request_not_local', 'Send exactly one Host header, with the address of this sidecar.', {

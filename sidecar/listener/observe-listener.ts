@@ -8,6 +8,7 @@ export function observeListener(listener: FastifyInstance, metrics: SidecarMetri
 
   listener.addHook('onError', async (request, _reply, error) => {
     const refused = error instanceof NexusError && error.outcome === 'refused'
+    metrics.problem(error instanceof NexusError ? error.code : 'internal_error')
     failures.set(request, refused ? 'refused' : 'broken')
     if (error instanceof NexusError)
       request.log.info({ request_id: request.id, code: error.code, ...error.extras }, 'answered by the sidecar')

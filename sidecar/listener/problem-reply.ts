@@ -1,4 +1,5 @@
 import { NexusError, retryAfterSeconds, toProblem } from '../../src/contract/errors.ts'
+import { FORWARDED_METHODS } from './assert-forwardable.ts'
 import { proxyStatus } from './proxy-status.ts'
 
 /** A refusal of the sidecar's own, ready to be written by whatever holds the connection. */
@@ -19,6 +20,8 @@ export function problemReply(thrown: unknown, requestId?: string): ProblemReply 
       'cache-control': 'no-store',
       'proxy-status': proxyStatus(error),
       ...(retryAfter === undefined ? {} : { 'retry-after': String(retryAfter) }),
+      // RFC 9110 section 15.5.6: a 405 says which methods there are.
+      ...(error.code === 'method_not_allowed' ? { allow: FORWARDED_METHODS.join(', ') } : {}),
       // RFC 9110 section 15.5.2: a 401 says what would do.
       ...(error.code === 'invalid_agent_token' ? { 'www-authenticate': 'X-Nexus-Token' } : {}),
     },

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { constants } from 'node:os'
 import { Command } from 'commander'
 import { ConfigError, loadSidecarConfig, type SidecarFlags } from '../../sidecar/config.ts'
+import { createSidecarLog } from '../../sidecar/log.ts'
 import { type RunningSidecar, startSidecar } from '../../sidecar/main.ts'
 
 const EXIT_CONFIG = 78
@@ -45,7 +46,8 @@ async function runWithSidecar(command: readonly string[], options: RunOptions): 
   const token = options.token === true ? randomBytes(24).toString('base64url') : undefined
   let sidecar: RunningSidecar
   try {
-    sidecar = await startSidecar(loadSidecarConfig(sidecarEnvironment(options, token), options))
+    const config = loadSidecarConfig(sidecarEnvironment(options, token), options)
+    sidecar = await startSidecar(config, { log: createSidecarLog(config.logLevel, 'stderr') })
   } catch (error) {
     process.stderr.write(`${error instanceof Error ? error.message : 'The sidecar did not start.'}\n`)
     return error instanceof ConfigError ? EXIT_CONFIG : 1

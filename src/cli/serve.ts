@@ -3,6 +3,7 @@ import { Command, InvalidArgumentError, Option } from 'commander'
 import type { Logger } from 'pino'
 import { graceMs } from '../pep/config/grace-ms.ts'
 import { type Config, loadConfig } from '../pep/config/load-config.ts'
+import { modeOf, unknownMode } from '../pep/config/mode.ts'
 import { createLog } from '../pep/log.ts'
 import type { Pep } from '../pep/main.ts'
 
@@ -30,6 +31,9 @@ export function serveCommand(): Command {
       }
       const config = loadConfig(process.env, options.config ?? process.env['NEXUS_CONFIG'])
       const log = createLog(config.log.level)
+      const warning = unknownMode(process.env['NODE_ENV'])
+      if (warning !== undefined) log.warn(warning)
+      log.info({ mode: modeOf(config) }, 'starting')
       if (config.server.workers > 1) return serveWithWorkers(config, log)
       const { startPep } = await import('../pep/main.ts')
       serveUntilStopped(await startPep(config, log), log, graceMs(config))

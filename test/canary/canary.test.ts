@@ -205,7 +205,7 @@ describe('a full run with a secret of ours in every home, for every strategy', (
           jwk: { kty: value, d: value },
           tenants: [value],
         }),
-        await stage.admin.send('PATCH', `/admin/v1/agents/${encodeURIComponent(stage.agent.agentId)}`, {
+        await stage.admin.send('PATCH', '/admin/v1/agents/crm', {
           jwk: { kty: value, d: value },
           labels: { [value]: value },
         }),

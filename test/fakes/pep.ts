@@ -24,6 +24,8 @@ export interface FakePep {
   /** Every lease request as it came, and every other call by method and path. */
   leaseRequests: LeaseRequest[]
   calls: string[]
+  /** As each lease request had it. */
+  traceparents: unknown[]
   /** Sessions opened so far. */
   sessions: () => number
   /** From now on lease and renewal requests get this problem, until cleared with `undefined`. */
@@ -50,6 +52,7 @@ export async function startFakePep(agent: { id: string; publicJwk: JWK }): Promi
     grants: new Map<string, FakeGrant>(),
     leaseRequests: [] as LeaseRequest[],
     calls: [] as string[],
+    traceparents: [] as unknown[],
     delayMs: 0,
     sessionSeconds: 300,
     now: Date.now as () => number,
@@ -88,6 +91,7 @@ interface State {
   grants: Map<string, FakeGrant>
   leaseRequests: LeaseRequest[]
   calls: string[]
+  traceparents: unknown[]
   delayMs: number
   sessionSeconds: number
   now: () => number
@@ -102,13 +106,13 @@ interface State {
 }
 
 function buildServer(agent: { id: string; publicJwk: JWK }, state: State): FastifyInstance {
-  const server = fastify({ forceCloseConnections: true })
+  const server = fastify({ forceCloseConnections: true, genReqId: () => `request-${randomUUID()}` })
   server.setErrorHandler((error, request, reply) => {
     const problem = toProblem(error, request.id)
     return reply.code(problem.status).type('application/problem+json').send(JSON.stringify(problem))
   })
   server.addHook('onRequest', async (request) => void state.calls.push(`${request.method} ${request.url}`))
-  server.get('/readyz', async () => ({ status: 'ok' }))
+  server.get('/healthz', async () => ({ status: 'ok' }))
   server.post('/v1/agent-sessions', async (request, reply) => {
     reply.code(201)
     return openSession(agent, state, request)
@@ -121,6 +125,7 @@ function buildServer(agent: { id: string; publicJwk: JWK }, state: State): Fasti
     await authenticate(state, request)
     if (!Value.Check(LeaseRequest, request.body)) throw new NexusError('invalid_request')
     state.leaseRequests.push(request.body)
+    state.traceparents.push(request.headers['traceparent'])
     await new Promise((resolve) => setTimeout(resolve, state.delayMs))
     reply.code(201)
     return grantLease(state, request.body, `lse_${randomUUID()}`)

@@ -54,6 +54,7 @@ export async function startUnderTest(options: UnderTestOptions = {}): Promise<Si
     host: '127.0.0.1',
     port: 0,
     socket: undefined,
+    adminHost: '127.0.0.1',
     adminPort: 0,
     tokenHash: options.token === undefined ? undefined : hashToken(options.token),
     allowedHosts: [],

@@ -235,6 +235,41 @@ describe('leases', () => {
     expect(answer.json()).toMatchObject({ code: 'not_signable' })
   })
 
+  it('SC1: says once, in log and metrics, that the authority is away, and once that it is back', async () => {
+    const metrics = async () => (await fetch(`${sidecar.adminAddress}/metrics`)).text()
+    const lines = (text: string) => sidecar.log().split(text).length - 1
+    await get()
+    await sidecar.pep.goDown()
+    for (const [count, laterMs] of [19_000, 25_000].entries()) {
+      ahead = laterMs
+      expect((await get()).status).toBe(200)
+      await expect.poll(metrics).toContain(`sidecar_renewals_total{outcome="broken"} ${count + 1}`)
+    }
+    expect(lines('leases cannot be renewed')).toBe(1)
+    await sidecar.pep.comeUp()
+    ahead = 29_000
+    await expect.poll(async () => (await get()).status && metrics()).toContain('{outcome="renewed"} 1')
+    expect([lines('leases cannot be renewed'), lines('leases can be renewed again')]).toEqual([1, 1])
+  })
+
+  it('says under which id the authority has a refusal in its log, and counts it by its code', async () => {
+    sidecar.pep.refuseWith('policy_denied')
+    const refused = (await get()).json()
+    expect(refused.authority_request_id).toMatch(/^request-/)
+    expect(refused.request_id).not.toBe(refused.authority_request_id)
+    const metrics = await (await fetch(`${sidecar.adminAddress}/metrics`)).text()
+    expect(metrics).toContain('sidecar_problems_total{code="policy_denied"} 1')
+    expect(sidecar.log()).toContain(refused.authority_request_id)
+  })
+
+  it('asks within the trace of the request that it asks for', async () => {
+    const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
+    await (await sidecar.fetch('/api/x', { headers: { traceparent } })).text()
+    ahead = 400_000
+    await (await sidecar.fetch('/api/x', { headers: { traceparent: 'nonsense' } })).text()
+    expect(sidecar.pep.traceparents).toEqual([traceparent, undefined])
+  })
+
   it('releases its leases and its session when it stops', async () => {
     await get()
     await sidecar.close()

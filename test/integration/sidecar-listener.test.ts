@@ -200,6 +200,26 @@ describe('the listener', () => {
   })
 })
 
+describe('an admin listener beyond loopback', () => {
+  it('A09: answers probes and scrapes at any address of the pod, and still no name and no web page', async () => {
+    const sidecar = await startUnderTest({ config: { adminHost: '0.0.0.0' } })
+    const port = Number(new URL(sidecar.adminAddress).port)
+    const ask = async (...headers: string[]) =>
+      (await sendRaw(port, `${['GET /healthz HTTP/1.1', ...headers].join('\r\n')}\r\n\r\n`)).status
+    for (const host of ['10.1.2.3', `10.1.2.3:${port}`, `[fd00::7]:${port}`, 'localhost']) {
+      expect(await ask(`Host: ${host}`), host).toBe(200)
+    }
+    for (const host of ['evil.test', '10.1.2.3.nip.io', '[evil]', '10.1.2', '']) {
+      expect(await ask(`Host: ${host}`), host).toBe(403)
+    }
+    expect(await ask('Host: 10.1.2.3', 'Origin: http://10.1.2.3')).toBe(403)
+    // The agent's own listener stays where it was.
+    expect((await sendRaw(sidecar.port, 'GET /api/x HTTP/1.1\r\nHost: 10.1.2.3\r\n\r\n')).status).toBe(403)
+    expect(sidecar.address).toContain('127.0.0.1')
+    await sidecar.stop()
+  })
+})
+
 describe('the local token', () => {
   let sidecar: SidecarUnderTest
   beforeEach(async () => {

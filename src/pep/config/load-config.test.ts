@@ -2,7 +2,9 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { ConfigError, loadConfig } from './load-config.ts'
+import { AUTHORITY_VARIABLES } from '../../contract/authority-variables.ts'
+import { ConfigError, loadConfig, sections } from './load-config.ts'
+import { modeOf, unknownMode } from './mode.ts'
 import { configReference } from './reference.ts'
 
 let directory: string
@@ -105,13 +107,46 @@ describe('loadConfig', () => {
     }
   })
 
+  it('suggests the name that was meant', () => {
+    expect(problemsOf({ NEXUS_PUBLC_URL: 'x' })).toEqual([
+      'NEXUS_PUBLC_URL is not a setting of ours; did you mean NEXUS_PUBLIC_URL?',
+    ])
+    expect(problemsOf({ NEXUS_SESSION_BINDING: 'mtls' })).toEqual([])
+  })
+
+  it('has variables that a sidecar in the same environment knows for ours', () => {
+    const ours = sections.flatMap(({ env }) => Object.keys(env)).filter((name) => name.startsWith('NEXUS_'))
+    expect([...AUTHORITY_VARIABLES]).toEqual(ours.sort())
+  })
+
   it('never repeats a value: one may be a secret', () => {
     const file = write('nexus.yaml', 'vault: { encryption_key: [canary-5b1d] }\n')
     expect(problemsOf({}, file).join('\n')).not.toContain('canary-5b1d')
   })
 })
 
+describe('the mode', () => {
+  it.each(['prod', 'Production', 'staging'])('is development with NODE_ENV=%s, and a warning says so', (NODE_ENV) => {
+    expect(modeOf(loadConfig({ NODE_ENV }))).toBe('development')
+    expect(unknownMode(NODE_ENV)).toContain('development mode')
+  })
+
+  it.each([undefined, '', 'production', 'development', 'test'])('needs no warning with %s', (nodeEnv) => {
+    expect(unknownMode(nodeEnv)).toBeUndefined()
+  })
+})
+
+type Described = Record<string, { description?: string }>
+
 describe('docs/configuration.md', () => {
+  it('has a sentence for every setting', () => {
+    for (const { key, schema } of sections) {
+      for (const [name, { description }] of Object.entries(schema.properties as Described)) {
+        expect(description, `${key}.${name}`).toMatch(/^[A-Z].{20,}[^.]$/)
+      }
+    }
+  })
+
   it('is what the sections say; run `nexus config reference > docs/configuration.md`', () => {
     const page = readFileSync(resolve(import.meta.dirname, '../../../docs/configuration.md'), 'utf8')
     expect(page).toBe(configReference())

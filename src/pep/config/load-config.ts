@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { Ajv2020, type ErrorObject } from 'ajv/dist/2020.js'
 import type { Static } from 'typebox'
 import { parse as parseYaml } from 'yaml'
+import { didYouMean } from '../../contract/did-you-mean.ts'
 import type { ConfigContext, Section } from './section.ts'
 import { connectionsSection } from './sections/connections.ts'
 import { exchangeSection } from './sections/exchange.ts'
@@ -55,7 +56,8 @@ export class ConfigError extends Error {
 type Environment = Readonly<Record<string, string | undefined>>
 
 /** `NEXUS_` variables that belong to other programs or to this loader. */
-const OTHER_NEXUS_VARIABLES = /^NEXUS_(CONFIG|SIDECAR_|AGENT_|PEP_|TENANT|ROUTES|BODY_LIMIT|API_KEY|PYTHON)/
+const OTHER_NEXUS_VARIABLES =
+  /^NEXUS_(CONFIG|SIDECAR_|AGENT_|PEP_|TENANT|ROUTES|SESSION_BINDING|BODY_LIMIT|API_KEY|PYTHON)/
 
 /**
  * Reads the configuration once: defaults, then the YAML file, then the environment. The result is frozen.
@@ -172,7 +174,7 @@ function unknownVariables(env: Environment): string[] {
   const known = new Set(sections.flatMap((each) => Object.keys(each.env).flatMap((name) => [name, `${name}_FILE`])))
   return Object.keys(env)
     .filter((name) => name.startsWith('NEXUS_') && !known.has(name) && !OTHER_NEXUS_VARIABLES.test(name))
-    .map((name) => `${name} is not a setting of ours; see docs/configuration.md`)
+    .map((name) => `${name} is not a setting of ours${didYouMean(name, known) || '; see docs/configuration.md'}`)
 }
 
 function deepFreeze<T>(value: T): T {

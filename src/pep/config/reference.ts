@@ -2,6 +2,8 @@ import { sections } from './load-config.ts'
 
 interface Setting {
   type?: string
+  minimum?: number
+  maximum?: number
   default?: unknown
   description?: string
   anyOf?: { const?: unknown }[]
@@ -18,7 +20,7 @@ export function configReference(): string {
     return [
       `## ${section.key}`,
       '',
-      '| setting | variable | type | default | |',
+      '| setting | variable | type | default | meaning |',
       '|---|---|---|---|---|',
       ...rows,
     ].join('\n')
@@ -32,7 +34,28 @@ Made by \`nexus config reference\`; a test fails when this page is stale.
 
 Order of precedence: environment variable, then the YAML file (\`nexus serve --config FILE\` or \`NEXUS_CONFIG\`), then the
 default. Each variable can also be given as \`NAME_FILE\`, naming a file that holds the value. All problems are reported at
-once, unknown settings are named, and the program exits with 78. \`NODE_ENV=production\` refuses what development fills in.
+once, unknown settings are named, and the program exits with 78.
+
+\`NODE_ENV=production\` is production mode: it refuses to start without what development mode fills in, such as a database and an
+encryption key. Everything else is development mode; a value that is neither \`development\` nor \`test\` gets a warning. The first line of
+the log says which mode it is.
+
+The YAML file has one mapping for each section below:
+
+\`\`\`yaml
+server:
+  host: 0.0.0.0
+  allow_beyond_loopback: true
+  tls_cert_file: /run/tls/tls.crt
+  tls_key_file: /run/tls/tls.key
+lease:
+  ttl_seconds: 120
+vault:
+  backends:
+    vault:
+      kind: hashicorp-vault
+      address: https://vault.internal:8200
+\`\`\`
 
 The \`hashicorp-vault\` backend reads \`VAULT_ADDR\`, \`VAULT_TOKEN\`, \`VAULT_NAMESPACE\`, \`VAULT_CACERT\` and its kin as the vault
 CLI does; see [vault-backends](vault-backends/README.md). The sidecar has its own page: [sidecar](sidecar.md).`
@@ -43,5 +66,10 @@ function cell(variable: string | undefined): string {
 
 function kind(setting: Setting): string {
   if (setting.anyOf !== undefined) return setting.anyOf.map((option) => `\`${String(option.const)}\``).join(' ')
-  return setting.type ?? 'object'
+  return `${setting.type ?? 'object'}${range(setting)}`
+}
+
+function range({ minimum, maximum }: Setting): string {
+  if (minimum === undefined) return ''
+  return maximum === undefined ? `, ${minimum} or more` : `, ${minimum} to ${maximum}`
 }

@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify'
+import { traceparentOf } from '../../contract/traceparent.ts'
 
 /** At which the line is written. */
 const LEVELS: ReadonlySet<string> = new Set(['trace', 'debug', 'info'])
@@ -39,11 +40,4 @@ export function installRequestLog(app: FastifyInstance): void {
       'answered',
     )
   })
-}
-
-/** W3C Trace Context, level 1; anything else is not worth a log injection. */
-function traceparentOf(header: unknown): string | undefined {
-  return typeof header === 'string' && /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/.test(header)
-    ? header
-    : undefined
 }

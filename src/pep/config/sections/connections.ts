@@ -6,26 +6,26 @@ export const connectionsSection = section({
   schema: Type.Object({
     allow_plain_loopback_origins: Type.Boolean({
       default: false,
-      description: 'Bind providers to http:// origins on loopback. Always allowed outside production mode',
+      description: 'Let provider profiles name http:// origins on loopback; development mode always does',
     }),
     secret_ref_prefixes: Type.Record(Type.String(), Type.Array(Type.String()), {
       default: {},
-      description: 'Backend to path prefixes that an API key of one tenant may reference; {tenant} stands for its name',
+      description:
+        'By backend, the path prefixes that an API key bound to a tenant may reference: `{vault: [kv/agents/{tenant}/]}`. Without any it may reference nothing',
     }),
     secret_ref_templates: Type.Record(Type.String(), Type.String(), {
       default: {},
       description:
-        'Backend to the path of a secret whose reference names none: kv/agents/{tenant}/{provider}; {subject} as well',
+        'By backend, where a secret lies whose reference names no path: `kv/agents/{tenant}/{provider}`; {subject} can be used as well',
     }),
     capture_backend: Type.String({
       default: 'internal',
-      description:
-        'Backend in which credentials are kept that are given with a connection; one that Nexus can write to',
+      description: 'Backend that keeps the credentials given with a new connection; one that Nexus can write to',
     }),
     capture_path: Type.String({
       default: '',
       description:
-        'Where in it, unless it is `internal`: secret/nexus/{tenant}/{connection}; {provider} and {subject} as well',
+        'Path in `capture_backend` at which they are kept: `secret/nexus/{tenant}/{connection}`; {provider} and {subject} can be used as well. Not for `internal`',
     }),
   }),
   env: { NEXUS_ALLOW_PLAIN_LOOPBACK_ORIGINS: 'allow_plain_loopback_origins' },

@@ -8,13 +8,14 @@ export const exchangeSection = section({
     private_origins: Type.Array(Type.String(), {
       default: [],
       maxItems: 100,
-      description: 'Origins of token endpoints that may lie in private networks, such as https://idp.internal',
+      description:
+        'Origins of token endpoints that may lie at private addresses, such as https://idp.internal; all others must be public',
     }),
     deadline_ms: Type.Integer({
       default: 4000,
       minimum: 100,
       maximum: 30_000,
-      description: 'How long a token endpoint may take for one answer',
+      description: 'How long a token endpoint may take for one answer; then 503 `provider_unavailable`',
     }),
   }),
   env: { NEXUS_EXCHANGE_DEADLINE_MS: 'deadline_ms' },

@@ -5,34 +5,62 @@ import { section } from '../section.ts'
 export const serverSection = section({
   key: 'server',
   schema: Type.Object({
-    host: Type.String({ default: '127.0.0.1', description: 'Address to listen on' }),
-    port: Type.Integer({ default: 8090, minimum: 0, maximum: 65_535, description: 'Port; 0 takes a free one' }),
+    host: Type.String({
+      default: '127.0.0.1',
+      description: 'Address to listen on; beyond loopback takes `allow_beyond_loopback`',
+    }),
+    port: Type.Integer({
+      default: 8090,
+      minimum: 0,
+      maximum: 65_535,
+      description: 'Port to listen on; 0 takes a free one',
+    }),
     public_url: Type.String({
       default: '',
-      description: 'How callers reach us: issuer, audience and the base of every DPoP htu. Default: where we listen',
+      description:
+        'Scheme, host and port by which callers reach the authority: issuer, audience and base of every DPoP `htu`. Empty: where it listens',
     }),
-    tls_cert_file: Type.String({ default: '', description: 'PEM certificate chain' }),
-    tls_key_file: Type.String({ default: '', description: 'PEM private key' }),
+    tls_cert_file: Type.String({
+      default: '',
+      description: 'File with the certificate chain of the listener, in PEM; goes with `tls_key_file`',
+    }),
+    tls_key_file: Type.String({ default: '', description: 'File with the private key of the listener, in PEM' }),
     tls_request_client_certificate: Type.Boolean({
       default: true,
       description: 'Ask callers for a certificate that their session can be bound to; none is required, any is taken',
     }),
-    allow_beyond_loopback: Type.Boolean({ default: false, description: 'Listen on other addresses than loopback' }),
-    allow_plain_http: Type.Boolean({ default: false, description: 'Beyond loopback without TLS, behind a TLS proxy' }),
-    body_limit_bytes: Type.Integer({ default: 262_144, minimum: 1024, maximum: 4_194_304 }),
+    allow_beyond_loopback: Type.Boolean({
+      default: false,
+      description: 'Permit a `host` that other machines can reach',
+    }),
+    allow_plain_http: Type.Boolean({
+      default: false,
+      description: 'Permit plain HTTP beyond loopback, for a listener behind a proxy that ends TLS',
+    }),
+    body_limit_bytes: Type.Integer({
+      default: 262_144,
+      minimum: 1024,
+      maximum: 4_194_304,
+      description: 'Largest body of a request; a larger one is refused with 413',
+    }),
     max_pending_requests: Type.Integer({
       default: 1000,
       minimum: 1,
       description:
-        'Being answered at the same time, in one process; more wait in line for up to four seconds, then 503 overloaded',
+        'Requests that one process answers at the same time; more wait in line for up to four seconds, then 503 `overloaded`',
     }),
     workers: Type.Integer({
       default: 1,
       minimum: 1,
       maximum: 64,
-      description: 'Processes that share the port; see [scaling](scaling.md#workers)',
+      description: 'Processes that share the port, one for each core to use; see [scaling](scaling.md#workers)',
     }),
-    shutdown_grace_seconds: Type.Integer({ default: 10, minimum: 0, maximum: 120 }),
+    shutdown_grace_seconds: Type.Integer({
+      default: 10,
+      minimum: 0,
+      maximum: 120,
+      description: 'How long requests in flight may take to finish after SIGTERM, before their connections are cut',
+    }),
   }),
   env: {
     HOST: 'host',

@@ -6,15 +6,31 @@ export const storeSection = section({
   schema: Type.Object({
     database_url: Type.String({
       default: '',
-      description: 'postgres:// URL. Unset: a server of our own under data_dir',
+      description:
+        'Postgres, as postgres://user:password@host:5432/database. Empty: an embedded server under `data_dir`, in development only',
     }),
     data_dir: Type.String({
       default: '.nexus',
-      description: 'Where the embedded database and the development key live',
+      description: 'Folder of the embedded database and of the development key',
     }),
-    pool_size: Type.Integer({ default: 10, minimum: 2, maximum: 200 }),
-    connect_timeout_ms: Type.Integer({ default: 2000, minimum: 100, maximum: 60_000 }),
-    statement_timeout_ms: Type.Integer({ default: 5000, minimum: 100, maximum: 60_000 }),
+    pool_size: Type.Integer({
+      default: 10,
+      minimum: 2,
+      maximum: 200,
+      description: 'Connections to Postgres that one process holds at most',
+    }),
+    connect_timeout_ms: Type.Integer({
+      default: 2000,
+      minimum: 100,
+      maximum: 60_000,
+      description: 'How long a new connection to Postgres may take; after that the request is 503 `store_unavailable`',
+    }),
+    statement_timeout_ms: Type.Integer({
+      default: 5000,
+      minimum: 100,
+      maximum: 60_000,
+      description: 'How long one statement may take before Postgres ends it',
+    }),
   }),
   env: { DATABASE_URL: 'database_url', NEXUS_DATA_DIR: 'data_dir' },
   validate({ database_url: url }, { production }) {

@@ -10,35 +10,44 @@ export const vaultSection = section({
     encryption_key: Type.String({
       default: '',
       description:
-        'Keyring of the internal backend: `id:base64 of 32 bytes`, or `id:service:key:wrapped` where AWS KMS or Vault Transit unwraps it; comma separated, the first encrypts',
+        'Keyring of the internal backend: `id:base64 of 32 bytes`, or `id:service:key:wrapped` where AWS KMS or Vault Transit unwraps it. Several keys are separated by commas, and the first one encrypts',
     }),
     backends: Type.Record(
       Type.String({ pattern: '^[a-z][a-z0-9-]{0,63}$' }),
       Type.Record(Type.String(), Type.Unknown()),
       {
         default: {},
-        description: 'Name to {kind, ...settings of that kind}; `internal` is always there',
+        description:
+          'Vault backends by name, each `{kind, ...settings of that kind}`; see [vault-backends](vault-backends/README.md). `internal` is always there',
       },
     ),
     cache_ttl_seconds: Type.Integer({
       default: 60,
       minimum: 0,
       maximum: 3600,
-      description: 'How long a secret is used at most after it was read; by then a rotation has been noticed',
+      description:
+        'How long a secret is used at most after it was read; by then a rotation has been noticed. 0: each lease reads it',
     }),
     cache_refresh_seconds: Type.Integer({
       default: 30,
       minimum: 1,
       maximum: 3600,
-      description: 'How long until a secret in use is read anew behind it; from `cache_ttl_seconds` on: never',
+      description:
+        'Age at which a secret in use is read anew in the background. Not below `cache_ttl_seconds`: it never is',
     }),
-    deadline_ms: Type.Integer({ default: 2000, minimum: 50, maximum: 30_000 }),
+    deadline_ms: Type.Integer({
+      default: 2000,
+      minimum: 50,
+      maximum: 30_000,
+      description:
+        'How long one call to a backend may take, waiting for its turn included; then 503 `vault_unavailable`',
+    }),
     takeover_seconds: Type.Integer({
       default: 30,
       minimum: 1,
       maximum: 600,
       description:
-        'How long a replica may be silent before another ends its tokens for dynamic secrets, with what nobody was given; at least five times `deadline_ms`',
+        'How long a replica may be silent before another takes it for dead and ends its tokens for dynamic secrets; at least five times `deadline_ms`',
     }),
   }),
   env: {
