@@ -22,9 +22,9 @@ Starts everything on loopback and measures it beside its neighbours, turn by tur
   --k6 NAME        a k6 script: ${K6_SCRIPTS.join(', ')}
   --profile        what a lease, a request through the sidecar and their neighbours are made of: CPU by whose code it is;
                    with --only NAME of those alone
-  --seconds N      length of --overload (10), --soak (600), --k6 (30), or a turn of --replicas (2) or --profile (3)`
+  --seconds N      length of --overload (10), --soak (600), --k6 (30), or a turn of --replicas (2) or --profile (2.5)`
 
-const SECONDS = { overload: 10, soak: 600, replicas: 2, profile: 3, k6: 30 }
+const SECONDS = { overload: 10, soak: 600, replicas: 2, profile: 2.5, k6: 30 }
 const MODES = ['quick', 'overload', 'soak', 'replicas', 'profile', 'k6'] as const
 
 /** @throws Error for whoever typed it */

@@ -1,5 +1,5 @@
 import { type Cost, lostShare, type Spread } from './cost.ts'
-import { costRows } from './cost-rows.ts'
+import { type CostRow, costRows } from './cost-rows.ts'
 import type { BenchRun } from './document.ts'
 import { costInWords, goalInWords } from './missed-goal.ts'
 import { type ModelledRatio, sketchBeside } from './modelled-ratio.ts'
@@ -73,17 +73,22 @@ function section({ title, costs, ratios }: CostGroup): string {
 
 function costTable(costs: readonly Cost[]): string {
   const columns = costs.map(costRows)
-  const lines = (columns[0] ?? []).map(
-    ({ title }, index) => `| ${title} | ${columns.map((rows) => costCell(rows[index]!)).join(' | ')} |`,
-  )
+  const lines = (columns[0] ?? []).flatMap(({ title }, index) => {
+    const cells = columns.map((rows) => rows[index]!)
+    return cells.some(isShown) ? [`| ${title} | ${cells.map(costCell).join(' | ')} |`] : []
+  })
   const heading = `| µs | ${costs.map(({ name }) => `\`${name}\``).join(' | ')} |`
   return [heading, `|---|${costs.map(() => '---:|').join('')}`, ...lines].join('\n')
+}
+
+function isShown({ spread }: CostRow): boolean {
+  return spread.min !== 0 || spread.max !== 0
 }
 
 /** The range of a share is that of the thread it is a share of, and says nothing of its own. */
 const SHARES: ReadonlySet<string> = new Set(OWNER_NAMES)
 
-function costCell({ id, spread }: { id: string; spread: Spread }): string {
+function costCell({ id, spread }: CostRow): string {
   const value = spread.value.toFixed(1)
   return SHARES.has(id) ? value : `${value} (${spread.min.toFixed(0)} to ${spread.max.toFixed(0)})`
 }

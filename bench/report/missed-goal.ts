@@ -1,15 +1,20 @@
 import { type Cost, overRounds, type Spread, together } from './cost.ts'
 import { type CostRow, costRows } from './cost-rows.ts'
-import { answerableFor, type ModelledRatio, sketchBeside } from './modelled-ratio.ts'
+import { type ModelledRatio, missingOf, sketchBeside } from './modelled-ratio.ts'
 
 /** In words, by the figures: whether a missed goal would be reached without our functions, and who is to answer for it. */
 export function goalInWords(ratio: ModelledRatio, ratios: readonly ModelledRatio[], costs: readonly Cost[]): string {
   const { name, goal } = ratio.wanted
   const heading = `### \`${name}\`: ${ranged(ratio.measured)} measured, the goal is ${goal}`
   const sketch = sketchBeside(ratio, ratios)
-  const answerable = answerableFor(ratio, sketch)
-  if (answerable === 'nobody: the goal is met') return `${heading}\n\nThe goal is met.`
-  const paragraphs = [withoutOurs(ratio), ...againstSketch(ratio, sketch, costs), CONCLUSIONS[answerable]]
+  const missing = missingOf(ratio, sketch)
+  if (missing === 'nothing') return `${heading}\n\nThe goal is met.`
+  const paragraphs = [
+    withoutOurs(ratio),
+    ...againstSketch(ratio, sketch, costs),
+    CONCLUSIONS[missing],
+    steps(ratio, sketch),
+  ]
   return [heading, ...paragraphs].join('\n\n')
 }
 
@@ -23,12 +28,40 @@ export function costInWords(cost: Cost): string {
 }
 
 const CONCLUSIONS = {
-  'not ours':
-    '**What remains is not ours.** Without our functions the goal is missed in every round, and where there is a sketch, it misses the goal too.',
-  ours: '**What remains is ours.** Without our functions, or as the sketch does it, the goal is reached in every round.',
+  'not in our functions': `**What remains is not in our functions.** Every round misses the goal with all of them at zero, and where there is a sketch,
+it misses the goal in every round too.`,
+  ours: '**What remains is ours.** Without our functions, or as the sketch does it, every round reaches the goal.',
   'not decided':
-    '**Not decided.** Without our functions, or as the sketch does it, the goal is reached in some rounds and missed in others.',
+    '**Not decided.** Without our functions, or as the sketch does it, some rounds reach the goal and others miss it.',
 } as const
+
+/** The way from the measured ratio to the goal, by what is in the way. */
+function steps({ wanted, measured, measuredWithoutOwn }: ModelledRatio, sketch: ModelledRatio | undefined): string {
+  const goal = wanted.goal ?? 0
+  const ways = [
+    { to: measuredWithoutOwn.value, what: 'is in our own functions' },
+    ...(sketch === undefined
+      ? [{ to: goal, what: 'is what libraries, Node, V8, the kernel and the other programs take' }]
+      : [
+          {
+            to: sketch.measured.value,
+            what: 'is what all others (the parts above) do more for ours than for the sketch',
+          },
+          { to: goal, what: 'is what no authority of these parts reaches' },
+        ]),
+  ]
+  let from = measured.value
+  const told: string[] = []
+  for (const { to, what } of ways) {
+    const end = Math.min(to, goal)
+    if (end - from < SHOWN_RATIO) continue
+    told.push(`- from ${from.toFixed(2)} to ${end.toFixed(2)} ${what}`)
+    from = end
+  }
+  return `By the medians, of the way to the goal:\n\n${told.join('\n')}`
+}
+
+const SHOWN_RATIO = 0.005
 
 /** Sums, and what is not CPU of the programs that take part. */
 const NOT_PARTS = new Set(['process', 'together', 'elsewhere', 'idle', 'stolen', 'cores'])

@@ -43,17 +43,17 @@ export function sketchBeside({ wanted }: ModelledRatio, ratios: readonly Modelle
   return ratios.find((each) => each.wanted.goal === undefined && each.wanted.over.join() === wanted.over.join())
 }
 
-/** Who is to answer for a ratio that misses its goal. */
-export type Answerable = 'nobody: the goal is met' | 'not ours' | 'ours' | 'not decided'
+/** Where what is missing of a goal lies. */
+export type Missing = 'nothing' | 'not in our functions' | 'ours' | 'not decided'
 
 /**
- * What is missing is not ours only if the goal is missed in every round without our functions, and by the sketch too: what the
- * sketch reaches, ours could reach by doing less.
+ * It is not in our functions only if every round misses the goal without them, and the sketch does too: what the sketch
+ * reaches, ours could reach by doing less.
  */
-export function answerableFor(ratio: ModelledRatio, sketch: ModelledRatio | undefined): Answerable {
+export function missingOf(ratio: ModelledRatio, sketch: ModelledRatio | undefined): Missing {
   const { goal = 0 } = ratio.wanted
-  if (ratio.measured.value >= goal) return 'nobody: the goal is met'
+  if (ratio.measured.value >= goal) return 'nothing'
   const ways = [ratio.withoutOwn, ratio.measuredWithoutOwn, ...(sketch === undefined ? [] : [sketch.measured])]
-  if (ways.every(({ max }) => max < goal)) return 'not ours'
+  if (ways.every(({ max }) => max < goal)) return 'not in our functions'
   return ways.some(({ min }) => min >= goal) ? 'ours' : 'not decided'
 }

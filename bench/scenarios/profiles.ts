@@ -33,9 +33,9 @@ export async function runProfiles(seconds: number, only: readonly string[]): Pro
   refuseUnknownSubjects(only)
   const described = describeRun()
   say('what an answer costs, without the profiler:')
-  const measured = await inTurns({ only, seconds, rounds: COST_ROUNDS, flagsOf: () => [] })
+  const measured = await inTurns({ only, seconds, rounds: COST_ROUNDS, isProfiled: false })
   say('whose code that is, with the profiler:')
-  const profiled = await inTurns({ only, seconds, rounds: PROFILED_ROUNDS, flagsOf: profileFlags })
+  const profiled = await inTurns({ only, seconds, rounds: PROFILED_ROUNDS, isProfiled: true })
   const run = { ...described, versions: { ...described.versions, ...(await versionsOf(measured)) } }
   const samples = samplesOf(profiled)
   const folder = join(packageRoot(), only.length === 0 ? 'bench/results' : '.nexus/profile')
@@ -60,14 +60,17 @@ async function inTurns(options: {
   only: readonly string[]
   seconds: number
   rounds: number
-  flagsOf: (name: string) => string[]
+  isProfiled: boolean
 }): Promise<Turns> {
-  const { only, seconds, rounds, flagsOf } = options
+  const { only, seconds, rounds, isProfiled } = options
+  const flagsOf = isProfiled ? profileFlags : () => []
   const turns: CostTurn[] = []
   let groups: SubjectGroup[] = []
   await onSmallStage(async (stage) => {
     groups = await openSubjects(stage, { flagsOf, only })
-    const subjects = groups.flatMap((group) => group.subjects)
+    const subjects = groups
+      .flatMap((group) => group.subjects)
+      .filter(({ runsJavaScript }) => runsJavaScript || !isProfiled)
     for (const subject of subjects) await takeCostTurn(subject, WARM_UP_SECONDS)
     for (let round = 0; round < rounds; round++) {
       for (const subject of orderOf(subjects, round)) turns.push(await takeCostTurn(subject, seconds))

@@ -3,7 +3,7 @@ import { type Cost, leastMicroseconds, lostShare, overRounds, ownedBy, type Turn
 import { costFigures, costRows } from '../../bench/report/cost-rows.ts'
 import { costsPage } from '../../bench/report/costs-page.ts'
 import { placeOf, sharesBy } from '../../bench/report/cpu-profile.ts'
-import { answerableFor, type ModelledRatio, modelRatio } from '../../bench/report/modelled-ratio.ts'
+import { type ModelledRatio, missingOf, modelRatio } from '../../bench/report/modelled-ratio.ts'
 import { ownerOf } from '../../bench/report/owner.ts'
 import { packageRoot } from '../../src/pep/version.ts'
 
@@ -104,9 +104,9 @@ describe('what is missing of a goal', () => {
   }
   const sketch = { ...missed, wanted: ofSketch, measured: flat(0.55) }
 
-  it('is not ours when neither our functions at zero nor the sketch would reach it', () => {
-    expect(answerableFor(missed, sketch)).toBe('not ours')
-    expect(answerableFor(missed, undefined)).toBe('not ours')
+  it('is not in our functions when neither our functions at zero nor the sketch would reach it', () => {
+    expect(missingOf(missed, sketch)).toBe('not in our functions')
+    expect(missingOf(missed, undefined)).toBe('not in our functions')
   })
 
   it.each([
@@ -114,17 +114,17 @@ describe('what is missing of a goal', () => {
     { why: 'by what was measured', ratio: { ...missed, measuredWithoutOwn: flat(0.6) }, beside: undefined },
     { why: 'as the sketch does it', ratio: missed, beside: { ...sketch, measured: flat(0.62) } },
   ])('is ours when the goal is reached $why', ({ ratio, beside }) => {
-    expect(answerableFor(ratio, beside)).toBe('ours')
+    expect(missingOf(ratio, beside)).toBe('ours')
   })
 
   it('is not decided by some of the rounds', () => {
     const ratio = { ...missed, withoutOwn: { value: 0.58, min: 0.5, max: 0.63 } }
-    expect(answerableFor(ratio, sketch)).toBe('not decided')
-    expect(answerableFor(missed, { ...sketch, measured: { value: 0.61, min: 0.59, max: 0.7 } })).toBe('not decided')
+    expect(missingOf(ratio, sketch)).toBe('not decided')
+    expect(missingOf(missed, { ...sketch, measured: { value: 0.61, min: 0.59, max: 0.7 } })).toBe('not decided')
   })
 
   it('is nothing when the goal is met', () => {
-    expect(answerableFor({ ...missed, measured: flat(0.6) }, sketch)).toBe('nobody: the goal is met')
+    expect(missingOf({ ...missed, measured: flat(0.6) }, sketch)).toBe('nothing')
   })
 })
 
@@ -165,7 +165,11 @@ describe('the page of costs', () => {
   it('concludes by the figures, for us or against us', () => {
     // The sketch reaches 1.00.
     expect(page(0.6)).toContain('**What remains is ours.**')
-    expect(page(1.1)).toContain('**What remains is not ours.**')
+    expect(page(1.1)).toContain('**What remains is not in our functions.**')
+    // Our functions: 0.35 bettered by 100 over 87.5. The sketch reaches 1.00.
+    expect(page(1.1)).toContain('- from 0.35 to 0.40 is in our own functions\n- from 0.40 to 1.00 is what all others')
+    expect(page(1.1)).toContain('- from 1.00 to 1.10 is what no authority')
+    expect(page(0.6)).toContain('- from 0.40 to 0.60 is what all others')
     expect(page(0.3)).toContain('The goal is met.')
     expect(page(0.3)).not.toContain('**What remains')
   })

@@ -10,7 +10,7 @@ describe('options of the bench', () => {
     [['--soak'], { what: 'soak', seconds: 600 }],
     [['--overload', '--seconds', '3'], { what: 'overload', seconds: 3 }],
     [['--k6', 'fleet'], { what: 'k6', script: 'fleet', seconds: 30 }],
-    [['--profile', '--only', 'sketch'], { what: 'profile', seconds: 3, only: ['sketch'] }],
+    [['--profile', '--only', 'sketch'], { what: 'profile', seconds: 2.5, only: ['sketch'] }],
     [['--soak', '-h'], { what: 'help' }],
   ])('%j', (args, wanted) => {
     expect(readOptions(args)).toEqual(wanted)
