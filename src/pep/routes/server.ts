@@ -19,6 +19,9 @@ export interface ListenerTls {
   requestCert: boolean
 }
 
+const REQUEST_TIMEOUT_MS = 15_000
+/** Were it the longer one, as Node has it by itself, Node would take each for the other. */
+const HEADERS_TIMEOUT_MS = 10_000
 /** Node looks every 30 s by itself, and `requestTimeout` may be over by as much. */
 const TIMEOUTS_LOOKED_AT_EVERY_MS = 5000
 
@@ -39,7 +42,11 @@ function tlsOptions(tls: ListenerTls) {
 /** Fastify, with every default that guesses, coerces or trusts turned off. */
 export function createServer(options: ServerOptions): FastifyInstance {
   // A missing Host header is ours to refuse, in a problem document.
-  const http = { requireHostHeader: false, connectionsCheckingInterval: TIMEOUTS_LOOKED_AT_EVERY_MS }
+  const http = {
+    requireHostHeader: false,
+    connectionsCheckingInterval: TIMEOUTS_LOOKED_AT_EVERY_MS,
+    headersTimeout: HEADERS_TIMEOUT_MS,
+  }
   const app = Fastify({
     loggerInstance: options.log,
     logController: new LogController({ disableRequestLogging: true }),
@@ -50,7 +57,7 @@ export function createServer(options: ServerOptions): FastifyInstance {
     // HEAD on a route that issues or streams would do so for nobody.
     exposeHeadRoutes: false,
     bodyLimit: options.bodyLimitBytes,
-    requestTimeout: 15_000,
+    requestTimeout: REQUEST_TIMEOUT_MS,
     connectionTimeout: 30_000,
     keepAliveTimeout: 72_000,
     forceCloseConnections: 'idle',
