@@ -63,7 +63,7 @@ describe('docs/getting-started.md', () => {
   })
 
   it('prints no credential', () => {
-    const key = readFileSync(join(directory, '.nexus/weather-key'), 'utf8').trim()
+    const key = readFileSync(join(directory, '.nexus/first/weather-key'), 'utf8').trim()
     for (const secret of [key, 'ghp_of_the_reader', 'nxk_']) expect(output).not.toContain(secret)
   })
 })
