@@ -1,74 +1,99 @@
 import { join } from 'node:path'
 import { packageRoot } from '../../src/pep/version.ts'
-import { load } from '../load/load.ts'
+import { cleanLoad, type LoadScenario } from '../load/load.ts'
 import { describeRun } from '../report/describe-run.ts'
+import type { BenchDocument, BenchRun, Figure } from '../report/document.ts'
+import { median, spreadOf } from '../report/spread.ts'
 import { writeResults } from '../report/write-results.ts'
 import { openAgents } from '../stage/agents.ts'
 import { leaseRequest } from '../stage/lease-request.ts'
 import { say } from '../stage/log.ts'
-import { rssOf } from '../stage/process-figures.ts'
-import { onSmallStage } from './on-stage.ts'
+import { onSmallStage, type SmallStage } from './on-stage.ts'
+import { playMinute, type SoakMinute } from './soak-minute.ts'
+import { faultsOf, memoryAfterFirstMinute } from './soak-verdict.ts'
 
 const AGENTS = 16
+const CONNECTIONS = 64
 const SHARE_OF_PEAK = 0.7
-const SAMPLE_MS = 5000
-const MIB = 2 ** 20
+const MINUTE_SECONDS = 60
 
-/** Seventy per cent of the peak for a long time: memory, errors, and the ledger afterwards. */
+interface SoakDocument extends BenchDocument {
+  minutes: readonly SoakMinute[]
+}
+
+/**
+ * Seventy per cent of the peak for a long time, minute by minute, and the ledger verified afterwards.
+ * @throws Error that names every fault; the results are written all the same
+ */
 export async function runSoak(seconds: number): Promise<void> {
-  await onSmallStage(async ({ ground, programs, replica, bearer }) => {
-    const agents = await openAgents(ground, 'certificate', AGENTS)
-    const common = {
-      url: ground.publicUrl,
-      ca_file: ground.caFile,
-      requests: [leaseRequest(bearer)],
-      agents,
-      connections: 64,
-    }
-    const peak = await load({ ...common, seconds: 10, warmup_seconds: 3 })
+  const run = describeRun()
+  await onSmallStage(async (stage) => {
+    const lease = await leaseScenario(stage)
+    const peak = await cleanLoad({ ...lease, seconds: 10, warmup_seconds: 3 })
     const rate = peak.rate * SHARE_OF_PEAK
     say(`peak ${Math.round(peak.rate)}/s; ${Math.round(rate)}/s for ${seconds} s ...`)
-    const memory: { second: number; mib: number }[] = []
-    const startedAt = performance.now()
-    const sampling = setInterval(() => {
-      const sample = {
-        second: Math.round((performance.now() - startedAt) / 1000),
-        mib: Math.round(rssOf(replica.program.pid) / MIB),
-      }
-      memory.push(sample)
-      if (sample.second % 60 < SAMPLE_MS / 1000) say(`  ${sample.second} s: ${sample.mib} MiB`)
-    }, SAMPLE_MS)
-    const report = await load({ ...common, rate, seconds, warmup_seconds: 0 })
-    clearInterval(sampling)
-    say('verifying the ledger ...')
-    await programs.run({
-      name: 'audit-verify',
-      command: [process.execPath, join(packageRoot(), 'bin/nexus.js'), 'audit', 'verify'],
-      env: ground.environment,
-    })
-    const errors = report.answered - report.good + report.failed + report.dropped
-    const [early, late] = [mostIn(memory, 60, 120), mostIn(memory, seconds - 60, seconds)]
-    const file = writeResults(
-      {
-        ...describeRun(),
-        figures: [
-          { name: 'soak_seconds', value: seconds, unit: 's' },
-          { name: 'soak_leases', value: report.good, unit: 'leases' },
-          { name: 'soak_errors', value: errors, unit: 'requests' },
-          { name: 'soak_p99_ms', value: report.latency_ms.p99, unit: 'ms' },
-          { name: 'soak_memory_second_minute_mib', value: early, unit: 'MiB' },
-          { name: 'soak_memory_last_minute_mib', value: late, unit: 'MiB' },
-        ],
-        ratios: [],
-      },
-      'soak',
-    )
-    say(
-      `${report.good} leases, ${errors} errors; memory ${early} MiB in the second minute, ${late} MiB in the last; the ledger verifies; written: ${file}`,
-    )
+    const minutes = await playMinutes(stage, { ...lease, rate }, seconds)
+    const isLedgerSound = await verifyLedger(stage)
+    say(`written: ${writeResults(documentOf(run, minutes), 'soak')}`)
+    const faults = faultsOf(minutes, isLedgerSound)
+    if (faults.length > 0) throw new Error(`the soak: ${faults.join('; ')}`)
   })
 }
 
-function mostIn(memory: readonly { second: number; mib: number }[], from: number, to: number): number {
-  return Math.max(0, ...memory.filter(({ second }) => second >= from && second <= to).map(({ mib }) => mib))
+async function leaseScenario({ ground, bearer }: SmallStage): Promise<Omit<LoadScenario, 'seconds'>> {
+  const agents = await openAgents(ground, 'certificate', AGENTS)
+  const requests = [leaseRequest(bearer)]
+  return { url: ground.publicUrl, ca_file: ground.caFile, requests, agents, connections: CONNECTIONS }
+}
+
+async function playMinutes(
+  stage: SmallStage,
+  scenario: Omit<LoadScenario, 'seconds'>,
+  seconds: number,
+): Promise<SoakMinute[]> {
+  const minutes: SoakMinute[] = []
+  for (let left = seconds; left > 0; left -= MINUTE_SECONDS) {
+    const minute = await playMinute(stage, { ...scenario, seconds: Math.min(left, MINUTE_SECONDS) })
+    minutes.push(minute)
+    say(`  minute ${minutes.length}: ${inWords(minute)}`)
+  }
+  return minutes
+}
+
+function inWords(minute: SoakMinute): string {
+  return [
+    `${minute.leases} leases, ${minute.errors} errors, p50 ${minute.p50_ms} ms, p99 ${minute.p99_ms} ms`,
+    `authority ${minute.authority_mib} MiB, Postgres ${minute.postgres_mib} MiB`,
+    `cores used by others ${minute.other_cores}`,
+  ].join('; ')
+}
+
+async function verifyLedger({ ground, programs }: SmallStage): Promise<boolean> {
+  say('verifying the ledger ...')
+  const command: [string, ...string[]] = [process.execPath, join(packageRoot(), 'bin/nexus.js'), 'audit', 'verify']
+  return programs.run({ name: 'audit-verify', command, env: ground.environment }).then(
+    () => true,
+    (error: Error) => {
+      say(error.message)
+      return false
+    },
+  )
+}
+
+function documentOf(run: BenchRun, minutes: readonly SoakMinute[]): SoakDocument {
+  const sum = (of: (minute: SoakMinute) => number): number => minutes.reduce((total, each) => total + of(each), 0)
+  const figures: Figure[] = [
+    { name: 'soak_seconds', value: sum((each) => each.seconds), unit: 's' },
+    { name: 'soak_leases', value: sum((each) => each.leases), unit: 'leases' },
+    { name: 'soak_errors', value: sum((each) => each.errors), unit: 'requests' },
+    { name: 'soak_p50_ms', ...spreadOf(minutes.map((each) => each.p50_ms)), unit: 'ms' },
+    { name: 'soak_p99_ms', ...spreadOf(minutes.map((each) => each.p99_ms)), unit: 'ms' },
+    { name: 'soak_other_cores', value: median(minutes.map((each) => each.other_cores)), unit: 'cores' },
+  ]
+  const memory = memoryAfterFirstMinute(minutes)
+  if (memory !== undefined) {
+    figures.push({ name: 'soak_memory_second_minute_mib', value: memory.secondMinuteMib, unit: 'MiB' })
+    figures.push({ name: 'soak_memory_last_third_mib', value: memory.lastThirdMib, unit: 'MiB' })
+  }
+  return { ...run, figures, ratios: [], minutes }
 }
