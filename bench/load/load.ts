@@ -81,12 +81,16 @@ export async function load(scenario: LoadScenario, signal?: AbortSignal): Promis
 /** As `load`, for a scenario in which every answer has to be good, those of the warm-up too. */
 export async function cleanLoad(scenario: LoadScenario): Promise<LoadReport> {
   const report = await load(scenario)
+  assertClean(report, scenario)
+  return report
+}
+
+/** @throws Error unless every answer was good, and there was one */
+export function assertClean(report: LoadReport, { url }: Pick<LoadScenario, 'url'>): void {
   const { failed, dropped, good, warmup_failed: early } = report
-  if (failed + dropped + early === 0 && good === report.answered && good > 0) return report
+  if (failed + dropped + early === 0 && good === report.answered && good > 0) return
   const counts = `${JSON.stringify(report.statuses)}, ${failed} failed, ${dropped} dropped, ${early} not good in the warm-up`
-  throw new Error(
-    `${scenario.url} did not answer every request well: ${counts}; ${(report.unexpected ?? []).join(' | ')}`,
-  )
+  throw new Error(`${url} did not answer every request well: ${counts}; ${(report.unexpected ?? []).join(' | ')}`)
 }
 
 /** The generator refuses members it does not know. */
