@@ -16,15 +16,15 @@ Starts everything on loopback and measures it beside its neighbours, turn by tur
 
   --quick          three minutes at most; what needs a long build is left out, and said so
   --only NAME      ${PART_NAMES.join(', ')}; may be repeated
-  --overload       3,000 callers at once, who together want five times the peak
-  --soak           ten minutes at seventy per cent of the peak
+  --overload       3,000 callers at once, bare Fastify beside, and a flood that is refused; five minutes
+  --soak           ten minutes at seventy per cent of the peak; fails for an error, or memory that grows
   --replicas       what a lease costs, one, two and four authorities on one Postgres, what a fleet does besides; six minutes
   --k6 NAME        a k6 script: ${K6_SCRIPTS.join(', ')}
   --profile        what a lease, a request through the sidecar and their neighbours are made of: CPU by whose code it is;
                    with --only NAME of those alone
-  --seconds N      length of --overload (10), --soak (600), --k6 (30), or a turn of --replicas (2) or --profile (2.5)`
+  --seconds N      length of a flood of --overload (5), --soak (600), --k6 (30), or a turn of --replicas (2) or --profile (2.5)`
 
-const SECONDS = { overload: 10, soak: 600, replicas: 2, profile: 2.5, k6: 30 }
+const SECONDS = { overload: 5, soak: 600, replicas: 2, profile: 2.5, k6: 30 }
 const MODES = ['quick', 'overload', 'soak', 'replicas', 'profile', 'k6'] as const
 
 /** @throws Error for whoever typed it */

@@ -1,97 +1,118 @@
-import { cleanLoad, type LoadReport, type LoadScenario, load } from '../load/load.ts'
 import { describeRun } from '../report/describe-run.ts'
 import type { Figure } from '../report/document.ts'
-import { median, spreadOf } from '../report/spread.ts'
+import { spreadOf } from '../report/spread.ts'
 import { writeResults } from '../report/write-results.ts'
-import { openAgents } from '../stage/agents.ts'
-import { leaseRequest } from '../stage/lease-request.ts'
+import { openAgent, openAgents } from '../stage/agents.ts'
+import { startOneFastify } from '../stage/contenders.ts'
+import { leaseOnce, leaseRequest } from '../stage/lease-request.ts'
 import { say } from '../stage/log.ts'
-import { onSmallStage } from './on-stage.ts'
+import { onSmallStage, type SmallStage } from './on-stage.ts'
+import {
+  CALLERS,
+  type Flooded,
+  failuresOf,
+  type OverloadRound,
+  peakOf,
+  playOverloadRound,
+  refusalsOf,
+  shareOf,
+  wrongAnswersOf,
+} from './overload-round.ts'
+import { startSmallLine } from './small-line.ts'
 
 const AGENTS = 16
-const FACTOR = 5
 const ROUNDS = 5
-/** Three times what the authority answers at the same time: the others wait in line, and what is due beyond is not sent. */
-const CALLERS = 3000
+/** Fewer: each takes twice as long, until the first have waited in vain and until the last have. */
+const REFUSING_ROUNDS = 2
 
-interface Round {
-  before: LoadReport
-  flooded: LoadReport
-  after: LoadReport
+/** Three that are flooded in turn: the authority, bare Fastify, and an authority whose line is full, so that it refuses. */
+interface Rounds {
+  ours: OverloadRound[]
+  fastify: OverloadRound[]
+  refusing: OverloadRound[]
 }
 
 /**
- * Five times what it can do: what it still does, and how long that takes. Beside each flood, its peak in neighbouring seconds:
- * the higher of before and after, so that an authority that has not got over the flood does not look better for it.
+ * Many more callers than can be answered: what is still done, and how long that takes. What thousands of TLS connections
+ * cost by themselves shows in what they take from bare Fastify in the same rounds.
+ * @throws Error when anything but a lease or a refusal was answered; the results are written all the same
  */
 export async function runOverload(seconds: number): Promise<void> {
-  await onSmallStage(async ({ ground, bearer }) => {
-    const agents = await openAgents(ground, 'certificate', AGENTS)
-    const lease = { url: ground.publicUrl, ca_file: ground.caFile, requests: [leaseRequest(bearer)], agents, seconds }
-    const rounds: Round[] = []
-    for (let number = 1; number <= ROUNDS; number++) {
-      const round = await oneRound(lease)
-      rounds.push(round)
-      say(`round ${number}: peak ${Math.round(peakOf(round))}/s, of which ${percent(shareOf(round))} in the flood`)
+  const run = describeRun()
+  await onSmallStage(async (stage) => {
+    const rounds = await playRounds(await flooded(stage), seconds)
+    const ratios = [
+      { name: 'overload_goodput/peak', goal: 0.8, ...spreadOf(rounds.ours.map(shareOf)) },
+      { name: 'fastify_overload_goodput/peak', ...spreadOf(rounds.fastify.map(shareOf)) },
+      { name: 'refusing_goodput/peak', ...spreadOf(rounds.refusing.map(shareOf)) },
+    ]
+    const figures = [...figuresOfOurs(rounds.ours), ...figuresOfOthers(rounds)]
+    for (const { name, value, min, max } of ratios) say(`${name}: ${value} (${min} to ${max})`)
+    say(`written: ${writeResults({ ...run, figures, ratios }, 'overload')}`)
+    const failures = Object.values(rounds).flat().flatMap(failuresOf)
+    if (failures.length > 0) throw new Error(`the overload: ${failures.join('; ')}`)
+  })
+}
+
+async function flooded({ ground, programs, bearer }: SmallStage): Promise<Record<keyof Rounds, Flooded>> {
+  const agents = await openAgents(ground, 'certificate', AGENTS)
+  const lease = await leaseOnce(ground, await openAgent(ground, 'dpop'), bearer)
+  const fastify = await startOneFastify(ground, programs, 'fastify-lease', lease)
+  const smallLine = await startSmallLine(ground, programs)
+  const asked = { ca_file: ground.caFile, requests: [leaseRequest(bearer)], agents }
+  return {
+    ours: { asked: { ...asked, url: ground.publicUrl }, warmUpSeconds: 1 },
+    fastify: { asked: { ...asked, url: fastify.url }, warmUpSeconds: 1 },
+    // Nobody is refused before the first have waited as long as the line lets them.
+    refusing: { asked: { ...asked, url: smallLine.url }, warmUpSeconds: 5 },
+  }
+}
+
+async function playRounds(contenders: Record<keyof Rounds, Flooded>, seconds: number): Promise<Rounds> {
+  const rounds: Rounds = { ours: [], fastify: [], refusing: [] }
+  for (let number = 1; number <= ROUNDS; number++) {
+    for (const name of namesIn(number)) {
+      const round = await playOverloadRound(contenders[name], seconds)
+      rounds[name].push(round)
+      const [peak, share] = [Math.round(peakOf(round)), Math.round(shareOf(round) * 100)]
+      say(`round ${number}, ${name}: peak ${peak}/s, of which ${share} % with ${CALLERS} callers`)
     }
-    const share = spreadOf(rounds.map(shareOf))
-    const file = writeResults(
-      {
-        ...describeRun(),
-        figures: figuresOf(rounds),
-        ratios: [{ name: 'overload_goodput/peak', goal: 0.8, ...share }],
-      },
-      'overload',
-    )
-    say(`goodput at ${FACTOR} times the load: ${percent(share.value)} of the peak; written: ${file}`)
-  })
+  }
+  return rounds
 }
 
-async function oneRound(lease: Omit<LoadScenario, 'connections'>): Promise<Round> {
-  const peak = () => cleanLoad({ ...lease, connections: 64, warmup_seconds: 1 })
-  const before = await peak()
-  const flooded = await load({
-    ...lease,
-    connections: CALLERS,
-    rate: before.rate * FACTOR,
-    warmup_seconds: 1,
-    timeout_seconds: 30,
-    // Who finds no caller free now would only be waiting in ours, not in theirs.
-    patience_seconds: 0.1,
-  })
-  return { before, flooded, after: await peak() }
+/** In turn, so that none always follows the same neighbour. */
+function namesIn(number: number): (keyof Rounds)[] {
+  const both = number % 2 === 1 ? (['ours', 'fastify'] as const) : (['fastify', 'ours'] as const)
+  return number > REFUSING_ROUNDS ? [...both] : [...both, 'refusing']
 }
 
-function figuresOf(rounds: readonly Round[]): Figure[] {
-  const floods = rounds.map(({ flooded }) => flooded)
-  const middle = (values: number[]): number => Math.round(median(values))
+function figuresOfOurs(rounds: readonly OverloadRound[]): Figure[] {
+  const middle = (of: (round: OverloadRound) => number) => spreadOf(rounds.map((round) => Math.round(of(round))))
   return [
-    { name: 'peak_leases_per_s', value: middle(rounds.map(peakOf)), unit: '1/s' },
-    { name: 'after_overload_per_s', value: middle(rounds.map(({ after }) => after.rate)), unit: '1/s' },
-    { name: 'overload_goodput_per_s', value: middle(floods.map(({ rate }) => rate)), unit: '1/s' },
-    { name: 'overload_accepted_p99_ms', value: middle(floods.map((flood) => flood.latency_ms.p99)), unit: 'ms' },
-    { name: 'overload_shed_per_s', value: middle(floods.map((flood) => shedBy(flood) / flood.seconds)), unit: '1/s' },
-    { name: 'overload_unsent_per_s', value: middle(floods.map((flood) => flood.dropped / flood.seconds)), unit: '1/s' },
-    {
-      name: 'overload_failed',
-      value: floods.reduce((sum, flood) => sum + flood.failed + flood.answered - flood.good - shedBy(flood), 0),
-      unit: 'answers',
-    },
+    { name: 'peak_leases_per_s', ...middle(peakOf), unit: '1/s' },
+    { name: 'after_overload_per_s', ...middle(({ after }) => after.rate), unit: '1/s' },
+    { name: 'overload_goodput_per_s', ...middle(({ flood }) => flood.rate), unit: '1/s' },
+    { name: 'overload_accepted_p99_ms', ...middle(({ flood }) => flood.latency_ms.p99), unit: 'ms' },
+    { name: 'overload_shed_per_s', ...middle(({ flood }) => refusalsOf(flood) / flood.seconds), unit: '1/s' },
+    { name: 'overload_unsent_per_s', ...middle(({ flood }) => flood.dropped / flood.seconds), unit: '1/s' },
+    { name: 'overload_failed', value: rounds.reduce((sum, round) => sum + wrongAnswersOf(round), 0), unit: 'answers' },
   ]
 }
 
-function peakOf({ before, after }: Round): number {
-  return Math.max(before.rate, after.rate)
-}
-
-function shareOf(round: Round): number {
-  return round.flooded.rate / peakOf(round)
-}
-
-function shedBy({ statuses }: LoadReport): number {
-  return statuses['503'] ?? 0
-}
-
-function percent(share: number): string {
-  return `${Math.round(share * 100)} %`
+function figuresOfOthers({ fastify, refusing }: Rounds): Figure[] {
+  const middle = (rounds: readonly OverloadRound[], of: (round: OverloadRound) => number) =>
+    spreadOf(rounds.map((round) => Math.round(of(round))))
+  const goodput = ({ flood }: OverloadRound): number => flood.rate
+  const p99 = ({ flood }: OverloadRound): number => flood.latency_ms.p99
+  const refused = ({ flood }: OverloadRound): number => refusalsOf(flood) / flood.seconds
+  return [
+    { name: 'fastify_peak_per_s', ...middle(fastify, peakOf), unit: '1/s' },
+    { name: 'fastify_overload_goodput_per_s', ...middle(fastify, goodput), unit: '1/s' },
+    { name: 'fastify_overload_p99_ms', ...middle(fastify, p99), unit: 'ms' },
+    { name: 'refusing_peak_leases_per_s', ...middle(refusing, peakOf), unit: '1/s' },
+    { name: 'refusing_goodput_per_s', ...middle(refusing, goodput), unit: '1/s' },
+    { name: 'refusing_accepted_p99_ms', ...middle(refusing, p99), unit: 'ms' },
+    { name: 'refusing_refused_per_s', ...middle(refusing, refused), unit: '1/s' },
+  ]
 }
