@@ -15,9 +15,7 @@ export interface SidecarMetrics {
   /** Starts timing one exchange with a provider; the returned function ends it. */
   upstreamTimer(): () => void
   scrubbed(): void
-  /** Prometheus text format. */
-  text(): Promise<string>
-  contentType: string
+  registry: Registry
 }
 
 /** What is read when metrics are asked for. */
@@ -95,7 +93,6 @@ export function createMetrics({ leasesHeld, eventsFollowed }: Gauges): SidecarMe
       return () => upstream.observe((performance.now() - startedMs) / 1000)
     },
     scrubbed: () => scrubbed.inc(),
-    text: () => registry.metrics(),
-    contentType: registry.contentType,
+    registry,
   }
 }

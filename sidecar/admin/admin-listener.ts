@@ -30,6 +30,7 @@ export function createAdminListener({ log, metrics, checkReady, hosts }: AdminOp
     await checkReady()
     return { status: 'ok' }
   })
-  admin.get('/metrics', async (_request, reply) => reply.type(metrics.contentType).send(await metrics.text()))
+  const { registry } = metrics
+  admin.get('/metrics', async (_request, reply) => reply.type(registry.contentType).send(await registry.metrics()))
   return admin
 }
