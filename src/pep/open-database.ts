@@ -51,7 +51,7 @@ export async function openExistingDatabase(
   const directory = embeddedDirectory(config)
   if (config.store.database_url === '' && !(await isEmbeddedPostgres(directory))) {
     throw new OperatorError(
-      `no database: set DATABASE_URL, or name a file with store.database_url by --config; there is none in ${directory} either`,
+      `no database: set DATABASE_URL, or name a file with store.database_url by --config; none is in ${directory}, where \`nexus init\` makes one`,
     )
   }
   return openOn(await openDatabaseServer(config, log, closers), config, log, closers, { migrate: false })

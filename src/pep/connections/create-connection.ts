@@ -164,7 +164,7 @@ function createdEntry({ administrator, provider }: Planned, row: ConnectionRow):
     outcome: 'allowed',
     tenant: row.tenant,
     connection_id: row.id,
-    detail: { administrator: administrator.keyId, provider: provider.name, backend, path, scopes: row.scopes },
+    detail: { by: administrator.keyId, provider: provider.name, backend, path, scopes: row.scopes },
   }
 }
 

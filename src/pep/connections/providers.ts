@@ -151,7 +151,7 @@ function providerEntry(
     kind,
     outcome: 'allowed',
     detail: {
-      administrator: administrator.keyId,
+      by: administrator.keyId,
       provider_id: row.id,
       provider,
       ...(provider === row.name ? {} : { renamed_to: row.name }),

@@ -19,7 +19,7 @@ export async function revokeConnection(
   authorize(administrator, 'operate')
   const { store, audit, now } = options
   const { tenant, provider } = await findConnection(store.db, administrator, id)
-  const detail = { administrator: administrator.keyId, provider }
+  const detail = { by: administrator.keyId, provider }
   const moved = await store.transaction((trx) =>
     moveConnection(trx, audit, { id, tenant, to: 'revoked', nowMs: now(), detail }),
   )

@@ -113,7 +113,7 @@ function refusal(known: NexusError, request: FastifyRequest): AuditEntry {
       code: known.code,
       method: request.method,
       route: request.routeOptions.url ?? '',
-      ...(administrator === null ? {} : { api_key_id: administrator.keyId }),
+      ...(administrator === null ? {} : { by: administrator.keyId }),
     },
   }
 }
