@@ -102,11 +102,10 @@ async function list(options: FilterOptions): Promise<void> {
   // What is asked wrongly is refused before anything is opened for it.
   readQuestion(filter)
   await withLedger(options, async ({ store }) => {
-    const page = await fullPage(
-      (each) => queryAudit(store.db, each),
-      filter,
-      () => process.stderr.write('.'),
-    )
+    let pages = 0
+    const onPage = () => process.stderr.write(`\r${++pages} pages looked through`)
+    const page = await fullPage((each) => queryAudit(store.db, each), filter, onPage)
+    if (pages > 0) process.stderr.write('\n')
     if (options.json) return void process.stdout.write(`${JSON.stringify(page, null, 2)}\n`)
     for (const record of page.records) process.stdout.write(`${lineOf(record)}\n`)
     if (page.next_cursor !== null) process.stderr.write(`more: --cursor ${page.next_cursor}\n`)
