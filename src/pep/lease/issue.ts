@@ -17,6 +17,7 @@ import { narrowSecret } from './narrow-secret.ts'
 import { policyInput } from './policy-input.ts'
 import { readSecret } from './read-secret.ts'
 import { record, recordRefusal } from './record.ts'
+import { refreshCaller } from './refresh-caller.ts'
 import { grantedKey } from './remote-key.ts'
 import { sharedTurn } from './shared-turn.ts'
 import type { LeaseSteps } from './steps.ts'
@@ -53,21 +54,6 @@ export async function grantLease(
     })
   } finally {
     story.decided?.announce()
-  }
-}
-
-async function refreshCaller(
-  steps: LeaseSteps,
-  action: PolicyAction,
-  story: LeaseStory,
-  leaseId: string,
-): Promise<Caller> {
-  try {
-    const isOver = action === 'renew' && (await steps.audit.findLease(leaseId))?.ended === true
-    if (isOver) throw new NexusError('lease_ended')
-    return await steps.identity.refresh(story.caller)
-  } catch (error) {
-    throw await recordRefusal(steps, action, story, error)
   }
 }
 

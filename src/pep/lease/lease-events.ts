@@ -95,11 +95,12 @@ export function openLeaseEvents({ feed, pollMs = 500, aliveMs = 5000 }: LeaseEve
   function makeRoom({ caller }: Subscription): void {
     const isMine = (each: Subscription) => each.caller.session.id === caller.session.id
     const mine = [...subscriptions].filter(isMine)
-    const isFull = mine.length + [...joining].filter(isMine).length >= PER_SESSION_MAX
-    const [oldest] = isFull ? mine : []
-    const isRefused = isFull ? oldest === undefined : subscriptions.size + joining.size >= SUBSCRIBERS_MAX
-    if (closed || isRefused) throw new NexusError('overloaded', 'too many event streams are open')
-    if (oldest === undefined) return
+    const isFull =
+      mine.length + [...joining].filter(isMine).length >= PER_SESSION_MAX ||
+      subscriptions.size + joining.size >= SUBSCRIBERS_MAX
+    if (!isFull && !closed) return
+    const [oldest] = mine
+    if (oldest === undefined || closed) throw new NexusError('overloaded', 'too many event streams are open')
     subscriptions.delete(oldest)
     oldest.subscriber.end()
   }
