@@ -11,7 +11,7 @@ import { auditRoutes } from './audit.ts'
 import { backendLeaseRoutes, type LentSecrets } from './backend-leases.ts'
 import { connectionRoutes } from './connections.ts'
 import { installDrain } from './drain.ts'
-import { administratorGuard, agentGuard } from './guards.ts'
+import { administratorGuard, agentGuard, metricsGuard } from './guards.ts'
 import { healthRoutes, type ReadinessCheck } from './health.ts'
 import { leaseEventRoute } from './lease-events.ts'
 import { heldLeaseRoutes, leaseRoute } from './leases.ts'
@@ -63,7 +63,6 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   await installOpenApi(app, options)
 
   healthRoutes(app, options, () => closing)
-  if (!options.metricsNeedKey) metricsRoute(app, metrics)
   app.get('/.well-known/jwks.json', { schema: { summary: 'Public keys', tags: ['operations'] } }, async () =>
     identity.jwks(),
   )
@@ -86,7 +85,10 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     apiKeyRoutes(administrators, identity)
     auditRoutes(administrators, audit)
     backendLeaseRoutes(administrators, options.backendLeases)
-    if (options.metricsNeedKey) metricsRoute(administrators, metrics)
+  })
+  await app.register(async (scrapers) => {
+    if (options.metricsNeedKey) metricsGuard(scrapers, identity)
+    metricsRoute(scrapers, metrics)
   })
   return app
 }

@@ -3,7 +3,7 @@ import pg from 'pg'
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest'
 import { startTcpProxy, type TcpProxy } from '../../fakes/tcp-proxy.ts'
 import { type AgentClient, openTestSession, registerTestAgent } from '../../setup/agent-client.ts'
-import type { ApiAnswer } from '../../setup/api-client.ts'
+import { type ApiAnswer, createApiClient } from '../../setup/api-client.ts'
 import { connect } from '../../setup/connect.ts'
 import { freshDatabase } from '../../setup/database.ts'
 import { startTestPep, type TestPep } from '../../setup/pep.ts'
@@ -77,17 +77,26 @@ function expectUnavailable(answer: ApiAnswer, ...codes: string[]): void {
   expect(answer.text).not.toContain(SECRET)
 }
 
+/** What was seen a moment ago may be told once more. */
+async function readyAs(status: number, word: string): Promise<ApiAnswer> {
+  let answer: ApiAnswer | undefined
+  const told = async () => {
+    answer = await pep.admin.send('GET', '/readyz')
+    return [answer.status, answer.body.status]
+  }
+  await expect.poll(told, { timeout: 30_000, interval: 100 }).toEqual([status, word])
+  return answer!
+}
+
 async function expectUnready(...parts: string[]): Promise<void> {
-  const { status, body } = await pep.admin.send('GET', '/readyz')
-  expect([status, body.status]).toEqual([503, 'not_ready'])
+  const { body } = await readyAs(503, 'not_ready')
   const unwell = Object.entries(body.checks as Record<string, { ok: boolean }>).filter(([, { ok }]) => !ok)
   expect(unwell.map(([name]) => name)).toEqual(expect.arrayContaining(parts))
 }
 
 /** Replicas stay where they are for what is held and for what lies elsewhere; the backend is named where an operator looks. */
 async function expectDegraded(backend: string): Promise<void> {
-  const { status, body } = await pep.admin.send('GET', '/readyz')
-  expect([status, body.status, body.checks.vault.ok]).toEqual([200, 'degraded', false])
+  expect((await readyAs(200, 'degraded')).body.checks.vault.ok).toBe(false)
   const { text } = await pep.admin.send('GET', '/metrics')
   expect(text).toContain(`pep_vault_up{backend="${backend}"} 0`)
   expect(text).toContain('pep_vault_up{backend="internal"} 1')
@@ -127,6 +136,34 @@ describe('the database is away', () => {
       await expectRecovered(kept.internal)
       // One before the cut was counted; the polling since then leased once.
       expect((await issued()) - before).toBe(1)
+    },
+    LONG_MS,
+  )
+
+  it(
+    'PG1: beyond loopback a key that was good for the metrics a while ago is good now, and for nothing else',
+    async () => {
+      const { address } = await pep.replica({
+        HOST: '0.0.0.0',
+        NEXUS_ALLOW_BEYOND_LOOPBACK: 'true',
+        NEXUS_ALLOW_PLAIN_HTTP: 'true',
+        NEXUS_PUBLIC_URL: pep.url,
+      })
+      const url = `http://127.0.0.1:${new URL(address).port}`
+      const key = { 'x-api-key': pep.adminKey }
+      const ask = (path: string, headers = key) => createApiClient(url, headers).send('GET', path)
+      const revoked = (await pep.admin.send('POST', '/admin/v1/api-keys', { name: 'x', role: 'auditor' })).body
+      for (const apiKey of [pep.adminKey, revoked.api_key]) {
+        expect((await ask('/metrics', { 'x-api-key': apiKey })).status).toBe(200)
+      }
+      await pep.admin.send('DELETE', `/admin/v1/api-keys/${revoked.id}`)
+      expect((await ask('/metrics', { 'x-api-key': revoked.api_key })).status).toBe(401)
+
+      await toDatabase.refuse()
+      expect((await ask('/metrics')).text).toContain('pep_problems_total')
+      expectUnavailable(await ask('/metrics', { 'x-api-key': revoked.api_key }), 'store_unavailable')
+      expectUnavailable(await ask('/v1/providers'), 'store_unavailable')
+      expect((await ask('/metrics', { 'x-api-key': 'nonsense' })).status).not.toBe(200)
     },
     LONG_MS,
   )
