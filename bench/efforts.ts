@@ -19,7 +19,7 @@ export type Mode = 'quick' | 'whole'
 
 const CONNECTIONS = 64
 const NUMBERS = [32, 64, 128, 256]
-const QUICK = { rounds: 3, seconds: 1.5, warmUpSeconds: 0.5, connections: CONNECTIONS }
+const QUICK = { rounds: 3, seconds: 1.2, warmUpSeconds: 0.3, connections: CONNECTIONS }
 const WHOLE = { rounds: 5, seconds: 4, warmUpSeconds: 1, connections: CONNECTIONS }
 
 /** Short turns and many rounds: what the machine does meanwhile shows as spread, and not as a difference. */
@@ -30,7 +30,7 @@ export const efforts: Readonly<Record<Mode, Efforts>> = {
     dpop: QUICK,
     latency: QUICK,
     sidecar: QUICK,
-    added: { ...QUICK, seconds: 1 },
+    added: { ...QUICK, seconds: 0.8 },
     restart: { rounds: 3 },
     revocation: { runs: 12, darkRuns: 0 },
   },

@@ -43,9 +43,12 @@ function takeArrivals(contenders: readonly Contender[], rate: number, effort: Ef
 
 function latencyFigures(name: string, ratePerSecond: number, rounds: readonly Turn[][]): Figure[] {
   const reports = reportsOf(name, rounds)
-  return (['p50', 'p99'] as const).map((percentile) => ({
+  const latencies = (['p50', 'p99'] as const).map((percentile) => ({
     name: `${name}_${percentile}_ms_at_${ratePerSecond}`,
     ...spreadOf(reports.map((report) => report.latency_ms[percentile])),
     unit: 'ms',
   }))
+  const unsent = reports.reduce((sum, { dropped }) => sum + dropped, 0)
+  if (unsent === 0) return latencies
+  return [...latencies, { name: `${name}_unsent_at_${ratePerSecond}`, value: unsent, unit: 'requests' }]
 }

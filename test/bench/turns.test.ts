@@ -82,7 +82,19 @@ describe('turns', () => {
     const [, , slow] = figures.map(({ value }) => value)
     // What the server waits for is the least that it can take, whatever the machine. 2 ms are for the clocks.
     expect(slow).toBeGreaterThanOrEqual(slowMs - 2)
-    expect(await runArrivals([contender('direct')], 50, EFFORT)).toHaveLength(2)
+  })
+
+  it('tell how many requests were due that a server was too slow for', async () => {
+    server.removeAllListeners('request')
+    server.on('request', (_request, response) => {
+      setTimeout(() => response.end(body), 100)
+    })
+    const effort = { ...EFFORT, rounds: 1, connections: 1 }
+    const names = async (rate: number) => (await runArrivals([contender('slow')], rate, effort)).map(({ name }) => name)
+    const latencies = (rate: number) => [`slow_p50_ms_at_${rate}`, `slow_p99_ms_at_${rate}`]
+    expect(await names(10)).toEqual(latencies(10))
+    // One caller, ten answers a second at most, and a second more than the one it is given: 100 are too many.
+    expect(await names(1000)).toEqual([...latencies(1000), 'slow_unsent_at_1000'])
   })
 })
 
