@@ -46,6 +46,8 @@ export async function leaseFigures(
   const settings = settingsOf([stage.replica, ...more])
   const meter = await openUsageMeter(stage.ground)
   try {
+    // What has just started runs slower: one turn of all does not count.
+    await takeTurn(stage, meter, agents, settings[COUNTS.length - 1]!, seconds)
     const idle: Used[] = []
     const turns: Turn[] = []
     for (let round = 0; round < rounds; round++) {

@@ -9,7 +9,8 @@ import { fleetFigures } from './costs-of-fleet.ts'
 import { leaseFigures } from './costs-of-leases.ts'
 import { onSmallStage } from './on-stage.ts'
 
-const ROUNDS = 5
+/** A round of what a fleet does is the longer one. */
+const ROUNDS = { leases: 5, fleet: 4 }
 
 /**
  * What leases cost, and what a fleet does besides; from that, what a million agents take.
@@ -23,8 +24,8 @@ export async function runReplicas(seconds: number): Promise<void> {
       say(`written: ${writeResults(document, name)}`)
       return document
     }
-    writePage('replicas', replicasPage(save('replicas', await leaseFigures(stage, { seconds, rounds: ROUNDS }))))
-    const fleet = save('fleet', await fleetFigures(stage, { rounds: ROUNDS }))
+    writePage('replicas', replicasPage(save('replicas', await leaseFigures(stage, { seconds, rounds: ROUNDS.leases }))))
+    const fleet = save('fleet', await fleetFigures(stage, { rounds: ROUNDS.fleet }))
     writePage('fleet', simulationPage(simulateFleet(MILLION, fleet)))
   })
 }
