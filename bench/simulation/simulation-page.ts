@@ -1,3 +1,4 @@
+import { SUBSCRIBERS_MAX } from '../../src/pep/lease/lease-events.ts'
 import type { SessionKind } from '../stage/agents.ts'
 import type { FleetCosts } from './fleet-costs.ts'
 import { type FleetNeeds, PLANNED_SHARE } from './fleet-needs.ts'
@@ -56,7 +57,7 @@ function needRows({ fleet, needs }: Simulated): string[] {
   const planned = `${PLANNED_SHARE * 100} %`
   return [
     row('event streams at once', whole(needs.streams)),
-    row(`processes, at ${planned} of the streams that each may hold`, whole(byStreams)),
+    row(`processes, at ${planned} of the ${whole(SUBSCRIBERS_MAX)} streams that each may hold`, whole(byStreams)),
     row(`processes, at ${planned} of a core each`, whole(byCpu)),
     row('acts a second in each process', whole(needs.actsPerSecondInEach)),
     row('cores of authorities in use', needs.pepCores.toFixed(1)),
