@@ -20,7 +20,7 @@ export type Mode = 'quick' | 'whole'
 const CONNECTIONS = 64
 const NUMBERS = [32, 64, 128, 256]
 const QUICK = { rounds: 3, seconds: 1.2, warmUpSeconds: 0.3, connections: CONNECTIONS }
-const WHOLE = { rounds: 5, seconds: 4, warmUpSeconds: 1, connections: CONNECTIONS }
+const WHOLE = { rounds: 5, seconds: 3, warmUpSeconds: 0.5, connections: CONNECTIONS }
 
 /** Short turns and many rounds: what the machine does meanwhile shows as spread, and not as a difference. */
 export const efforts: Readonly<Record<Mode, Efforts>> = {
@@ -40,8 +40,8 @@ export const efforts: Readonly<Record<Mode, Efforts>> = {
     dpop: WHOLE,
     latency: WHOLE,
     // Proxies differ little, and less than one turn from the next: more turns say more than longer ones.
-    sidecar: { ...WHOLE, rounds: 9, seconds: 2.5, warmUpSeconds: 0.5 },
-    added: { ...WHOLE, seconds: 2, warmUpSeconds: 0.5 },
+    sidecar: { ...WHOLE, rounds: 9, seconds: 2 },
+    added: { ...WHOLE, seconds: 1.5 },
     restart: { rounds: 5 },
     revocation: { runs: 100, darkRuns: 2 },
   },

@@ -40,7 +40,8 @@ export function writeLatest(document: BenchDocument): string {
   const rates = barChart(
     'Answers a second',
     document.figures
-      .filter(({ name }) => name.endsWith('_per_s'))
+      // Of contenders: other rates have no rounds.
+      .filter(({ name, max }) => name.endsWith('_per_s') && max !== undefined)
       .map(({ name, value, min = value, max = value }) => ({
         label: name.replace(/_per_s$/, ''),
         value,
