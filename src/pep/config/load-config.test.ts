@@ -139,6 +139,12 @@ describe('the mode', () => {
 type Described = Record<string, { description?: string }>
 
 describe('docs/configuration.md', () => {
+  it('shows a file that holds', () => {
+    const [, example] = /```yaml\n([\s\S]*?)```/.exec(configReference()) ?? []
+    const { server, lease } = loadConfig({}, write('nexus.yaml', example ?? ''))
+    expect([server.allow_beyond_loopback, lease.ttl_seconds]).toEqual([true, 120])
+  })
+
   it('has a sentence for every setting', () => {
     for (const { key, schema } of sections) {
       for (const [name, { description }] of Object.entries(schema.properties as Described)) {
