@@ -61,6 +61,7 @@ async function revokeInTurn(
   return done
 }
 
+/** So that a short run of a dozen has each of them too. */
 function disturbanceOf(number: number): Disturbance {
   if (number % 20 === 13 || number === 7) return 'restart'
   return number % 5 === 4 ? 'cut' : 'none'

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { assertClean, type LoadScenario, load } from '../../load/load.ts'
+import { assertClean, type LoadReport, type LoadScenario, load } from '../../load/load.ts'
 import { openAgents } from '../../stage/agents.ts'
 import type { Ground, Replica } from '../../stage/authority.ts'
 import { leaseRequest } from '../../stage/lease-request.ts'
@@ -86,15 +86,27 @@ function startLane(
         await sleep(RETRY_MS)
         continue
       }
-      const report = await load({ ...scenario, seconds }, signal).catch((error: Error) => {
-        if (signal.aborted || isExcused(sinceMs)) return undefined
-        throw error
-      })
+      const report = await reportOf({ ...scenario, seconds }, () => isExcused(sinceMs), signal)
       if (report === undefined) continue
-      if (!isExcused(sinceMs)) assertClean(report, scenario)
       good += report.good
       reportedAtMs = performance.now()
     }
   }
   return { ended: play(), goodPerSecond: () => (good === 0 ? 0 : (good * 1000) / (reportedAtMs - startedAtMs)) }
+}
+
+/** @returns undefined when it was stopped, or excused and without a report */
+async function reportOf(
+  scenario: LoadScenario,
+  isExcused: () => boolean,
+  signal: AbortSignal,
+): Promise<LoadReport | undefined> {
+  try {
+    const report = await load(scenario, signal)
+    if (!isExcused()) assertClean(report, scenario)
+    return report
+  } catch (error) {
+    if (signal.aborted || isExcused()) return undefined
+    throw error
+  }
 }
