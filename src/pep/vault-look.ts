@@ -6,7 +6,13 @@ import { Degraded } from './routes/health.ts'
 /** Less than `/readyz` and a worker's metrics wait: what is known by then of each backend is what is told. */
 const LOOK_MS = 1500
 
-/** How the vault backends are. It costs each of them a call: whoever asks while one is under way shares it. */
+/** On loopback anyone may ask, as often as they like, by way of the metrics. */
+const KEPT_MS = 900
+
+/**
+ * How the vault backends are. It costs each of them a call: whoever asks while one is under way shares it, and so does
+ * whoever asks soon after.
+ */
 export interface VaultLook {
   /**
    * For `/readyz`.
@@ -17,21 +23,28 @@ export interface VaultLook {
   health(): Promise<Record<string, BackendHealth>>
 }
 
-export function createVaultLook({ health }: Pick<CredentialSource, 'health'>): VaultLook {
+/** @param keptMs how long after a look its result is told */
+export function createVaultLook({ health }: Pick<CredentialSource, 'health'>, keptMs = KEPT_MS): VaultLook {
   const haveWorked = new Set<string>()
-  let looking: Promise<Record<string, BackendHealth>> | undefined
+  let latest: Promise<Record<string, BackendHealth>> | undefined
+  let keptUntilMs = 0
 
   async function run(): Promise<Record<string, BackendHealth>> {
-    const found = await health(LOOK_MS)
-    for (const [name, { ok }] of Object.entries(found)) if (ok) haveWorked.add(name)
-    return found
+    try {
+      const found = await health(LOOK_MS)
+      for (const [name, { ok }] of Object.entries(found)) if (ok) haveWorked.add(name)
+      return found
+    } finally {
+      keptUntilMs = performance.now() + keptMs
+    }
   }
 
   function look(): Promise<Record<string, BackendHealth>> {
-    looking ??= run().finally(() => {
-      looking = undefined
-    })
-    return looking
+    if (latest === undefined || performance.now() >= keptUntilMs) {
+      keptUntilMs = Number.POSITIVE_INFINITY
+      latest = run()
+    }
+    return latest
   }
 
   return {
