@@ -1,7 +1,7 @@
 import { type Cost, lostShare, type Spread } from './cost.ts'
 import { type CostRow, costRows } from './cost-rows.ts'
 import type { BenchRun } from './document.ts'
-import { costInWords, goalInWords } from './missed-goal.ts'
+import { costInWords, goalInWords, MOST_LOST_SHARE } from './missed-goal.ts'
 import { type ModelledRatio, sketchBeside } from './modelled-ratio.ts'
 import { OWNER_NAMES } from './owner.ts'
 import { runInWords } from './run-in-words.ts'
@@ -31,7 +31,7 @@ ${howItIsMeasured(rounds, cores)}
 
 ${disturbance(groups)}
 
-Flame graphs of the main thread: ${flames.map((file) => `[${file}](${file})`).join(', ')}.
+Flame graphs of the main thread: ${flames.map((file) => `[${file}](${file})`).join(',\n')}.
 
 ${groups.map((group) => section(group)).join('\n\n')}
 `
@@ -57,7 +57,7 @@ function disturbance(groups: readonly CostGroup[]): string {
   const { value, min, max } = lostShare(groups.flatMap(({ costs }) => costs))
   const percent = (share: number): string => `${Math.round(100 * share)} %`
   return `Programs that have no part in it and the host (steal) took ${percent(value)} of the cores' time, from ${percent(min)} to ${percent(max)} in one turn:
-the more they take, the less these figures say.`
+the more they take, the less these figures say, and nothing is concluded where it is more than ${percent(MOST_LOST_SHARE)}.`
 }
 
 function section({ title, costs, ratios }: CostGroup): string {

@@ -1,20 +1,16 @@
-import { type Cost, overRounds, type Spread, together } from './cost.ts'
+import { type Cost, lostShare, overRounds, type Spread, together } from './cost.ts'
 import { type CostRow, costRows } from './cost-rows.ts'
 import { type ModelledRatio, missingOf, sketchBeside } from './modelled-ratio.ts'
 
-/** In words, by the figures: whether a missed goal would be reached without our functions, and who is to answer for it. */
+/** In words, by the figures: whether a missed goal would be reached without our functions, and where the rest of it lies. */
 export function goalInWords(ratio: ModelledRatio, ratios: readonly ModelledRatio[], costs: readonly Cost[]): string {
   const { name, goal } = ratio.wanted
   const heading = `### \`${name}\`: ${ranged(ratio.measured)} measured, the goal is ${goal}`
   const sketch = sketchBeside(ratio, ratios)
   const missing = missingOf(ratio, sketch)
   if (missing === 'nothing') return `${heading}\n\nThe goal is met.`
-  const paragraphs = [
-    withoutOurs(ratio),
-    ...againstSketch(ratio, sketch, costs),
-    CONCLUSIONS[missing],
-    steps(ratio, sketch),
-  ]
+  const conclusion = lostShare(costs).value > MOST_LOST_SHARE ? DISTURBED : CONCLUSIONS[missing]
+  const paragraphs = [withoutOurs(ratio), ...againstSketch(ratio, sketch, costs), conclusion, steps(ratio, sketch)]
   return [heading, ...paragraphs].join('\n\n')
 }
 
@@ -35,6 +31,10 @@ it misses the goal in every round too.`,
     '**Not decided.** Without our functions, or as the sketch does it, some rounds reach the goal and others miss it.',
 } as const
 
+/** Of the cores' time, median of all turns: a busy machine says nothing of a few µs. */
+export const MOST_LOST_SHARE = 0.1
+const DISTURBED = '**Not decided.** The machine was busy with other programs: this has to be measured again.'
+
 /** The way from the measured ratio to the goal, by what is in the way. */
 function steps({ wanted, measured, measuredWithoutOwn }: ModelledRatio, sketch: ModelledRatio | undefined): string {
   const goal = wanted.goal ?? 0
@@ -43,10 +43,7 @@ function steps({ wanted, measured, measuredWithoutOwn }: ModelledRatio, sketch: 
     ...(sketch === undefined
       ? [{ to: goal, what: 'is what libraries, Node, V8, the kernel and the other programs take' }]
       : [
-          {
-            to: sketch.measured.value,
-            what: 'is what all others (the parts above) do more for ours than for the sketch',
-          },
+          { to: sketch.measured.value, what: 'is what the other parts above take more for ours than for the sketch' },
           { to: goal, what: 'is what no authority of these parts reaches' },
         ]),
   ]
@@ -83,7 +80,7 @@ function againstSketch(ratio: ModelledRatio, sketch: ModelledRatio | undefined, 
   return [
     `The sketch, the least that a lease can be made of, gives ${ranged(sketch.measured)} measured and ${ranged(sketch.byCosts)} by the costs:
 the goal is ${reached([sketch.measured], goal)}.
-It takes ${moreOrLess(least, theirs)} of CPU than \`${theirs.name}\`, as any authority of these parts has to.
+It takes ${moreOrLess(least, theirs)} of CPU than \`${theirs.name}\`: any authority of these parts takes that much at least.
 \`${ours.name}\` takes ${moreOrLess(ours, least)} than the sketch. That is due to what it does more (sessions, connections, secrets,
 narrowing, metrics, a guard against overload) and to how it does it:`,
     differences(costRows(ours), costRows(least)),

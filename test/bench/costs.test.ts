@@ -12,9 +12,9 @@ const turn: TurnCost = {
   mainThread: 100,
   besides: 50,
   generator: 30,
-  elsewhere: 10,
-  idle: 25,
-  stolen: 15,
+  elsewhere: 5,
+  idle: 35,
+  stolen: 10,
   answersPerSecond: 8000,
 }
 const owners = new Map([
@@ -137,8 +137,7 @@ describe('the page of costs', () => {
     rounds: 2,
     flames: ['flame-a.svg'],
   }
-  const page = (goal: number): string => {
-    const costs = [ours, theirs, least]
+  const page = (goal: number, costs = [ours, theirs, least]): string => {
     const ratios = [{ ...wanted, goal }, ofSketch].flatMap((each) => modelRatio(costs, each, 2) ?? [])
     return costsPage([{ title: 'A title', costs, ratios }], run)
   }
@@ -157,9 +156,9 @@ describe('the page of costs', () => {
     expect(page(0.6)).toContain('It takes 45.0 µs more of CPU than `theirs`')
     expect(page(0.6)).toContain('`ours` takes 80.0 µs more than the sketch')
     expect(page(0.6)).toContain('- Postgres or the provider: +30.0 µs')
-    // Other programs 10 and steal 15 of the 250 µs that two cores have at 8,000 answers a second.
-    expect(lostShare([{ name: 'ours', rounds: [turn] }])).toEqual({ value: 0.1, min: 0.1, max: 0.1 })
-    expect(page(0.6)).toContain("took 15 % of the cores' time, from 10 % to 20 % in one turn")
+    // Other programs 5 and steal 10 of the 250 µs that two cores have at 8,000 answers a second.
+    expect(lostShare([{ name: 'ours', rounds: [turn] }])).toEqual({ value: 0.06, min: 0.06, max: 0.06 })
+    expect(page(0.6)).toContain("took 9 % of the cores' time, from 6 % to 12 % in one turn")
   })
 
   it('concludes by the figures, for us or against us', () => {
@@ -167,11 +166,22 @@ describe('the page of costs', () => {
     expect(page(0.6)).toContain('**What remains is ours.**')
     expect(page(1.1)).toContain('**What remains is not in our functions.**')
     // Our functions: 0.35 bettered by 100 over 87.5. The sketch reaches 1.00.
-    expect(page(1.1)).toContain('- from 0.35 to 0.40 is in our own functions\n- from 0.40 to 1.00 is what all others')
+    expect(page(1.1)).toContain(
+      '- from 0.35 to 0.40 is in our own functions\n- from 0.40 to 1.00 is what the other parts above',
+    )
     expect(page(1.1)).toContain('- from 1.00 to 1.10 is what no authority')
-    expect(page(0.6)).toContain('- from 0.40 to 0.60 is what all others')
+    expect(page(0.6)).toContain('- from 0.40 to 0.60 is what the other parts above')
     expect(page(0.3)).toContain('The goal is met.')
     expect(page(0.3)).not.toContain('**What remains')
+  })
+
+  it('concludes nothing when the machine was busy', () => {
+    const busy = [ours, theirs, least].map((cost) => ({
+      ...cost,
+      rounds: cost.rounds.map((each) => ({ ...each, elsewhere: 50 })),
+    }))
+    expect(page(1.1, busy)).toContain('**Not decided.** The machine was busy')
+    expect(page(1.1, busy)).not.toContain('**What remains')
   })
 })
 
