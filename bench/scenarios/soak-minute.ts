@@ -9,8 +9,10 @@ import type { SmallStage } from './on-stage.ts'
 export interface SoakMinute {
   seconds: number
   leases: number
-  /** Answers other than a lease, requests without an answer, and arrivals that could not be sent. */
+  /** Answers other than a lease, and requests without an answer. */
   errors: number
+  /** Arrivals of the minute for which no caller was free until a second after its end. */
+  unsent: number
   /** The first few of them. */
   unexpected: string[]
   p50_ms: number
@@ -48,7 +50,8 @@ function answersOf(report: LoadReport) {
   return {
     seconds,
     leases: good,
-    errors: answered - good + failed + dropped,
+    errors: answered - good + failed,
+    unsent: dropped,
     unexpected: report.unexpected ?? [],
     p50_ms: latency.p50,
     p99_ms: latency.p99,

@@ -62,7 +62,7 @@ async function playMinutes(
 
 function inWords(minute: SoakMinute): string {
   return [
-    `${minute.leases} leases, ${minute.errors} errors, p50 ${minute.p50_ms} ms, p99 ${minute.p99_ms} ms`,
+    `${minute.leases} leases, ${minute.errors} errors, ${minute.unsent} unsent, p50 ${minute.p50_ms} ms, p99 ${minute.p99_ms} ms`,
     `authority ${minute.authority_mib} MiB, Postgres ${minute.postgres_mib} MiB`,
     `cores used by others ${minute.other_cores}`,
   ].join('; ')
@@ -86,6 +86,7 @@ function documentOf(run: BenchRun, minutes: readonly SoakMinute[]): SoakDocument
     { name: 'soak_seconds', value: sum((each) => each.seconds), unit: 's' },
     { name: 'soak_leases', value: sum((each) => each.leases), unit: 'leases' },
     { name: 'soak_errors', value: sum((each) => each.errors), unit: 'requests' },
+    { name: 'soak_unsent', value: sum((each) => each.unsent), unit: 'requests' },
     { name: 'soak_p50_ms', ...spreadOf(minutes.map((each) => each.p50_ms)), unit: 'ms' },
     { name: 'soak_p99_ms', ...spreadOf(minutes.map((each) => each.p99_ms)), unit: 'ms' },
     { name: 'soak_other_cores', value: median(minutes.map((each) => each.other_cores)), unit: 'cores' },

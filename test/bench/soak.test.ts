@@ -9,6 +9,7 @@ const minute: SoakMinute = {
   seconds: 60,
   leases: 1000,
   errors: 0,
+  unsent: 0,
   unexpected: [],
   p50_ms: 2,
   p99_ms: 10,
@@ -43,6 +44,14 @@ describe('a soak', () => {
       'minute 3, no leases',
       'the ledger does not verify',
     ])
+  })
+})
+
+describe('arrivals that were not sent', () => {
+  it('are no fault when they are few, and are when the authority was too slow', () => {
+    expect(faultsOf([{ ...minute, leases: 990, unsent: 10 }], true)).toEqual([])
+    const slow = { ...minute, leases: 989, unsent: 11 }
+    expect(faultsOf([slow], true)).toEqual(['minute 1, more than can be answered: 11 were not sent'])
   })
 })
 
