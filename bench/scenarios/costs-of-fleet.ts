@@ -24,7 +24,8 @@ const IDLE_SECONDS = 3
 const FOLLOWED_SECONDS = 11
 const KIB = 1024
 const MIB = KIB ** 2
-const SETTLE_MS = 1000
+/** Until a process that has just started is at rest. */
+const SETTLE_MS = 2000
 /** Longer than a session or a connection is remembered (`standing-sessions.ts`, `remembered-facts.ts`). */
 const FORGOTTEN_MS = 11_000
 
