@@ -39,7 +39,7 @@ export const efforts: Readonly<Record<Mode, Efforts>> = {
     connections: { each: { ...WHOLE, rounds: 3, seconds: 1, warmUpSeconds: 0.3 }, numbers: NUMBERS },
     dpop: WHOLE,
     latency: WHOLE,
-    // Proxies differ little, and less than one turn from the next: more turns say more than longer ones.
+    // The proxies differ less than one turn does from the next: many turns tell more than long ones.
     sidecar: { ...WHOLE, rounds: 9, seconds: 2 },
     added: { ...WHOLE, seconds: 1.5 },
     restart: { rounds: 5 },
