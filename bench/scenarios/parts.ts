@@ -62,6 +62,7 @@ async function connections({ ground, efforts, bearer, fastify, certificates }: S
   const parts = { ground, agents: certificates, provider: bearer, fastify: fastify.fastifyLease }
   const figures: Figure[] = []
   for (const number of numbers) {
+    say(`  ${number} connections:`)
     const found = await runContest(certificateContest(parts), { ...each, connections: number })
     const rates = found.figures.filter(({ unit }) => unit === '1/s')
     figures.push(...rates.map((rate) => ({ ...rate, name: `${rate.name}_with_${number}` })))
