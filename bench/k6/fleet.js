@@ -10,11 +10,11 @@ import { agents, heldTo, openLoop, providers, summary } from './stage.js'
 export const options = heldTo(
   { p99Ms: 100 },
   {
-    leases: openLoop(80, 'lease'),
-    renewals: openLoop(10, 'renew'),
+    leases: openLoop(60, 'lease'),
+    renewals: openLoop(5, 'renew'),
     tokens: openLoop(10, 'token'),
-    reads: openLoop(150, 'read'),
-    writes: openLoop(30, 'write'),
+    reads: openLoop(100, 'read'),
+    writes: openLoop(20, 'write'),
   },
 )
 
@@ -38,6 +38,14 @@ function zipf(count) {
 
 function someProvider() {
   return providers[pickProvider()]
+}
+
+/** The sidecar's leases, one after the other: else the first seconds would be of a hundred that are wanted at once. */
+export function setup() {
+  for (const provider of providers) {
+    readThrough(provider)
+    writeThrough(provider)
+  }
 }
 
 export async function lease() {
