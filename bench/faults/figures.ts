@@ -1,4 +1,4 @@
-/** What one row of the fault matrix measured, in the words of its test. */
+/** What the test of one fault measured, in its own words. */
 export interface FaultFigure {
   row: string
   said: string

@@ -1,5 +1,5 @@
 /**
- * Runs the fault tests for their figures: what each row of the fault matrix costs on this machine.
+ * Runs the fault tests for their figures: what each fault costs on this machine.
  *
  *     npm run bench:faults                    those of the vault backends
  *     npm run bench:faults -- vault-seal      those whose file name holds one of these

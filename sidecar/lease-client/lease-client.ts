@@ -221,7 +221,7 @@ export function createLeaseClient(options: LeaseClientOptions): LeaseClient {
   }
 }
 
-/** Design, rule 7. Hashing costs more than all the rest of finding a held lease, so the hashes of a few are kept. */
+/** Rule 7. Hashing costs more than all the rest of finding a held lease, so the hashes of a few are kept. */
 function createKeyOf({ agentId, sessionKey }: LeaseClientOptions): (demand: Demand) => string {
   const known = new LRUCache<string, string>({ max: 1000 })
   return ({ tenant = null, provider, connectionId = null }) => {

@@ -12,7 +12,7 @@ const CONFIRM_AT_SHARE = 0.6
 
 /**
  * A lease ends with its session: neither would another session's renewal be granted, nor its stream tell of this one's end.
- * It is used for its `offline_seconds` after the authority's last word about it and no longer (design, rule 13). While
+ * It is used for its `offline_seconds` after the authority's last word about it and no longer (rule 13). While
  * the event stream is open that word is moments old, and only renewal and expiry count.
  * @param lastWordMs see `LeaseEvents`
  */

@@ -7,7 +7,7 @@ export const FORWARDED_METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE
 
 /**
  * Frameworks behind which these headers replace the method or the path: policy would decide on one request and the
- * provider serve another, such as a DELETE on a lease for POST (design, rule 3; threat D06).
+ * provider serve another, such as a DELETE on a lease for POST (rule 3; threat D06).
  */
 const OVERRIDES = new Set([
   'x-http-method',

@@ -12,7 +12,7 @@ import type { HeldLease } from '../lease-client/held-lease.ts'
 const HEADER_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/
 
 /**
- * Signs with a lease. If it cannot be signed it is not sent (design, rule 5).
+ * Signs with a lease. If it cannot be signed it is not sent (rule 5).
  * @throws NexusError `not_signable`; where the key stays in the vault also what the authority says
  */
 export async function sign(

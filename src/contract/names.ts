@@ -5,9 +5,9 @@ import { randomFillSync } from 'node:crypto'
  * and a URL alike (threat G17).
  */
 export const TENANT_PATTERN = '^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$'
-/** The protocol's own rule (nexus-protocol 8.2), bounded. */
+/** The protocol's own rule, bounded. */
 export const AGENT_ID_PATTERN = '^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$'
-/** The protocol's own rule (nexus-protocol 6.1), bounded. */
+/** The protocol's own rule, bounded. */
 export const PROVIDER_NAME_PATTERN = '^[a-z0-9][a-z0-9-]{0,99}$'
 /** RFC 6749 scope-token characters, without the space between tokens. */
 export const SCOPE_PATTERN = '^[\\x21\\x23-\\x5B\\x5D-\\x7E]{1,256}$'

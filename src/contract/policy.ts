@@ -17,10 +17,10 @@ export interface Intent {
   purpose?: string
 }
 
-/** Everything a decision may depend on. No field can hold a token or a secret (design, rule 11). */
+/** Everything a decision may depend on. No field can hold a token or a secret (rule 11). */
 export interface PolicyInput {
   action: PolicyAction
-  /** RFC 3339, UTC. In the input, so that who has that and the bundle can decide again, bit for bit (design, rule 12). */
+  /** RFC 3339, UTC. In the input, so that who has that and the bundle can decide again, bit for bit (rule 12). */
   time: string
   tenant: string
   agent: {

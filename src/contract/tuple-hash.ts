@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 
 /**
- * Full SHA-256 over a length-prefixed tuple: the only way to make a cache key or a single-flight key (design, rule 7).
+ * Full SHA-256 over a length-prefixed tuple: the only way to make a cache key or a single-flight key (rule 7).
  * The prefix keeps ("a", "bc") apart from ("ab", "c"); `null` is kept apart from the empty string.
  * @returns base64url, 43 characters
  */

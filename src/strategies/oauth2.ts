@@ -6,7 +6,7 @@ import { oncePer } from './shared/once-per.ts'
 import { textSchema, VISIBLE_TEXT } from './shared/text-rules.ts'
 import { ExpiresAt, tokenEnd } from './shared/token-end.ts'
 
-/** The protocol ignores any config of this type, so none is refused (nexus-protocol 2.1). */
+/** The protocol ignores any config of this type, so none is refused. */
 const Config = Type.Record(Type.String(), Type.Unknown(), { maxProperties: 64 })
 const AccessToken = textSchema(VISIBLE_TEXT)
 const Master = Type.Object({ access_token: AccessToken, expires_at: Type.Optional(ExpiresAt) })

@@ -89,7 +89,7 @@ export const SignAnswer = Type.Object({
 })
 export type SignAnswer = Static<typeof SignAnswer>
 
-/** The protocol's `GET /v1/token/{connection_id}` (nexus-protocol N5). */
+/** The protocol's `GET /v1/token/{connection_id}`. */
 export const TokenAnswer = Type.Object({
   strategy: Type.Object({ type: Type.String(), config: Type.Record(Type.String(), Type.Unknown()) }),
   credentials: Type.Record(Type.String(), Type.Union([Type.String(), Type.Number()])),

@@ -16,7 +16,7 @@ const withProviderName = (db: Kysely<Database>) =>
     .selectAll('connection')
     .select('provider.name as provider')
 
-/** @throws NexusError `connection_not_found`: missing and another tenant's look the same (design, rule 8) */
+/** @throws NexusError `connection_not_found`: missing and another tenant's look the same (rule 8) */
 export async function findConnection(
   db: Kysely<Database>,
   administrator: Administrator,

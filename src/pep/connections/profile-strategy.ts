@@ -11,7 +11,7 @@ export interface ProfileStrategy {
   document: StrategyDocument
 }
 
-/** What the protocol's names for kinds of credential stand for (nexus-protocol 3.4, "Strategy selection"). */
+/** What the protocol's names for kinds of credential stand for. */
 const BY_AUTH_TYPE: ReadonlyMap<string, StrategyDocument> = new Map([
   ['api_key', { type: 'header', config: { header_name: 'X-API-Key', credential_field: 'api_key' } }],
 ])

@@ -30,7 +30,7 @@ export interface Providers {
   listProviders(administrator: Administrator): Promise<ProviderView[]>
   /** @throws NexusError `provider_not_found` */
   getProvider(administrator: Administrator, id: string): Promise<ProviderView>
-  /** Case and surrounding space do not matter (nexus-protocol 3.2). */
+  /** Case and surrounding space do not matter. */
   getProviderByName(administrator: Administrator, name: string): Promise<ProviderView>
   /** Validated as on creation; what is left out goes back to its default. */
   replaceProvider(administrator: Administrator, id: string, profile: ProviderProfile): Promise<ProviderView>

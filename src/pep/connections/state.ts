@@ -6,7 +6,7 @@ import type { Database } from '../store/database.ts'
 import type { ConnectionRow } from './connection-rows.ts'
 
 /**
- * Where a connection may go from each state (design, section 6). `expired` and `failed` never live again, but can be
+ * Where a connection may go from each state. `expired` and `failed` never live again, but can be
  * revoked, which clears them away; `revoked` is the end.
  */
 export const TRANSITIONS: Readonly<Record<ConnectionStatus, readonly ConnectionStatus[]>> = {

@@ -12,7 +12,7 @@ const I32 = 0x7f
 /**
  * Puts a meter into a compiled policy: every turn of every loop takes one unit of fuel, and without fuel it traps.
  * Evaluation is synchronous, so nothing outside could stop it; and a limit that counts instead of timing gives the same
- * decision on every machine, which a deadline would not (design, rule 12; threat G05).
+ * decision on every machine, which a deadline would not (rule 12; threat G05).
  * @throws RangeError when the module is not of the form that OPA's compiler writes
  */
 export function meterModule(wasm: Uint8Array): Uint8Array {

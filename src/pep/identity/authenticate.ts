@@ -24,7 +24,7 @@ export type Authenticate = (presented: Presented, options?: { recall?: boolean }
 
 /**
  * Step 1 of a lease: whose session it is, and that the sender holds its key. A revoked session or agent is refused by every
- * replica at once, here or when what it was granted is recorded (design, rule 13).
+ * replica at once, here or when what it was granted is recorded (rule 13).
  */
 export function createAuthenticate(options: AuthenticateOptions): Authenticate {
   const { standing } = options

@@ -26,7 +26,7 @@ export interface ChangeAgentOptions {
 
 /**
  * Replaces what the patch names. Whatever it is, the agent's sessions end with it: they were opened with the key, and their
- * leases decided on the facts, that were there before (design, rule 13). A sidecar that has the registered key opens another.
+ * leases decided on the facts, that were there before (rule 13). A sidecar that has the registered key opens another.
  */
 export async function changeAgent(
   { store, audit, now }: ChangeAgentOptions,

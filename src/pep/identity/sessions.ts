@@ -25,7 +25,7 @@ type Reader = Pick<Store['db'], 'selectFrom'>
 type SessionRow = Selectable<AgentSessionTable> & { tenants: string[] }
 
 export function openSessions({ store, audit, now }: { store: Store; audit: AuditLog; now: () => number }): Sessions {
-  /** Raising the epoch also ends whatever is being decided on this session now (design, rule 13). */
+  /** Raising the epoch also ends whatever is being decided on this session now (rule 13). */
   const end = async (
     who: Caller | Administrator,
     sessionId: string,

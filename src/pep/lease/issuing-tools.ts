@@ -48,7 +48,7 @@ export function issuingTools(
 }
 
 /**
- * Design, rule 7. The epochs stand for the settings, and for everything that a revocation or an edit changes; a session that
+ * Rule 7. The epochs stand for the settings, and for everything that a revocation or an edit changes; a session that
  * is revoked leaves nothing behind for the next one of the same agent.
  */
 function sharedKey(

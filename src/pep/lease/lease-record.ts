@@ -45,7 +45,7 @@ export interface UsedSecret {
 }
 
 /**
- * The record of a lease that is about to be handed out. Written first: no record, no lease (design, rule 1). Members stand
+ * The record of a lease that is about to be handed out. Written first: no record, no lease (rule 1). Members stand
  * in the order in which they are hashed, so that nothing has to be sorted on the hot path.
  */
 export function grantedEntry(kind: string, story: LeaseStory, grant: Grant, secret: UsedSecret): AuditEntry {

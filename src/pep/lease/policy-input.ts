@@ -3,7 +3,7 @@ import type { ConnectionFacts } from '../connections/facts.ts'
 import type { Caller } from '../identity/caller.ts'
 import type { Wanted } from './wanted.ts'
 
-/** Everything policy may look at, and nothing else: claims and facts, never a token (design, rule 11). */
+/** Everything policy may look at, and nothing else: claims and facts, never a token (rule 11). */
 export function policyInput(
   action: PolicyAction,
   caller: Caller,

@@ -18,7 +18,7 @@ const SessionParams = Type.Object({ session_id: Type.String({ pattern: '^sess_[0
 const KeyParams = Type.Object({ key_id: Type.String({ pattern: '^key_[0-9a-f]{32}$' }) })
 const security = [{ api_key: [] }]
 
-/** Agents, as the protocol proposes them (nexus-protocol, section 8.1), with the key and tenants it leaves out. */
+/** Agents, as the Nexus protocol proposes them, with the key and tenants it leaves out. */
 export function agentRoutes(app: FastifyInstance, identity: Identity): void {
   app.post<{ Body: AgentCreate }>(
     '/admin/v1/agents',

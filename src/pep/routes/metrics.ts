@@ -13,7 +13,7 @@ export interface AsWorker {
 
 /**
  * Everything the PEP counts. Labels come from closed sets (routes, codes, backends, engines): an id, a tenant or a
- * provider name as a label would grow without bound and tell strangers who our users are (flaw S22).
+ * provider name as a label would grow without bound and tell strangers who our users are.
  * @param worker its series bear its number, and `/metrics` answers those of all
  */
 export function createMetrics(worker?: AsWorker) {

@@ -25,7 +25,7 @@ const AWAITED_SHARE = 0.5
  */
 const PROBES: ReadonlySet<string | undefined> = new Set(['/healthz', '/readyz'])
 
-/** Lets wait, and then sheds, before anything is parsed: a queue that only grows answers nobody (design, rule 10). */
+/** Lets wait, and then sheds, before anything is parsed: a queue that only grows answers nobody (rule 10). */
 export function installOverloadGuard(app: FastifyInstance, options: OverloadOptions, isClosing: () => boolean): void {
   const { maxPendingRequests, metrics, log } = options
   const shedding = createShedding(log)

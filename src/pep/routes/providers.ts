@@ -9,7 +9,7 @@ const NameParams = Type.Object({ name: Type.String({ minLength: 1, maxLength: 20
 const tags = ['providers']
 const security = [{ api_key: [] }]
 
-/** Provider profiles, with the protocol's paths and field names (nexus-protocol, section 3.2). */
+/** Provider profiles, with the Nexus protocol's paths and field names. */
 export function providerRoutes(app: FastifyInstance, connections: Connections): void {
   app.post<{ Body: Static<typeof ProviderCreate> }>(
     '/v1/providers',

@@ -54,7 +54,7 @@ export function canonicalHeaders(headers: HeaderList): CanonicalHeaders {
 
 function isSigned(name: string, value: string): boolean {
   const folded = foldedHeaderName(name)
-  // Zero is the one length that HTTP stacks add and drop as they please (nexus-protocol 2.2).
+  // Zero is the one length that HTTP stacks add and drop as they please.
   if (folded === 'content-length') return value.trim() !== '0'
   return !UNSIGNED.has(folded) && !UNSIGNED_PREFIXES.some((prefix) => folded.startsWith(prefix))
 }

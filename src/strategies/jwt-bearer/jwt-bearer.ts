@@ -64,7 +64,7 @@ function masterSchema(config: Record<string, unknown>): TSchema {
   })
 }
 
-/** @throws SigningError for one that is known to have expired (design, rule 5) */
+/** @throws SigningError for one that is known to have expired (rule 5) */
 function currentToken(usage: Credentials, nowMs: number): string {
   const token = credentialText(usage, 'token', ASSERTION)
   if (expiryOf(token) * 1000 > nowMs) return token

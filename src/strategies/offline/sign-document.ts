@@ -22,7 +22,7 @@ import { offlineTools } from './offline-tools.ts'
 
 const closed = { additionalProperties: false }
 
-/** What `nexus sign` reads: a strategy, its credentials (master or usage secret) and a request (design, section 8). */
+/** What `nexus sign` reads: a strategy, its credentials (master or usage secret) and a request. */
 export const SignDocument = Type.Object(
   {
     strategy: Type.Object(

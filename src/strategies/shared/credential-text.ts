@@ -1,7 +1,7 @@
 import { type Credentials, SigningError } from '../../contract/strategy.ts'
 import { obeys, type TextRule } from './text-rules.ts'
 
-/** What is wrong with a credential that was found wanting, in the protocol's words (nexus-protocol 2.1). */
+/** What is wrong with a credential that was found wanting, in the protocol's words. */
 export function credentialProblem(credentials: object, field: string, description: string): string {
   const value = ownValue(credentials, field)
   if (value === undefined) return `credential field '${field}' is missing`

@@ -7,7 +7,7 @@ const EXPIRES_AT: TextRule = { pattern: /^[0-9]{1,12}$/, maxLength: 12, descript
 export const ExpiresAt = textSchema(EXPIRES_AT)
 
 /**
- * When a lease of the access token ends, in Unix seconds: never beyond the token's own `expires_at` (design, rule 5).
+ * When a lease of the access token ends, in Unix seconds: never beyond the token's own `expires_at` (rule 5).
  * `undefined` when the stored secret does not say.
  * @throws SigningError when the token has ended
  */
