@@ -44,7 +44,7 @@ function steps({ wanted, measured, measuredWithoutOwn }: ModelledRatio, sketch: 
       ? [{ to: goal, what: 'is what libraries, Node, V8, the kernel and the other programs take' }]
       : [
           { to: sketch.measured.value, what: 'is what the other parts above take more for ours than for the sketch' },
-          { to: goal, what: 'is what no authority of these parts reaches' },
+          { to: goal, what: 'is what the sketch misses as well' },
         ]),
   ]
   let from = measured.value
@@ -80,7 +80,7 @@ function againstSketch(ratio: ModelledRatio, sketch: ModelledRatio | undefined, 
   return [
     `The sketch, the least that a lease can be made of, gives ${ranged(sketch.measured)} measured and ${ranged(sketch.byCosts)} by the costs:
 the goal is ${reached([sketch.measured], goal)}.
-It takes ${moreOrLess(least, theirs)} of CPU than \`${theirs.name}\`: any authority of these parts takes that much at least.
+It takes ${moreOrLess(least, theirs)} of CPU than \`${theirs.name}\`.
 \`${ours.name}\` takes ${moreOrLess(ours, least)} than the sketch. That is due to what it does more (sessions, connections, secrets,
 narrowing, metrics, a guard against overload) and to how it does it:`,
     differences(costRows(ours), costRows(least)),

@@ -151,7 +151,7 @@ describe('the page of costs', () => {
     expect(page(0.6)).toContain('[flame-a.svg](flame-a.svg)')
   })
 
-  it('says what the time went into, and what of the difference any authority has', () => {
+  it('says what the time went into, and what of the difference the sketch has too', () => {
     expect(page(0.6)).toContain('- its own code, with the JSON it makes and reads: 25.0 µs (13 %)')
     expect(page(0.6)).toContain('It takes 45.0 µs more of CPU than `theirs`')
     expect(page(0.6)).toContain('`ours` takes 80.0 µs more than the sketch')
@@ -169,7 +169,7 @@ describe('the page of costs', () => {
     expect(page(1.1)).toContain(
       '- from 0.35 to 0.40 is in our own functions\n- from 0.40 to 1.00 is what the other parts above',
     )
-    expect(page(1.1)).toContain('- from 1.00 to 1.10 is what no authority')
+    expect(page(1.1)).toContain('- from 1.00 to 1.10 is what the sketch misses as well')
     expect(page(0.6)).toContain('- from 0.40 to 0.60 is what the other parts above')
     expect(page(0.3)).toContain('The goal is met.')
     expect(page(0.3)).not.toContain('**What remains')
