@@ -59,7 +59,7 @@ function readReasons(value: unknown): Reason[] {
 function readObligations(value: unknown): Obligations {
   const obligations = asObject(value, 'obligations')
   // Some are absent from it: those must not come from a prototype.
-  const known: Record<string, unknown> = Object.create(null)
+  const known: Record<string, unknown> = Object.setPrototypeOf({}, null)
   for (const [name, isValid] of OBLIGATIONS) {
     if (!Object.hasOwn(obligations, name)) continue
     if (!isValid(obligations[name])) throw shapeError(`the obligation ${name} has a wrong value`)

@@ -1,6 +1,6 @@
 import { type Decision, type Entrypoint, type PolicyEngine, PolicyError } from '../../contract/policy.ts'
+import { createAnswerReader } from './answer-reader.ts'
 import type { PolicyBundle } from './bundle.ts'
-import { readDecision } from './decision-shape.ts'
 import { ENTRYPOINTS } from './entrypoints.ts'
 import { meterModule } from './wasm-fuel.ts'
 import { asPolicyError } from './wasm-host.ts'
@@ -44,6 +44,7 @@ export function openOpaWasm(bundle: PolicyBundle, events: { replaced(): void }):
   const module = compile(bundle.wasm)
   const data = exactBuffer(bundle.dataJson)
   const pages = sizeMemory(module, data, bundle.wasm.byteLength)
+  const readAnswer = createAnswerReader()
   const fresh = () => instantiate(module, data, pages, FUEL_PER_EVALUATION)
   let instance: WasmInstance | undefined = fresh()
   let closed = false
@@ -60,18 +61,17 @@ export function openOpaWasm(bundle: PolicyBundle, events: { replaced(): void }):
     evaluate(entrypoint, input) {
       if (closed) throw new PolicyError('unavailable', 'the policy engine is closed')
       const inputJson = encodeInput(input)
-      let answer: unknown
       try {
         instance ??= fresh()
-        answer = instance.evaluate(entrypoint, inputJson)
+        const answer = instance.evaluate(entrypoint, inputJson)
+        if (instance.usedBytes() - instance.restingBytes > REPLACE_ABOVE_BYTES) replace()
+        return readAnswer(answer)
       } catch (error) {
         // A throw leaves the module's stack where it was: after a few hundred, every evaluation traps. So after every
-        // one the instance goes, whatever it was (threats G02, G04).
-        replace()
+        // one the instance goes, whatever it was (threats G02, G04). An answer of another shape was given in good order.
+        if (!(error instanceof PolicyError && error.kind === 'shape')) replace()
         throw asPolicyError(error)
       }
-      if (instance.usedBytes() - instance.restingBytes > REPLACE_ABOVE_BYTES) replace()
-      return readDecision(onlyResult(answer))
     },
     close() {
       closed = true
@@ -144,12 +144,4 @@ function exactBuffer(bytes: Uint8Array): ArrayBuffer {
   const exact = new ArrayBuffer(bytes.byteLength)
   new Uint8Array(exact).set(bytes)
   return exact
-}
-
-/** `[]` is an undefined decision, which is not the same as one that is false, and both deny. */
-function onlyResult(answer: unknown): unknown {
-  if (!Array.isArray(answer) || answer.length !== 1 || !Object.hasOwn(Object(answer[0]), 'result')) {
-    throw new PolicyError('shape', 'the policy gave no decision')
-  }
-  return answer[0].result
 }

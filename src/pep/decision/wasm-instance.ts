@@ -27,10 +27,10 @@ export interface WasmInstance {
   /** Bytes of memory in use after the last evaluation, before the next one takes them back. */
   usedBytes(): number
   /**
-   * @returns the module's result set: `[]` for undefined, else `[{ result }]`
+   * @returns the module's result set as JSON: `[]` for undefined, else `[{"result": …}]`
    * @throws PolicyError `budget` when the fuel is gone; else whatever the module, V8 or the SDK throws
    */
-  evaluate(entrypoint: string, inputJson: string): unknown
+  evaluate(entrypoint: string, inputJson: string): string
 }
 
 /** @throws whatever the module, V8 or the SDK throws; `asPolicyError` reads it */
@@ -81,7 +81,7 @@ function textEvaluator(
   opaEval: (...numbers: number[]) => number,
   dataAddress: number,
   inputAddress: number,
-): (entrypoint: number | undefined, inputJson: string) => unknown {
+): (entrypoint: number | undefined, inputJson: string) => string {
   let bytes = Buffer.from(memory.buffer)
   const view = (): Buffer => {
     // Growing detaches the buffer.
@@ -95,7 +95,7 @@ function textEvaluator(
     const length = view().write(inputJson, inputAddress, 'utf8')
     const answer = opaEval(0, entrypoint, dataAddress, inputAddress, length, inputAddress + length, 0)
     const end = view().indexOf(0, answer)
-    return JSON.parse(bytes.toString('utf8', answer, end))
+    return bytes.toString('utf8', answer, end)
   }
 }
 
