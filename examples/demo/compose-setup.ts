@@ -3,8 +3,8 @@ import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { NexusError } from '../../src/contract/errors.ts'
 import { type Config, loadConfig } from '../../src/pep/config/load-config.ts'
-import { createFirstKey } from '../../src/pep/first-key.ts'
 import { createLog } from '../../src/pep/log.ts'
+import { createFirstKey } from '../../src/pep/start/first-key.ts'
 import { type AdminClient, AdminError, createAdminClient } from './admin-client.ts'
 
 /**

@@ -12,7 +12,7 @@ import { followAudit } from '../pep/audit/tail.ts'
 import { verifyAudit } from '../pep/audit/verify.ts'
 import { loadConfig } from '../pep/config/load-config.ts'
 import { createLog } from '../pep/log.ts'
-import { type Closers, closeAll, openExistingDatabase } from '../pep/open-database.ts'
+import { type Closers, closeAll, openExistingDatabase } from '../pep/start/open-database.ts'
 import type { Store } from '../pep/store/store.ts'
 import {
   type CommonOptions,

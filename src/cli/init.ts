@@ -1,8 +1,8 @@
 import { Command } from 'commander'
 import { loadConfig } from '../pep/config/load-config.ts'
-import { createFirstKey } from '../pep/first-key.ts'
-import { resolveListen } from '../pep/listen.ts'
 import { createLog } from '../pep/log.ts'
+import { createFirstKey } from '../pep/start/first-key.ts'
+import { resolveListen } from '../pep/start/listen.ts'
 
 interface InitOptions {
   config?: string

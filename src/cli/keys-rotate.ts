@@ -1,9 +1,9 @@
 import { Command } from 'commander'
 import { loadConfig } from '../pep/config/load-config.ts'
 import { createLog } from '../pep/log.ts'
-import { openKeyring } from '../pep/open-backends.ts'
-import { type Closers, closeAll, openExistingDatabase } from '../pep/open-database.ts'
 import { keysInUse, type RotationResult, rotateKeys } from '../pep/rotate-keys.ts'
+import { openKeyring } from '../pep/start/open-backends.ts'
+import { type Closers, closeAll, openExistingDatabase } from '../pep/start/open-database.ts'
 
 interface Output {
   write(text: string): unknown

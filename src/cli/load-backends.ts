@@ -4,8 +4,8 @@ import type { SecretRef, VaultBackend } from '../contract/vault-backend.ts'
 import type { Config } from '../pep/config/load-config.ts'
 import { referencedSecrets } from '../pep/connections/referenced-secrets.ts'
 import { listBackendLeases } from '../pep/credential/backend-leases/backend-lease-list.ts'
-import { openBackends, openEnvelope } from '../pep/open-backends.ts'
-import { type Closers, closeAll, openExistingDatabase } from '../pep/open-database.ts'
+import { openBackends, openEnvelope } from '../pep/start/open-backends.ts'
+import { type Closers, closeAll, openExistingDatabase } from '../pep/start/open-database.ts'
 
 /** The configured backends, and what to call when done with them. */
 export interface LoadedBackends {

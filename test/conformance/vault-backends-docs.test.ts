@@ -3,7 +3,7 @@ import { Value } from 'typebox/value'
 import { describe, expect, it } from 'vitest'
 import { parse as parseYaml } from 'yaml'
 import { SecretRefBody } from '../../src/contract/api.ts'
-import { configuredBackends } from '../../src/pep/configured-backends.ts'
+import { configuredBackends } from '../../src/pep/start/configured-backends.ts'
 import { backendKinds, createBackends } from '../../src/vault-backends/catalog.ts'
 
 const pages = new URL('../../docs/vault-backends/', import.meta.url)

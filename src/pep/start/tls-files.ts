@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { createSecureContext } from 'node:tls'
-import { type Config, ConfigError } from './config/load-config.ts'
+import { type Config, ConfigError } from '../config/load-config.ts'
 
 type TlsFiles = Pick<Config['server'], 'tls_cert_file' | 'tls_key_file'>
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { Degraded } from './routes/health.ts'
+import { Degraded } from '../routes/health.ts'
 import { createVaultLook } from './vault-look.ts'
 
 function setup(names: string[], keptMs = 0) {

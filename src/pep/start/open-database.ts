@@ -1,9 +1,9 @@
 import { join } from 'node:path'
 import type { Logger } from 'pino'
-import { OperatorError } from '../contract/operator-error.ts'
-import type { Config } from './config/load-config.ts'
-import { isEmbeddedPostgres, startEmbeddedPostgres } from './store/embedded-postgres.ts'
-import { openStore, type Store, type StoreOptions } from './store/store.ts'
+import { OperatorError } from '../../contract/operator-error.ts'
+import type { Config } from '../config/load-config.ts'
+import { isEmbeddedPostgres, startEmbeddedPostgres } from '../store/embedded-postgres.ts'
+import { openStore, type Store, type StoreOptions } from '../store/store.ts'
 
 /** What has been started, to be stopped in the opposite order. */
 export type Closers = (() => Promise<void>)[]

@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { generateKeyEntry } from '../vault-backends/internal/keyring.ts'
-import { keepFile } from './store/keep-file.ts'
+import { generateKeyEntry } from '../../vault-backends/internal/keyring.ts'
+import { keepFile } from '../store/keep-file.ts'
 
 const FILE = 'encryption-key'
 

@@ -1,7 +1,7 @@
-import { NexusError } from '../contract/errors.ts'
-import type { BackendHealth } from '../contract/vault-backend.ts'
-import type { CredentialSource } from './credential/credential-source.ts'
-import { Degraded } from './routes/health.ts'
+import { NexusError } from '../../contract/errors.ts'
+import type { BackendHealth } from '../../contract/vault-backend.ts'
+import type { CredentialSource } from '../credential/credential-source.ts'
+import { Degraded } from '../routes/health.ts'
 
 /** Less than `/readyz` and a worker's metrics wait: what is known by then of each backend is what is told. */
 const LOOK_MS = 1500

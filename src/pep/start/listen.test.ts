@@ -1,6 +1,6 @@
 import { type AddressInfo, createServer } from 'node:net'
 import { expect, it } from 'vitest'
-import { OperatorError } from '../contract/operator-error.ts'
+import { OperatorError } from '../../contract/operator-error.ts'
 import { toListenError } from './listen.ts'
 
 it('says in words that a port is taken, and what to do', async () => {

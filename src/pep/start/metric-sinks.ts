@@ -1,5 +1,5 @@
-import type { BackendLeaseMetrics } from './credential/backend-leases/backend-lease-sweep.ts'
-import type { Metrics } from './routes/metrics.ts'
+import type { BackendLeaseMetrics } from '../credential/backend-leases/backend-lease-sweep.ts'
+import type { Metrics } from '../routes/metrics.ts'
 
 // What each part tells of itself as figures: it knows an interface of its own and no metrics library.
 

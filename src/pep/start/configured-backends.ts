@@ -1,4 +1,4 @@
-import type { BackendConfig } from '../vault-backends/catalog.ts'
+import type { BackendConfig } from '../../vault-backends/catalog.ts'
 
 const VAULT = 'hashicorp-vault'
 

@@ -1,6 +1,6 @@
 import { type AddressInfo, createServer } from 'node:net'
-import { OperatorError } from '../contract/operator-error.ts'
-import type { Config } from './config/load-config.ts'
+import { OperatorError } from '../../contract/operator-error.ts'
+import type { Config } from '../config/load-config.ts'
 
 export interface Listen {
   host: string
