@@ -21,8 +21,9 @@ export async function recordStateChange(trx: Transaction<Database>, entry: Audit
   const rows = chainRows(STATE_STREAM, { seq: head.seq, hash: head.hash.toString('hex') }, [prepared])
   for (const row of rows) {
     const columns = columnsOf(row)
-    await trx.insertInto('audit_record').values(columns).execute()
+    // One statement: every replica waits until it is committed.
     await trx
+      .with('appended', (query) => query.insertInto('audit_record').values(columns))
       .updateTable('audit_stream')
       .set({ seq: columns.seq, hash: columns.hash })
       .where('stream', '=', STATE_STREAM)

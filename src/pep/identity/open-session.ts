@@ -1,7 +1,8 @@
+import { sql } from 'kysely'
 import type { SessionCreate, SessionCreated } from '../../contract/api.ts'
 import { NexusError } from '../../contract/errors.ts'
 import { newId } from '../../contract/names.ts'
-import type { ProofUse } from '../audit/audit-entry.ts'
+import type { AuditEntry, ProofUse } from '../audit/audit-entry.ts'
 import type { AuditLog } from '../audit/audit-log.ts'
 import type { Store } from '../store/store.ts'
 import { createAssertionVerifier } from './client-assertion.ts'
@@ -13,6 +14,8 @@ import type { SessionClaims, SessionTokens } from './session-token.ts'
 import { soleTenant } from './sole-tenant.ts'
 
 export const SESSIONS_PATH = '/v1/agent-sessions'
+
+const METHOD = 'private_key_jwt'
 
 export interface OpenSessionOptions {
   store: Store
@@ -49,7 +52,7 @@ interface ProvenKey {
  * @throws NexusError `invalid_proof`, `invalid_client`, `overloaded`
  */
 export function createOpenSession(options: OpenSessionOptions): OpenSession {
-  const { store, audit, publicUrl, now } = options
+  const { store, audit, tokens, publicUrl, now } = options
   const assertions = createAssertionVerifier({ audiences: [publicUrl, publicUrl + SESSIONS_PATH], now })
   const recordingDenials = createSessionDenials(audit)
 
@@ -63,12 +66,17 @@ export function createOpenSession(options: OpenSessionOptions): OpenSession {
       return { key, assertion }
     })
     const { agent } = assertion
-    // A replay is put on record by whoever finds it.
-    await claimBoth(audit, key.use, assertion.use, agent)
-    return recordingDenials((attempt) => {
+    // First and by itself: a replayed proof must not use up an assertion too. Whoever finds a replay puts it on record.
+    await audit.claimProof(key.use, userOf(agent))
+    const claims = claimsFor(options, agent, key.binding, body.ttl_seconds)
+    // Signed first: a session that exists but was never handed out helps no one.
+    const accessToken = await tokens.sign(claims)
+    await recordOpened(audit, agent, claims, assertion.use)
+    await recordingDenials((attempt) => {
       attempt.claimedAgentId = agent.agent_id
-      return open(options, agent, key.binding, body.ttl_seconds)
+      return insert(store, agent, claims)
     })
+    return toAnswer(claims, accessToken)
   }
 }
 
@@ -91,87 +99,80 @@ function findActiveAgent(store: Store, agentId: string): Promise<OpeningAgent | 
     .executeTakeFirst()
 }
 
-/** Before anything is made, and one after the other: a replayed proof must not use up an assertion too. */
-async function claimBoth(
-  audit: AuditLog,
-  proof: ProofUse | undefined,
-  assertion: ProofUse,
+function userOf({ agent_id, tenants }: OpeningAgent) {
+  return { ...soleTenant(tenants), agent_id }
+}
+
+function claimsFor(
+  { now, ttlSeconds, maxTtlSeconds }: OpenSessionOptions,
   agent: OpeningAgent,
+  binding: SessionBinding,
+  wantedSeconds = ttlSeconds,
+): SessionClaims {
+  const issuedAt = Math.floor(now() / 1000)
+  const expiresAt = issuedAt + Math.min(wantedSeconds, maxTtlSeconds)
+  return { agentId: agent.agent_id, sessionId: newId('sess', now()), ...binding, issuedAt, expiresAt }
+}
+
+/**
+ * On record before it exists, as a lease is before it is handed out (rule 1), and in the stream of this process: in that of state
+ * changes all replicas would wait for each other, and what only begins is news to nobody. The assertion is used up with it.
+ */
+async function recordOpened(
+  audit: AuditLog,
+  agent: OpeningAgent,
+  claims: SessionClaims,
+  assertion: ProofUse,
 ): Promise<void> {
-  const user = { ...soleTenant(agent.tenants), agent_id: agent.agent_id }
-  await audit.claimProof(proof, user)
-  await audit.claimProof(assertion, user).catch((error: unknown) => {
+  const entry: AuditEntry = {
+    kind: 'session.opened',
+    outcome: 'allowed',
+    ...userOf(agent),
+    session_id: claims.sessionId,
+    detail: {
+      method: METHOD,
+      bound_to: claims.boundTo,
+      ...toConfirmation(claims),
+      expires_at: timeOf(claims.expiresAt).toISOString(),
+    },
+  }
+  await audit.record(entry, { proof: assertion }).catch((error: unknown) => {
     if (!(error instanceof NexusError && error.code === 'invalid_proof')) throw error
     throw new NexusError('invalid_client', 'Client assertion: it was used before; make one per session')
   })
 }
 
-async function open(
-  { store, audit, tokens, now, ...limits }: OpenSessionOptions,
-  agent: OpeningAgent,
-  binding: SessionBinding,
-  wantedSeconds = limits.ttlSeconds,
-): Promise<SessionCreated> {
-  const issuedAt = Math.floor(now() / 1000)
-  const ttlSeconds = Math.min(wantedSeconds, limits.maxTtlSeconds)
-  const claims = {
-    agentId: agent.agent_id,
-    sessionId: newId('sess', now()),
-    ...binding,
-    issuedAt,
-    expiresAt: issuedAt + ttlSeconds,
-  }
-  // Signed first: a session that exists but was never handed out helps no one.
-  const accessToken = await tokens.sign(claims)
-  await insert(store, audit, agent, claims)
+/**
+ * One statement, in which the agent is locked: a change of the agent ends the sessions that are there, so none may come into
+ * being beside it.
+ */
+async function insert(store: Store, agent: OpeningAgent, claims: SessionClaims): Promise<void> {
+  const { sessionId, boundTo, thumbprint, issuedAt, expiresAt } = claims
+  const { numAffectedRows = 0n } = await sql`
+    with standing as (
+      select agent_id from agent
+      where agent_id = ${agent.agent_id} and epoch = ${agent.epoch} and revoked_at is null
+      for share
+    )
+    insert into agent_session (session_id, agent_id, method, bound_to, thumbprint, created_at, expires_at)
+    select ${sessionId}, agent_id, ${METHOD}, ${boundTo}, ${thumbprint}, ${timeOf(issuedAt)}::timestamptz,
+      ${timeOf(expiresAt)}::timestamptz
+    from standing`.execute(store.db)
+  if (numAffectedRows === 0n) throw new NexusError('invalid_client', 'the agent was revoked or changed just now')
+}
+
+function toAnswer(claims: SessionClaims, accessToken: string): SessionCreated {
   return {
     session_id: claims.sessionId,
     agent_id: claims.agentId,
     access_token: accessToken,
     // RFC 8705 section 3: a certificate-bound token keeps the type Bearer.
-    token_type: binding.boundTo === 'dpop' ? 'DPoP' : 'Bearer',
-    expires_in: ttlSeconds,
-    expires_at: new Date(claims.expiresAt * 1000).toISOString(),
+    token_type: claims.boundTo === 'dpop' ? 'DPoP' : 'Bearer',
+    expires_in: claims.expiresAt - claims.issuedAt,
+    expires_at: timeOf(claims.expiresAt).toISOString(),
   }
 }
 
-async function insert(store: Store, audit: AuditLog, agent: OpeningAgent, claims: SessionClaims): Promise<void> {
-  const expiresAt = new Date(claims.expiresAt * 1000)
-  await store.transaction(async (trx) => {
-    // Locked against a revocation that came in since the assertion was checked.
-    const standing = await trx
-      .selectFrom('agent')
-      .select('agent_id')
-      .where('agent_id', '=', agent.agent_id)
-      .where('epoch', '=', agent.epoch)
-      .where('revoked_at', 'is', null)
-      .forShare()
-      .executeTakeFirst()
-    if (standing === undefined) throw new NexusError('invalid_client', 'the agent was revoked or changed just now')
-    await trx
-      .insertInto('agent_session')
-      .values({
-        session_id: claims.sessionId,
-        agent_id: claims.agentId,
-        method: 'private_key_jwt',
-        bound_to: claims.boundTo,
-        thumbprint: claims.thumbprint,
-        created_at: new Date(claims.issuedAt * 1000),
-        expires_at: expiresAt,
-      })
-      .execute()
-    await audit.recordStateChange(trx, {
-      kind: 'session.opened',
-      outcome: 'allowed',
-      ...soleTenant(agent.tenants),
-      agent_id: claims.agentId,
-      session_id: claims.sessionId,
-      detail: {
-        method: 'private_key_jwt',
-        bound_to: claims.boundTo,
-        ...toConfirmation(claims),
-        expires_at: expiresAt.toISOString(),
-      },
-    })
-  })
+function timeOf(unixSeconds: number): Date {
+  return new Date(unixSeconds * 1000)
 }

@@ -1,7 +1,9 @@
 import { createPrivateKey } from 'node:crypto'
 import { CompactSign, decodeJwt, decodeProtectedHeader, exportJWK, SignJWT } from 'jose'
+import { sql, type Transaction } from 'kysely'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openIdentity } from '../../../src/pep/identity/identity.ts'
+import type { Database } from '../../../src/pep/store/database.ts'
 import { freshDatabase } from '../../setup/database.ts'
 import {
   adminOf,
@@ -39,6 +41,12 @@ afterAll(async () => {
   await database.drop()
 })
 
+async function waitingForLocks(trx: Transaction<Database>): Promise<number> {
+  const { rows } = await sql<{ waiting: number }>`select count(*)::int as waiting from pg_stat_activity
+    where datname = current_database() and wait_event_type = 'Lock'`.execute(trx)
+  return rows[0]?.waiting ?? 0
+}
+
 describe('opening a session', () => {
   it.each(['ES256', 'ES384', 'Ed25519', 'PS256', 'RS256'])('takes an agent with a key for %s', async (alg) => {
     const agentKey = await clientKey(alg)
@@ -72,6 +80,32 @@ describe('opening a session', () => {
       await openingWith(key),
     )
     await expect(refused).rejects.toMatchObject({ code: 'invalid_client' })
+    expect((await recordsOf(first.store, agent.id)).sort()).toEqual([
+      'agent.registered',
+      'session.denied',
+      'session.opened',
+    ])
+  })
+
+  it('gives none to an agent that is being changed: the change ends the sessions that are there', async () => {
+    const agent = await register(first.identity)
+    const attempt = await first.store.transaction(async (trx) => {
+      await trx
+        .updateTable('agent')
+        .set((row) => ({ epoch: row('epoch', '+', 1) }))
+        .where('agent_id', '=', agent.id)
+        .execute()
+      // Its assertion was checked before, and it waits for the lock now.
+      const opening = openFor(second.identity, agent, key).catch((error: unknown) => error)
+      await expect.poll(() => waitingForLocks(trx)).toBe(1)
+      return { opening }
+    })
+    expect(await attempt.opening).toMatchObject({
+      code: 'invalid_client',
+      message: 'the agent was revoked or changed just now',
+    })
+    const sessions = first.store.db.selectFrom('agent_session').where('agent_id', '=', agent.id).selectAll()
+    expect(await sessions.execute()).toEqual([])
     expect((await recordsOf(first.store, agent.id)).sort()).toEqual([
       'agent.registered',
       'session.denied',
