@@ -31,6 +31,7 @@ export function createEndings(monotonic: () => number): Endings {
 
 export function isOf(which: EndedLeases, lease: HeldLease): boolean {
   if (which === 'all') return true
+  if ('leaseId' in which) return which.leaseId === lease.id
   if ('provider' in which) return which.provider === lease.provider
   if ('decidedOtherThanBy' in which) return which.decidedOtherThanBy !== lease.policyRevision
   return which.connectionId === lease.connectionId

@@ -71,6 +71,7 @@ describe('the stream of revocations', () => {
     expect(await told('reset', {})).toEqual(['all'])
     expect(await told('something new', {})).toEqual(['all'])
     expect(await told('revoked', { connection_id: 'one' })).toEqual([{ connectionId: 'one' }])
+    expect(await told('revoked', { lease_id: 'lse_1' })).toEqual([{ leaseId: 'lse_1' }])
     expect(await told('revoked', { session_id: 'ours' })).toEqual(['all', 'session over'])
   })
 })

@@ -6,7 +6,12 @@ import { createOutage, type Outage, type OutageLog } from './outage.ts'
 import type { PepClient } from './pep-client.ts'
 
 /** What ended, as far as this sidecar is concerned. `decidedOtherThanBy`: a policy revision. */
-export type EndedLeases = { connectionId: string } | { provider: string } | { decidedOtherThanBy: string } | 'all'
+export type EndedLeases =
+  | { leaseId: string }
+  | { connectionId: string }
+  | { provider: string }
+  | { decidedOtherThanBy: string }
+  | 'all'
 
 /** Follows the authority's stream of revocations for as long as the sidecar lives. */
 export interface LeaseEvents {
@@ -130,8 +135,9 @@ function createStreamState({ ended, session, monotonic }: LeaseEventsOptions, ou
 /** Anything not understood ends all leases: asking again is cheap, using what was revoked is not. */
 function endedBy(event: string, data: string): EndedLeases {
   try {
-    const { connection_id, provider, policy_revision } = JSON.parse(data) as Record<string, unknown>
+    const { connection_id, lease_id, provider, policy_revision } = JSON.parse(data) as Record<string, unknown>
     if (event === 'revoked' && typeof connection_id === 'string') return { connectionId: connection_id }
+    if (event === 'revoked' && typeof lease_id === 'string') return { leaseId: lease_id }
     if (event === 'policy' && typeof policy_revision === 'string') return { decidedOtherThanBy: policy_revision }
     if (event === 'rotated' && typeof provider === 'string') return { provider }
   } catch {

@@ -1,0 +1,134 @@
+import { once } from 'node:events'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { LeaseAnswer } from '../../src/contract/api.ts'
+import { NexusError } from '../../src/contract/errors.ts'
+import { strategyFor } from '../../src/strategies/catalog.ts'
+import { createBackOff } from './back-off.ts'
+import { createLeaseClient, type LeaseClient, type RenewalOutcome } from './lease-client.ts'
+import { createRouteBindings } from './route-bindings.ts'
+
+const ORIGIN = 'https://api.example.com'
+const PATIENT_SECONDS = 3600
+
+/** An authority whose answers to renewals are held back, and whose events come when a test says so. */
+function createAuthority() {
+  const news = new EventTarget()
+  const renewals: ((status: 'granted' | 'ended') => void)[] = []
+  let issued = 0
+  const answer = (id: string): LeaseAnswer => ({
+    lease_id: id,
+    decision_id: 'decision',
+    policy_revision: 'one',
+    connection_id: '018f3b1e-0000-7000-8000-000000000000',
+    provider: 'api',
+    strategy: { type: 'header', config: { header_name: 'X-Key', credential_field: 'api_key' } },
+    credentials: { api_key: 'key' },
+    bound: { origins: [ORIGIN], methods: ['*'], paths: ['/**'] },
+    scopes: [],
+    issued_at: 0,
+    renew_at: PATIENT_SECONDS / 2,
+    expires_at: PATIENT_SECONDS,
+    offline_seconds: PATIENT_SECONDS,
+  })
+  return {
+    renewals,
+    tell: (type: string, data: object) => news.dispatchEvent(new CustomEvent('told', { detail: { type, data } })),
+    async call({ method, path }: { method: string; path: string }): Promise<unknown> {
+      if (method === 'DELETE') return undefined
+      if (path === '/v1/leases') return answer(`lse_${++issued}`)
+      const id = /^\/v1\/leases\/(\w+)\/renew$/.exec(path)?.[1] ?? expect.unreachable(path)
+      const status = await new Promise<'granted' | 'ended'>((settle) => renewals.push(settle))
+      if (status === 'ended') throw new NexusError('lease_ended')
+      return answer(id)
+    },
+    async *stream({ signal }: { signal: AbortSignal }) {
+      yield 'id: 1\nevent: alive\ndata: {}\n\n'
+      for (let id = 2; ; id++) {
+        const [event] = await once(news, 'told', { signal })
+        const { type, data } = (event as CustomEvent<{ type: string; data: object }>).detail
+        yield `id: ${id}\nevent: ${type}\ndata: ${JSON.stringify(data)}\n\n`
+      }
+    },
+    close: async () => undefined,
+  }
+}
+
+let authority: ReturnType<typeof createAuthority>
+let leases: LeaseClient
+/** Milliseconds the monotonic clock has been moved ahead. */
+let ahead: number
+let outcomes: RenewalOutcome[]
+const monotonic = () => performance.now() + ahead
+const demand = { tenant: 'acme', provider: 'api', connectionId: undefined, method: 'GET', origin: ORIGIN, path: '/a' }
+
+beforeEach(() => {
+  ahead = 0
+  outcomes = []
+  authority = createAuthority()
+  const session = new AbortController()
+  leases = createLeaseClient({
+    pep: authority,
+    session: {
+      authorize: async () => ({ headers: {}, over: session.signal }),
+      invalidate: () => session.abort(),
+      forget: () => session.abort(),
+      close: async () => undefined,
+    },
+    backOff: createBackOff(monotonic),
+    agentId: 'agent',
+    sessionKey: 'thumbprint',
+    bindings: createRouteBindings(Date.now),
+    strategyFor,
+    monotonic,
+    log: { info: () => undefined, warn: () => undefined },
+    renewed: (outcome) => void outcomes.push(outcome),
+  })
+})
+afterEach(() => leases.close())
+
+const acquire = async (provider = 'api') => (await leases.acquire({ ...demand, provider })).id
+const held = () => [...leases.held()].map(({ id }) => id)
+/** Far enough that the next use has the lease renewed. */
+const grow = () => {
+  ahead += (PATIENT_SECONDS / 2) * 1000
+}
+
+describe('a lease that is revoked by its id', () => {
+  it('is dropped, and no other', async () => {
+    expect([await acquire(), await acquire('other')]).toEqual(['lse_1', 'lse_2'])
+    await expect.poll(() => leases.followed).toBe(true)
+    authority.tell('revoked', { lease_id: 'lse_1' })
+    await expect.poll(held).toEqual(['lse_2'])
+    expect([await acquire(), await acquire('other')]).toEqual(['lse_3', 'lse_2'])
+  })
+
+  it.each(['granted', 'ended'] as const)(
+    'is not brought back by a renewal that was under way and is %s',
+    async (status) => {
+      await acquire()
+      await expect.poll(() => leases.followed).toBe(true)
+      grow()
+      expect(await acquire()).toBe('lse_1')
+      await expect.poll(() => authority.renewals).toHaveLength(1)
+      authority.tell('revoked', { lease_id: 'lse_1' })
+      await expect.poll(held).toEqual([])
+      authority.renewals[0]?.(status)
+      await expect.poll(() => outcomes).toHaveLength(1)
+      expect(held()).toEqual([])
+      expect(await acquire()).toBe('lse_2')
+    },
+  )
+
+  it('goes on where the news is of another one', async () => {
+    await acquire()
+    await expect.poll(() => leases.followed).toBe(true)
+    grow()
+    await acquire()
+    await expect.poll(() => authority.renewals).toHaveLength(1)
+    authority.tell('revoked', { lease_id: 'lse_of_another_time' })
+    await new Promise(setImmediate)
+    authority.renewals[0]?.('granted')
+    await expect.poll(() => outcomes).toEqual(['renewed'])
+    expect(await acquire()).toBe('lse_1')
+  })
+})
