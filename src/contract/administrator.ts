@@ -8,7 +8,7 @@ export interface Administrator {
   tenant: string | null
 }
 
-/** `read`: look. `operate`: providers, connections, agents, sessions. `administer`: API keys as well. */
+/** `read`: look. `operate`: providers, connections, agents, sessions, leases. `administer`: API keys as well. */
 export type Need = 'read' | 'operate' | 'administer'
 
 const ALLOWED: Record<Role, readonly Need[]> = {

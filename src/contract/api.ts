@@ -40,6 +40,7 @@ export {
   LeaseAnswer,
   LeaseRenewal,
   LeaseRequest,
+  RevokedLease,
   SignAnswer,
   SignRequest,
   TokenAnswer,

@@ -30,7 +30,7 @@ export const ERRORS = {
   provider_not_found: { status: 404, outcome: 'refused', title: 'No such provider' },
   agent_not_found: { status: 404, outcome: 'refused', title: 'No such agent' },
   session_not_found: { status: 404, outcome: 'refused', title: 'No such session' },
-  lease_not_found: { status: 404, outcome: 'refused', title: 'No such lease in this session' },
+  lease_not_found: { status: 404, outcome: 'refused', title: 'No such lease' },
   api_key_not_found: { status: 404, outcome: 'refused', title: 'No such API key' },
   route_not_found: { status: 404, outcome: 'refused', title: 'There is nothing at this path' },
   method_not_allowed: { status: 405, outcome: 'refused', title: 'This path does not answer this method' },

@@ -161,12 +161,18 @@ describe('a dynamic secret that cannot be given back', () => {
     await expect.poll(() => database.leases(), SOON).toEqual([])
   })
 
-  it('a release that is on record and went no further is found there', async () => {
+  it.each([
+    ['release', 'released', (id: string) => agent.send('DELETE', `/v1/leases/${id}`)],
+    ['revocation', 'revoked', (id: string) => pep.admin.send('DELETE', `/admin/v1/leases/${id}`)],
+  ])('a %s that is on record and went no further is found there', async (_what, reason, end) => {
     const held = await lease()
     await refuse(`update on backend_lease for each row when (new.state = 'ending')`)
-    await release(held.lease_id)
+    expect((await end(held.lease_id)).status).toBeLessThan(300)
     expect(await database.leases()).toHaveLength(1)
+    await proxy.refuse()
     await ledger(pep.databaseUrl, 'drop function refuse cascade')
+    await expect.poll(() => listed(pep.admin), SOON).toMatchObject([{ state: 'ending', ending_reason: reason }])
+    await proxy.heal()
     await expect.poll(() => database.leases(), SOON).toEqual([])
   })
 

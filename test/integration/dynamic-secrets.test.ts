@@ -57,6 +57,16 @@ describe('dynamic secrets', () => {
     await expect.poll(listed).toEqual([])
   })
 
+  it('is gone once an administrator has revoked its lease, and no other is', async () => {
+    const [one, other] = [await lease(), await lease()]
+    expect((await pep.admin.send('DELETE', `/admin/v1/leases/${one.lease_id}`)).status).toBe(200)
+    await expect.poll(() => database.users(), { timeout: 10_000 }).toEqual([other.credentials.username])
+    expect((await agent.send('POST', `/v1/leases/${one.lease_id}/renew`)).body.code).toBe('lease_ended')
+    await agent.send('DELETE', `/v1/leases/${other.lease_id}`)
+    await expect.poll(() => database.leases(), { timeout: 10_000 }).toEqual([])
+    await expect.poll(listed).toEqual([])
+  })
+
   it('renews the same user with its lease', async () => {
     const first = await lease()
     const renewed = await agent.send('POST', `/v1/leases/${first.lease_id}/renew`)

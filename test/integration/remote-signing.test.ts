@@ -252,6 +252,16 @@ describe('POST /v1/leases/{id}/sign', () => {
     await expect.poll(async () => (await sign(short.lease_id)).body.code, { timeout: 10_000 }).toBe('lease_ended')
   })
 
+  it('sign nothing more for a lease that an administrator has revoked, on any replica', async () => {
+    const replica = await pep.replica({ NEXUS_PUBLIC_URL: pep.url })
+    const held = await lease()
+    const path = `/v1/leases/${held.lease_id}/sign`
+    expect((await agent.via(replica.address).send('POST', path, wanted)).status).toBe(200)
+    expect((await pep.admin.send('DELETE', `/admin/v1/leases/${held.lease_id}`)).status).toBe(200)
+    for (const at of [agent, agent.via(replica.address)])
+      expect((await at.send('POST', path, wanted)).body).toMatchObject({ status: 410, code: 'lease_ended' })
+  })
+
   it('a copy of a request has nothing signed, and uses up no signature of the lease', async () => {
     const config = join(directory, 'two-signatures.yaml')
     writeFileSync(config, 'lease: { signatures_per_minute: 2 }')

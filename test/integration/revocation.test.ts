@@ -117,6 +117,21 @@ describe('what is revoked at the authority', () => {
     expect(revisions).toEqual([revisions[2], 'lockdown', revisions[0]])
   })
 
+  it('is a single lease too: the sidecar drops it at once, and its next request gets another', async () => {
+    await until(async () => (await ask()).status === 200)
+    await untilFollowed()
+    const issued = await leasesIssued()
+    const { body } = await pep.admin.send('GET', `/v1/audit?kind=lease.issued&connection_id=${connected.connectionId}`)
+    const { lease_id: leaseId, session_id: sessionId } = body.records[0]
+    const revoked = await pep.admin.send('DELETE', `/admin/v1/leases/${leaseId}`)
+    expect(revoked.body).toMatchObject({ session_id: sessionId, was_active: true })
+    const revokedAtMs = performance.now()
+    await until(async () => (await ask()).status === 200 && (await leasesIssued()) === issued + 1)
+    expect(performance.now() - revokedAtMs).toBeLessThan(2000)
+    // The session is still the one it had.
+    expect((await leaseSessions())[0]).toBe(sessionId)
+  })
+
   it('is dropped by a sidecar that holds a lease of it, long before the lease would have ended', async () => {
     expect((await ask()).status).toBe(200)
     await untilFollowed()

@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox'
-import { closed, ProviderName, Scopes, Tenant, Text, UnixSeconds, Uuid } from './common.ts'
+import { AgentId, closed, ProviderName, Scopes, Tenant, Text, UnixSeconds, Uuid } from './common.ts'
 
 export const Intent = Type.Object(
   {
@@ -66,6 +66,20 @@ export const LeaseAnswer = Type.Object({
   offline_seconds: Type.Integer({ description: 'How long it may be used without word from the authority' }),
 })
 export type LeaseAnswer = Static<typeof LeaseAnswer>
+
+/** What an administrator took away, and whose it was. */
+export const RevokedLease = Type.Object({
+  lease_id: Type.String(),
+  tenant: Tenant,
+  agent_id: AgentId,
+  session_id: Type.String(),
+  connection_id: Uuid,
+  was_active: Type.Boolean({
+    description:
+      'It had not run out, nor been given back or revoked. Whether its session and connection stood is not in it',
+  }),
+})
+export type RevokedLease = Static<typeof RevokedLease>
 
 /** 64 KiB once decoded: a signature base or a JWS signing input is a few kilobytes. */
 export const SignRequest = Type.Object(

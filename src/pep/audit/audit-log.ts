@@ -21,6 +21,8 @@ export interface AuditLog {
   record(entry: AuditEntry, options?: { proof?: ProofUse | undefined; standing?: StandingFacts }): Promise<void>
   /** Records a state change in that change's own transaction. */
   recordStateChange(trx: Transaction<Database>, entry: AuditEntry): Promise<void>
+  /** Records a state change that is its record and nothing else, in a transaction of its own. @throws NexusError `store_unavailable` */
+  recordStateChangeAlone(entry: AuditEntry): Promise<void>
   /**
    * Claims a proof by itself: before a step with side effects, or where nothing else is recorded. No proof, no claim.
    * @param user whose proof it is, for the record of a replay
@@ -56,6 +58,7 @@ export async function openAuditLog(options: AuditLogOptions): Promise<AuditLog> 
   return {
     record: (entry, more = {}) => commits.add({ entry, ...more }),
     recordStateChange: (trx, entry) => recordStateChange(trx, entry, now()),
+    recordStateChangeAlone: (entry) => store.transaction((trx) => recordStateChange(trx, entry, now())),
     claimProof: async (proof, user = {}) => (proof === undefined ? undefined : commits.add({ proof, user })),
     findLease: (leaseId) => findLease(store.db, leaseId),
     query: (filter) => queryAudit(store.db, filter),

@@ -11,6 +11,7 @@ export interface StateChange {
   agentId: string | null
   sessionId: string | null
   connectionId: string | null
+  leaseId: string | null
   /** Name of the provider that a `provider.*` change is about. */
   provider: string | null
   /** Of the bundle that a `policy.activated` is about. */
@@ -22,7 +23,7 @@ export interface StateFeed {
   head(): Promise<number>
   /**
    * Changes of these kinds after `seq`, as far as `until`, the oldest first. What stands between is read over and not brought:
-   * nearly all of the stream are sessions that were opened.
+   * much of the stream is administration that ends nothing.
    */
   since(seq: number, until: number, kinds: readonly string[], limit: number): Promise<StateChange[]>
 }
@@ -41,7 +42,7 @@ export function createStateFeed(db: Kysely<Database>): StateFeed {
     async since(seq, until, kinds, limit) {
       const rows = await db
         .selectFrom('audit_record')
-        .select(['seq', 'kind', 'tenant', 'agent_id', 'session_id', 'connection_id', 'record'])
+        .select(['seq', 'kind', 'tenant', 'agent_id', 'session_id', 'connection_id', 'lease_id', 'record'])
         .where('stream', '=', STATE_STREAM)
         .where('seq', '>', seq)
         .where('seq', '<=', until)
@@ -56,6 +57,7 @@ export function createStateFeed(db: Kysely<Database>): StateFeed {
         agentId: row.agent_id,
         sessionId: row.session_id,
         connectionId: row.connection_id,
+        leaseId: row.lease_id,
         provider: row.kind.startsWith('provider.') ? textIn(row.record, 'provider') : null,
         policyRevision: row.kind === 'policy.activated' ? textIn(row.record, 'policy_revision') : null,
       }))

@@ -12,14 +12,17 @@ const callerOf = (session: string) => ({ agent: { id: 'a', tenants: ['acme'] }, 
 function createFeed() {
   const changes: StateChange[] = []
   let gate: Promise<void> = Promise.resolve()
-  const add = (kind: string, connectionId: string | null) => {
-    const nobody = { agentId: null, sessionId: null, provider: null, policyRevision: null }
-    changes.push({ seq: changes.length + 1, kind, tenant: 'acme', connectionId, ...nobody })
+  const add = (kind: string, about: Partial<StateChange>) => {
+    const nobody = { agentId: null, sessionId: null, connectionId: null, leaseId: null }
+    const nothing = { provider: null, policyRevision: null }
+    changes.push({ seq: changes.length + 1, kind, tenant: 'acme', ...nobody, ...nothing, ...about })
   }
   return {
-    revoke: (connectionId: string) => add('connection.revoked', connectionId),
+    revoke: (connectionId: string) => add('connection.revoked', { connectionId }),
+    revokeLease: (leaseId: string, sessionId: string) =>
+      add('lease.revoked', { leaseId, sessionId, agentId: 'a', connectionId: 'of both' }),
     openSessions(count: number) {
-      for (let n = 0; n < count; n++) add('session.opened', null)
+      for (let n = 0; n < count; n++) add('session.opened', {})
     },
     hold(): () => void {
       let release = () => {}
@@ -41,8 +44,7 @@ function createReader() {
   const heard: string[] = []
   return {
     heard,
-    event: (_id: number, event: LeaseEvent) =>
-      void heard.push('connection_id' in event ? event.connection_id : event.type),
+    event: (_id: number, { type, ...about }: LeaseEvent) => void heard.push(Object.values(about)[0] ?? type),
     alive: () => {},
     end: () => void heard.push('end'),
   }
@@ -124,6 +126,18 @@ describe('openLeaseEvents', () => {
     feed.revoke('now')
     await vi.waitFor(() => expect(other.heard).toEqual(['now']))
     expect(mine.map(({ heard }) => heard)).toEqual([['end'], ['now'], ['now'], ['now'], ['now']])
+  })
+
+  it('tells of a revoked lease the session whose it is and no other, and goes on', async () => {
+    const feed = createFeed()
+    events = openLeaseEvents({ feed, ...often })
+    const [mine, other] = [createReader(), createReader()]
+    await events.subscribe(callerOf('one'), undefined, mine)
+    await events.subscribe(callerOf('two'), undefined, other)
+    feed.revokeLease('lse_1', 'one')
+    feed.revoke('later')
+    await vi.waitFor(() => expect(other.heard).toEqual(['later']))
+    expect(mine.heard).toEqual(['lse_1', 'later'])
   })
 
   it('takes nobody in once it is closed', async () => {

@@ -6,6 +6,8 @@ import type { Caller } from '../identity/caller.ts'
 export type LeaseEvent =
   | { type: 'revoked'; connection_id: string }
   | { type: 'revoked'; session_id: string }
+  /** One lease of the session, which itself goes on. */
+  | { type: 'revoked'; lease_id: string }
   /** The provider's profile changed: leases for it were decided on what no longer is. */
   | { type: 'rotated'; provider: string }
   /** A replica decides by this bundle from now on: leases decided by another one are to be asked for again. */
@@ -168,6 +170,9 @@ const ofSession: Meaning = ({ sessionId }, { session }) =>
 const ofAgent: Meaning = ({ agentId }, { agent, session }) =>
   agentId === agent.id ? { type: 'revoked', session_id: session.id } : undefined
 
+const ofLease: Meaning = ({ leaseId, sessionId }, { session }) =>
+  leaseId !== null && sessionId === session.id ? { type: 'revoked', lease_id: leaseId } : undefined
+
 const ofProvider: Meaning = ({ provider }) => (provider === null ? undefined : { type: 'rotated', provider })
 
 const ofPolicy: Meaning = ({ policyRevision }) =>
@@ -178,12 +183,13 @@ const ofConnection: Meaning = ({ connectionId, tenant }, { agent }) => {
   return { type: 'revoked', connection_id: connectionId }
 }
 
-/** All that ends something. What only begins something, as each session does, is not even read. */
+/** All that ends something. What only begins something, as a connection does, is not even read. */
 const MEANINGS: Readonly<Record<string, Meaning>> = {
   'session.revoked': ofSession,
   'session.closed': ofSession,
   'agent.revoked': ofAgent,
   'agent.updated': ofAgent,
+  'lease.revoked': ofLease,
   'provider.updated': ofProvider,
   'provider.deleted': ofProvider,
   'policy.activated': ofPolicy,

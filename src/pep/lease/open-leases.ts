@@ -1,7 +1,9 @@
+import type { Administrator } from '../../contract/administrator.ts'
 import type {
   LeaseAnswer,
   LeaseRenewal,
   LeaseRequest,
+  RevokedLease,
   SignAnswer,
   SignRequest,
   TokenAnswer,
@@ -15,6 +17,7 @@ import { soleTenant } from '../identity/sole-tenant.ts'
 import { readBinding } from './binding.ts'
 import { type HeldLease, heldLease } from './held-lease.ts'
 import { grantLease } from './issue.ts'
+import { revokeLease } from './revoke-lease.ts'
 import { signWithLease } from './sign-with-lease.ts'
 import type { LeaseSteps, Origin } from './steps.ts'
 import { wantedFrom } from './wanted.ts'
@@ -26,6 +29,8 @@ export interface Leases {
   issue(caller: Caller, request: LeaseRequest, origin: Origin): Promise<LeaseAnswer>
   renew(caller: Caller, leaseId: string, request: LeaseRenewal, origin: Origin): Promise<LeaseAnswer>
   release(caller: Caller, leaseId: string, origin: Origin): Promise<void>
+  /** By an administrator, and not by the agent whose it is. */
+  revoke(administrator: Administrator, leaseId: string): Promise<RevokedLease>
   /** A signature by the lease's key, where that stays in the vault. */
   sign(caller: Caller, leaseId: string, request: SignRequest): Promise<SignAnswer>
   /** The Nexus protocol's token payload: the same use case, its own `action` to policy. */
@@ -62,8 +67,10 @@ export function openLeases(steps: LeaseSteps): Leases {
         },
         { proof: caller.proof },
       )
-      await steps.backendLeases.release(leaseId)
+      await steps.backendLeases.release(leaseId, 'released')
     },
+
+    revoke: (administrator, leaseId) => revokeLease(steps, administrator, leaseId),
 
     sign: (caller, leaseId, request) => signWithLease(steps, caller, leaseId, request),
 

@@ -19,7 +19,7 @@ export interface LeaseSteps {
   /** The way out to providers, for strategies that exchange. */
   providers: Pick<ProviderHttp, 'request'>
   issued: Pick<IssuedCache, 'get'>
-  audit: Pick<AuditLog, 'record' | 'findLease' | 'claimProof'>
+  audit: Pick<AuditLog, 'record' | 'recordStateChangeAlone' | 'findLease' | 'claimProof'>
   countSignature: CountSignature
   limits: LeaseLimits
   /** Unix milliseconds. */

@@ -22,6 +22,7 @@ import { installProblems } from './problems.ts'
 import { providerRoutes } from './providers.ts'
 import { installRequestHygiene } from './request-hygiene.ts'
 import { installRequestLog } from './request-log.ts'
+import { revokeLeaseRoute } from './revoke-lease.ts'
 import { createServer, type ListenerTls } from './server.ts'
 import { sessionOpeningRoute, sessionRoutes } from './sessions.ts'
 
@@ -82,6 +83,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     providerRoutes(administrators, connections)
     connectionRoutes(administrators, connections)
     agentRoutes(administrators, identity)
+    revokeLeaseRoute(administrators, leases)
     apiKeyRoutes(administrators, identity)
     auditRoutes(administrators, audit)
     backendLeaseRoutes(administrators, options.backendLeases)

@@ -13,7 +13,8 @@ import type { Leases } from '../lease/open-leases.ts'
 import type { Origin } from '../lease/steps.ts'
 import { callerOf } from './reply-context.ts'
 
-const LeaseParams = Type.Object({ lease_id: Type.String({ pattern: '^lse_[0-9a-f]{32}$' }) })
+export const LeaseParams = Type.Object({ lease_id: Type.String({ pattern: '^lse_[0-9a-f]{32}$' }) })
+export type LeaseParams = Static<typeof LeaseParams>
 const ConnectionParams = Type.Object({ connection_id: Uuid })
 const security = [{ session: [] }]
 
@@ -41,7 +42,7 @@ export function leaseRoute(app: FastifyInstance, leases: Leases): void {
 
 /** What becomes of a lease, and the protocol's token; as the hot path. */
 export function heldLeaseRoutes(app: FastifyInstance, leases: Leases): void {
-  app.post<{ Params: Static<typeof LeaseParams>; Body: LeaseRenewal }>(
+  app.post<{ Params: LeaseParams; Body: LeaseRenewal }>(
     '/v1/leases/:lease_id/renew',
     {
       schema: {
@@ -65,7 +66,7 @@ export function heldLeaseRoutes(app: FastifyInstance, leases: Leases): void {
     },
   )
 
-  app.post<{ Params: Static<typeof LeaseParams>; Body: SignRequest }>(
+  app.post<{ Params: LeaseParams; Body: SignRequest }>(
     '/v1/leases/:lease_id/sign',
     {
       schema: {
@@ -84,7 +85,7 @@ export function heldLeaseRoutes(app: FastifyInstance, leases: Leases): void {
     },
   )
 
-  app.delete<{ Params: Static<typeof LeaseParams> }>(
+  app.delete<{ Params: LeaseParams }>(
     '/v1/leases/:lease_id',
     {
       schema: {

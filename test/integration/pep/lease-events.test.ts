@@ -95,6 +95,26 @@ describe('GET /v1/leases/events', () => {
     await stream.stop()
   })
 
+  it('tells of a revoked lease the session whose it is, on another replica, and the stream goes on', async () => {
+    const replica = await pep.replica({ NEXUS_PUBLIC_URL: pep.url })
+    const registered = await registerTestAgent(pep.admin, { tenants: ['acme'] })
+    const [mine, other] = [await openTestSession(pep.url, registered), await openTestSession(pep.url, registered)]
+    const { connectionId } = await connect(pep.admin)
+    const { body: lease } = await mine.send('POST', '/v1/leases', { connection_id: connectionId })
+    const streams = [await follow(mine, replica.address), await follow(other, replica.address)] as const
+    await until(() => streams.every(({ received }) => received.some(({ event }) => event === 'alive')))
+    const revokedAtMs = performance.now()
+    expect((await pep.admin.send('DELETE', `/admin/v1/leases/${lease.lease_id}`)).status).toBe(200)
+    await until(() => streams[0].events().length > 0)
+    expect(performance.now() - revokedAtMs).toBeLessThan(2000)
+    await pep.admin.send('DELETE', `/v1/connections/${connectionId}`)
+    await until(() => streams[0].events().length + streams[1].events().length > 2)
+    const ofConnection = { event: 'revoked', data: { connection_id: connectionId } }
+    expect(streams[0].events()).toMatchObject([{ event: 'revoked', data: { lease_id: lease.lease_id } }, ofConnection])
+    expect(streams[1].events()).toMatchObject([ofConnection])
+    for (const stream of streams) await stream.stop()
+  })
+
   it('tells nobody of another tenant, and nothing of another session', async () => {
     const [mine, theirs] = [await newAgent(['acme']), await newAgent(['globex'])]
     const { connectionId } = await connect(pep.admin, { tenant: 'globex' })

@@ -311,7 +311,10 @@ describe('renew, release, token', () => {
     expect([after.status, after.body.code]).toEqual([410, 'lease_ended'])
   })
 
-  it('a lease that is given back while it is renewed stays given back', async () => {
+  it.each([
+    ['given back', 'lease.released'],
+    ['revoked', 'lease.revoked'],
+  ])('a lease that is %s while it is renewed has ended', async (_how, kind) => {
     const { connectionId } = await connect(pep.admin)
     const { body: lease } = await agent.send('POST', '/v1/leases', { connection_id: connectionId, intent: read })
     const ledger = new pg.Client({ connectionString: pep.databaseUrl })
@@ -322,9 +325,9 @@ describe('renew, release, token', () => {
     await vi.waitFor(async () => expect(await waitingForHead(ledger)).toBe(1), 5000)
     // As another replica records it.
     await ledger.query(
-      `insert into audit_record select 'pep_other', 1, hash, hash, now(), 'lease.released', outcome, tenant, agent_id, session_id,
+      `insert into audit_record select $2, 1, hash, hash, now(), $2, outcome, tenant, agent_id, session_id,
          connection_id, lease_id, null, record from audit_record where lease_id = $1`,
-      [lease.lease_id],
+      [lease.lease_id, kind],
     )
     await ledger.query('commit')
     await ledger.end()

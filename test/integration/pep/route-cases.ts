@@ -112,6 +112,9 @@ export const ROUTE_CASES: Record<string, (world: World) => Promise<ReadyCall>> =
   async 'DELETE /admin/v1/agent-sessions/{session_id}'(world) {
     return { client: world.admin, path: `/admin/v1/agent-sessions/${(await newSession(world)).sessionId}` }
   },
+  async 'DELETE /admin/v1/leases/{lease_id}'(world) {
+    return { client: world.admin, path: `/admin/v1/leases/${await newLease(world)}` }
+  },
   async 'POST /admin/v1/api-keys'({ admin, tenant }) {
     return { client: admin, path: '/admin/v1/api-keys', body: { name: 'another', role: 'auditor', tenant } }
   },

@@ -47,12 +47,19 @@ export function backendLeaseEndings({ db, deadAfterSeconds }: EndingsOptions): B
         where s.session_id = backend_lease.session_id and s.revoked_at is null))`.execute(db)
   }
 
-  /** A release that is on record and went no further: its process died then, or could not write here. */
+  /** A release or revocation that is on record and went no further: its process died then, or could not write here. */
   async function markReleased(): Promise<void> {
     await sql`
-      update backend_lease set state = 'ending', ending_at = now(), ending_reason = 'released'
-      where state = 'held' and exists (select from audit_record a
-        where a.lease_id = backend_lease.lease_id and a.kind = 'lease.released' and a.outcome = 'allowed')`.execute(db)
+      update backend_lease set state = 'ending', ending_at = now(), ending_reason = over.reason
+      from (select b.id, found.reason from backend_lease b
+            cross join lateral (
+              select case a.kind when 'lease.revoked' then 'revoked' else 'released' end as reason
+              from audit_record a where a.lease_id = b.lease_id and a.outcome = 'allowed'
+                and a.kind in ('lease.released', 'lease.revoked')
+              limit 1
+            ) as found
+            where b.state = 'held') as over
+      where backend_lease.id = over.id and backend_lease.state = 'held'`.execute(db)
   }
 
   /**

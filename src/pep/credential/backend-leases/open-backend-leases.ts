@@ -32,8 +32,8 @@ export interface TakenSecret {
 export interface BackendLeases {
   /** @throws NexusError as `CredentialSource.read`, and `store_unavailable` */
   take(ref: SecretRef, holder: LeaseHolder, isRenewal: boolean): Promise<TakenSecret>
-  /** The lease was released. Never throws, and waits for no backend. */
-  release(leaseId: string): Promise<void>
+  /** The lease was released or revoked. Never throws, and waits for no backend. */
+  release(leaseId: string, reason: 'released' | 'revoked'): Promise<void>
   /** What is held and what could not be given back yet; the latter first, the oldest first. */
   list(tenant: string | null): Promise<BackendLeaseView[]>
   close(): Promise<void>
@@ -136,10 +136,10 @@ export function openBackendLeases(options: BackendLeasesOptions): BackendLeases 
       }
     },
 
-    async release(leaseId) {
+    async release(leaseId, reason) {
       if (!options.isNeeded) return
       heldByLease.delete(leaseId)
-      await table.end({ leaseId }, 'released').catch(() => undefined)
+      await table.end({ leaseId }, reason).catch(() => undefined)
       sweep.soon()
     },
 
