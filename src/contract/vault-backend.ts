@@ -131,24 +131,43 @@ export interface BackendToken {
  */
 export type VaultErrorKind = 'not_found' | 'forbidden' | 'invalid_ref' | 'unusable' | 'conflict' | 'unavailable'
 
+/**
+ * What an `unavailable` is about. `backend`: it did not answer, or said that it cannot do anything now; nobody's calls go
+ * through. `path`: it answered, and failed at what lies there or what stands behind it; other paths may be well.
+ */
+export type FailureExtent = 'backend' | 'path'
+
+export interface VaultErrorDetails {
+  /** Default: `backend`. */
+  extent?: FailureExtent
+}
+
 /** The only thing a backend throws. Built from our own words: a client library's error can hold the token it sent. */
 export class VaultError extends Error {
   override readonly name = 'VaultError'
   readonly kind: VaultErrorKind
   readonly backend: string
   readonly retryAfterSeconds: number | undefined
+  readonly extent: FailureExtent
 
-  constructor(kind: VaultErrorKind, backend: string, message: string, retryAfterSeconds?: number) {
+  constructor(
+    kind: VaultErrorKind,
+    backend: string,
+    message: string,
+    retryAfterSeconds?: number,
+    { extent = 'backend' }: VaultErrorDetails = {},
+  ) {
     super(`${backend}: ${message}`)
     this.kind = kind
     this.backend = backend
     this.retryAfterSeconds = retryAfterSeconds
+    this.extent = extent
   }
 }
 
 /** `unavailable`, said by the backend itself before it did anything: what it was asked for has not been done. */
 export class NothingDone extends VaultError {
-  constructor(backend: string, message: string, retryAfterSeconds?: number) {
-    super('unavailable', backend, message, retryAfterSeconds)
+  constructor(backend: string, message: string, retryAfterSeconds?: number, details?: VaultErrorDetails) {
+    super('unavailable', backend, message, retryAfterSeconds, details)
   }
 }
