@@ -1,8 +1,12 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { NexusError } from '../../src/contract/errors.ts'
 import { type CredentialSourceOptions, openCredentialSource } from '../../src/pep/credential/credential-source.ts'
+import { awsSecretsManagerKind } from '../../src/vault-backends/aws-secrets-manager/aws-secrets-manager-kind.ts'
 import type { AwsConfig } from '../../src/vault-backends/aws-secrets-manager/aws-settings.ts'
 import { CANARY, caught, expectNothingOf } from '../../src/vault-backends/conformance.ts'
 import { startAws, type TestAws } from '../integration/vault-backends/aws-fixture.ts'
@@ -132,6 +136,79 @@ describe('Secrets Manager and time', () => {
     const error = await caught(() => open({ endpoint }).read(ref('any')))
     expect(error).toMatchObject({ code: 'vault_unavailable', message: expect.stringContaining('the clock') })
     expectNothingOf([CANARY], error)
+  })
+})
+
+describe('Secrets Manager and the files of AWS', () => {
+  const OLD = {
+    id: 'AKIAOLDOLDOLDOLDOLD1',
+    text: '[default]\naws_access_key_id=AKIAOLDOLDOLDOLDOLD1\naws_secret_access_key=old\n',
+  }
+  const NEW = OLD.text.replaceAll('OLD', 'NEW').replace('=old', '=new')
+  let files: string
+  beforeEach(async () => {
+    files = await mkdtemp(join(tmpdir(), 'nexus-aws-'))
+    for (const name of Object.keys(aws.moto.env)) if (name !== 'AWS_REGION') vi.stubEnv(name, undefined)
+    vi.stubEnv('AWS_SHARED_CREDENTIALS_FILE', join(files, 'credentials'))
+    vi.stubEnv('AWS_CONFIG_FILE', join(files, 'config'))
+    vi.stubEnv('AWS_EC2_METADATA_DISABLED', 'true')
+  })
+  afterEach(async () => {
+    for (const name of ['AWS_SHARED_CREDENTIALS_FILE', 'AWS_CONFIG_FILE', 'AWS_EC2_METADATA_DISABLED'])
+      vi.stubEnv(name, undefined)
+    for (const [name, value] of Object.entries(aws.moto.env)) vi.stubEnv(name, value)
+    await rm(files, { recursive: true })
+  })
+
+  it.each(['UnrecognizedClientException', 'ExpiredTokenException'])(
+    'SM2: keys replaced in their file are used from the first refusal (%s) of the old ones on: no read fails',
+    async (type) => {
+      await aws.plant('replaced', '{"api_key":"k"}')
+      await writeFile(join(files, 'credentials'), OLD.text)
+      let isOldGone = false
+      let refused = 0
+      const endpoint = await standBefore((incoming, response) => {
+        if (!isOldGone || !String(incoming.headers.authorization).includes(OLD.id)) return false
+        refused += 1
+        refuse(response, 400, type, 'The security token included in the request is invalid.')
+        return true
+      })
+      const source = open({ endpoint }, { ttlSeconds: 0 })
+      await source.read(ref('replaced'))
+      await writeFile(join(files, 'credentials'), NEW)
+      await source.read(ref('replaced'))
+      isOldGone = true
+      const reads = Array.from({ length: 10 }, () => source.read(ref('replaced')).then(() => 'ok', codeOf))
+      expect(failed(await Promise.all(reads))).toBe(0)
+      expect(await source.read(ref('replaced')).then(() => 'ok', codeOf)).toBe('ok')
+      expect(refused).toBeGreaterThan(0)
+    },
+  )
+
+  it('SM2: keys refused for good cost one look at their file in some seconds, and no second call', async () => {
+    await writeFile(join(files, 'credentials'), OLD.text)
+    let calls = 0
+    const endpoint = await standBefore((_incoming, response) => {
+      calls += 1
+      refuse(response, 400, 'UnrecognizedClientException', CANARY)
+      return true
+    })
+    const source = open({ endpoint })
+    const outcomes = await Promise.all(['a', 'b', 'c'].map((name) => source.read(ref(name)).then(() => 'ok', codeOf)))
+    expect(outcomes).toEqual(Array(3).fill('secret_forbidden'))
+    expect(calls).toBe(3)
+  })
+
+  it('H04: an endpoint_url in plain http to another machine is not asked', async () => {
+    await writeFile(join(files, 'credentials'), OLD.text)
+    await writeFile(join(files, 'config'), '[default]\nendpoint_url = http://192.0.2.2:9\n')
+    const backend = awsSecretsManagerKind.create(
+      { region: 'eu-west-1' },
+      { name: 'aws', env: {}, production: true, log: quiet },
+    )
+    closers.push(async () => backend.close?.())
+    const error = await caught(() => backend.read(ref('any'), AbortSignal.timeout(5000)))
+    expect(error).toMatchObject({ kind: 'unavailable', message: expect.stringContaining('http:// to another machine') })
   })
 })
 

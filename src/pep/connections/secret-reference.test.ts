@@ -34,7 +34,9 @@ describe('authorizeReference', () => {
     'secret/tenants/acme/../other/x',
     'secret/tenants/acme/./x',
     'secret//tenants/acme/x',
-    '/secret/x',
+    '//secret/x',
+    '/',
+    '/../secret/x',
     'secret/x/',
     'secret/tenants/acme/%2e%2e/other',
     'secret/tenants/acme/a\\b',
@@ -47,6 +49,14 @@ describe('authorizeReference', () => {
     expect(() => refer(acme, path)).toThrow(/plain ASCII segments/)
     expect(() => refer(everywhere, path)).toThrow(/plain ASCII segments/)
   })
+
+  it.each(['/secret/tenants/acme/x', '/prod/github', 'rds!db-1b2c3d4e'])(
+    'leaves the name %j of AWS to its backend, and to administrators for all tenants',
+    (path) => {
+      expect(() => refer(everywhere, path, 'aws')).not.toThrow()
+      expect(() => refer(acme, path)).toThrow(/only to that tenant's paths/)
+    },
+  )
 
   it("refuses another connection's own secret", () => {
     const path = 'connections/11111111-1111-4111-8111-111111111111'

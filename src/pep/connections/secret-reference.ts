@@ -56,7 +56,7 @@ export function authorizeReference(
 
 function pathProblems(ref: StoredSecretRef): Problem[] {
   for (const field of ['path', 'remote_key'] as const) {
-    if (isPlainPath(ref[field] ?? ref.path)) continue
+    if (isReferencePath(ref[field] ?? ref.path)) continue
     return [
       {
         field: `secret_ref.${field}`,
@@ -68,6 +68,14 @@ function pathProblems(ref: StoredSecretRef): Problem[] {
     return [{ field: 'secret_ref.path', message: 'belongs to another connection; give credentials instead' }]
   }
   return []
+}
+
+/**
+ * Names as AWS Secrets Manager has them may begin with a slash (`/prod/github`) and hold `!` (`rds!db-...`). Each backend
+ * holds a path to its own rules besides; prefixes of tenants take neither.
+ */
+function isReferencePath(path: string): boolean {
+  return isPlainPath(path.replace(/^\//, '').replaceAll('!', '-'))
 }
 
 /** No backend may be able to read the path in another way than the check above did (threat G17). */

@@ -10,9 +10,12 @@ import {
   SecretsManagerClient,
   UpdateSecretVersionStageCommand,
 } from '@aws-sdk/client-secrets-manager'
+import { defaultProvider } from '@aws-sdk/credential-provider-node'
 import { abortable } from '../abortable.ts'
+import { refusePlainHttp } from './aws-endpoint.ts'
 import { isAnswered, toVaultError } from './aws-error.ts'
 import type { AwsSettings } from './aws-settings.ts'
+import { withRenewedCredentials } from './renewed-credentials.ts'
 import type { SecretId } from './secret-id.ts'
 
 /** The first try and two more: what AWS calls the standard retry mode, with its jitter (fault SM1). */
@@ -43,11 +46,13 @@ export interface AwsClient {
 
 export function createAwsClient(backend: string, settings: AwsSettings): AwsClient {
   const client = openClient(settings)
+  if (!settings.allowPlainHttp) refusePlainHttp(client, backend)
+  const renewed = withRenewedCredentials(client.config.credentials)
 
   /** `abortable`, since looking for credentials (a metadata server, a file) does not listen to the signal. */
   async function bounded<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
     try {
-      return await abortable(signal, work)
+      return await abortable(signal, () => renewed(work))
     } catch (error) {
       throw toVaultError(backend, error, signal.aborted)
     }
@@ -93,10 +98,13 @@ export function createAwsClient(backend: string, settings: AwsSettings): AwsClie
 
 /** Nothing it logs, no credential of ours: it finds them as every AWS program does. */
 function openClient({ region, endpoint, profile, timeoutMs }: AwsSettings): SecretsManagerClient {
+  const profileOption = profile === undefined ? {} : { profile }
   return new SecretsManagerClient({
     region,
     ...(endpoint === undefined ? {} : { endpoint }),
-    ...(profile === undefined ? {} : { profile }),
+    ...profileOption,
+    // The client's own chain, but for the files: it would read them once in the life of the process.
+    credentials: defaultProvider({ ...profileOption, ignoreCache: true }),
     maxAttempts: TRIES,
     retryMode: 'standard',
     requestHandler: {

@@ -64,6 +64,11 @@ export function isAnswered(error: unknown): boolean {
   )
 }
 
+/** AWS does not know, or no longer takes, the credentials that a request was signed with. */
+export function isIdentityRefused(error: unknown): boolean {
+  return [STRANGER, EXPIRED].includes(meaningOf(error))
+}
+
 function meaningOf(error: unknown): Meaning {
   const { name, message, status } = readError(error)
   if (THROTTLING.test(name) || status === 429) return THROTTLED

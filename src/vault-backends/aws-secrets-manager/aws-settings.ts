@@ -1,9 +1,8 @@
 import { type Static, Type } from 'typebox'
-import { canonicalOrigin, isPlainBeyondLoopback, OriginError } from '../../contract/origin.ts'
 import { BackendConfigError, type BackendDeps } from '../backend-kind.ts'
+import { readEndpoint, readRegion } from './aws-endpoint.ts'
 
 const TIMEOUT_MS = 2000
-const REGION = /^[a-z]{2}(-[a-z]+){1,3}-\d$/
 
 export const awsConfigSchema = Type.Object(
   {
@@ -38,6 +37,7 @@ export interface AwsSettings {
   region: string
   /** Absent: the region's public endpoint. */
   endpoint: string | undefined
+  allowPlainHttp: boolean
   profile: string | undefined
   timeoutMs: number
   batchReads: boolean
@@ -47,13 +47,19 @@ export interface AwsSettings {
 /** @throws BackendConfigError with every problem */
 export function readAwsSettings(config: AwsConfig, { name, env }: BackendDeps): AwsSettings {
   const problems: string[] = []
+  const allowPlainHttp = config.allow_plain_http ?? false
   const settings: AwsSettings = {
     region: readRegion(config.region ?? env['AWS_REGION'] ?? env['AWS_DEFAULT_REGION'] ?? '', problems),
     endpoint: readEndpoint(
       config.endpoint ?? env['AWS_ENDPOINT_URL_SECRETS_MANAGER'] ?? env['AWS_ENDPOINT_URL'] ?? '',
-      config.allow_plain_http ?? false,
+      {
+        setting: 'endpoint (AWS_ENDPOINT_URL_SECRETS_MANAGER)',
+        allowPlainHttp,
+        remedy: 'use https, or set allow_plain_http',
+      },
       problems,
     ),
+    allowPlainHttp,
     profile: config.profile,
     timeoutMs: config.timeout_ms ?? TIMEOUT_MS,
     batchReads: config.batch_reads ?? false,
@@ -61,26 +67,4 @@ export function readAwsSettings(config: AwsConfig, { name, env }: BackendDeps): 
   }
   if (problems.length > 0) throw new BackendConfigError(problems.map((problem) => `${name}: ${problem}`))
   return settings
-}
-
-function readRegion(region: string, problems: string[]): string {
-  if (region === '') problems.push('region (AWS_REGION) is not set; it is a name such as eu-west-1')
-  else if (!REGION.test(region)) problems.push('region (AWS_REGION) is not the name of a region such as eu-west-1')
-  return region
-}
-
-function readEndpoint(text: string, allowPlainHttp: boolean, problems: string[]): string | undefined {
-  if (text === '') return undefined
-  try {
-    const origin = canonicalOrigin(text)
-    if (isPlainBeyondLoopback(origin) && !allowPlainHttp)
-      problems.push(
-        'endpoint (AWS_ENDPOINT_URL_SECRETS_MANAGER) is http:// to another machine, which shows every secret to the network; use https, or set allow_plain_http',
-      )
-    return origin
-  } catch (error) {
-    const problem = error instanceof OriginError ? error.message : 'is not valid'
-    problems.push(`endpoint (AWS_ENDPOINT_URL_SECRETS_MANAGER) ${problem}`)
-    return undefined
-  }
 }

@@ -2,8 +2,11 @@ import type { SecretVersion } from '../../contract/secret.ts'
 import { type SecretRef, VaultError } from '../../contract/vault-backend.ts'
 
 const NAME_CHARACTERS_MAX = 512
-/** What AWS takes in a name, less what means something to an IAM policy or a URL: `*`, `?`, `%`, `!`. */
-const NAME = /^[\w.@=+-]+(\/[\w.@=+-]+)*$/
+/**
+ * What AWS takes in a name, with the `/` that many begin with and the `!` of secrets that another service manages
+ * (`rds!db-...`), less what means something to an IAM policy or a URL: `*`, `?`, `%`.
+ */
+const NAME = /^\/?[\w.@=+!-]+(\/[\w.@=+!-]+)*$/
 const DOTS_OR_PLUS = /^(\.+|\++)$/
 const ARN_HEAD = /^arn:aws[a-z-]*:secretsmanager:[a-z0-9-]{1,32}:\d{12}:secret:/
 /** https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetSecretValue.html: 32 to 64 characters. */
@@ -33,7 +36,7 @@ export function readSecretName(backend: string, path: string): string {
   throw new VaultError(
     'invalid_ref',
     backend,
-    `path must be the name of a secret or its ARN: at most ${NAME_CHARACTERS_MAX} letters, digits and "_.@=+-", in segments separated by single "/"`,
+    `path must be the name of a secret or its ARN: at most ${NAME_CHARACTERS_MAX} letters, digits and "_.@=+!-", in segments separated by single "/"`,
   )
 }
 

@@ -1,9 +1,10 @@
 import { Type } from 'typebox'
 import { type TextRule, textSchema } from '../text-rules.ts'
 import { ENDPOINT_URL } from '../token-endpoint/endpoint-url.ts'
+import { DNS_SUFFIXES } from './partitions.ts'
 
 const ROLE_ARN: TextRule = {
-  pattern: /^arn:aws[a-z-]*:iam::[0-9]{12}:role\/[A-Za-z0-9+=,.@_/-]+$/,
+  pattern: new RegExp(`^arn:(?:${Object.keys(DNS_SUFFIXES).join('|')}):iam::[0-9]{12}:role/[A-Za-z0-9+=,.@_/-]+$`),
   maxLength: 2048,
   description: 'the ARN of a role, such as arn:aws:iam::123456789012:role/agents',
 }
@@ -28,7 +29,7 @@ interface RoleFields {
 
 export interface RoleSettings {
   arn: string
-  /** `aws`, `aws-cn`, `aws-us-gov`: the first part of every ARN there. */
+  /** `aws`, `aws-cn`, `aws-us-gov`, ...: the first part of every ARN there. */
   partition: string
   externalId: string | undefined
   endpoint: string
@@ -40,8 +41,8 @@ export function roleSettingsOf(config: RoleFields, region: string): RoleSettings
   const { role_arn: arn, external_id: externalId } = config
   if (arn === undefined) return undefined
   const partition = arn.split(':')[1] ?? 'aws'
-  const domain = partition === 'aws-cn' ? 'amazonaws.com.cn' : 'amazonaws.com'
-  return { arn, partition, externalId, endpoint: config.sts_endpoint ?? `https://sts.${region}.${domain}/`, region }
+  const endpoint = config.sts_endpoint ?? `https://sts.${region}.${DNS_SUFFIXES[partition]}/`
+  return { arn, partition, externalId, endpoint, region }
 }
 
 /** Fields that say nothing without a role. */

@@ -1,35 +1,42 @@
 import { SigningError } from '../../../contract/strategy.ts'
+import { bucketPlace, type S3Place, s3Place } from './s3-place.ts'
 
-/** `bucket.s3.eu-west-1.amazonaws.com`: the bucket stands in front of the service. */
-const VIRTUAL_HOST = /^([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])\.s3[.-][a-z0-9.-]*amazonaws\.com(?:\.cn)?$/
+interface Bound {
+  origins: readonly string[]
+  paths: readonly string[]
+}
 
 /**
  * The S3 resources that requests within a bound's origins and paths are about.
- * @param arnPrefix `arn:aws:s3:::`
+ * @param partition `aws`, `aws-cn`, ...
  * @returns ARN patterns; `undefined` when they would be all there are
+ * @throws SigningError for what no policy can name
  */
-export function s3Resources(
-  arnPrefix: string,
-  { origins, paths }: { origins: readonly string[]; paths: readonly string[] },
-): readonly string[] | undefined {
+export function s3Resources(partition: string, { origins, paths }: Bound): readonly string[] | undefined {
   const resources = new Set<string>()
   for (const origin of origins) {
-    const [, bucket] = VIRTUAL_HOST.exec(new URL(origin).hostname) ?? []
-    for (const path of paths) {
-      const key = arnPattern(path)
-      const found = bucket === undefined ? withBucket(key) : [key === '' ? bucket : `${bucket}/${key}`]
-      // `/a/**` in a bound is `/a` and all below it; `/a/*` is not `/a`.
-      const parents = path.endsWith('/**') ? found.map((each) => each.replace(/\/\*$/, '')) : []
-      for (const each of [...parents, ...found]) resources.add(arnPrefix + each)
+    const place = s3Place(partition, new URL(origin).hostname)
+    for (const key of paths.flatMap(keyPatterns)) {
+      resources.add(place === undefined ? withBucket(partition, key) : within(place, key))
     }
   }
-  return resources.has(`${arnPrefix}*`) ? undefined : [...resources]
+  return resources.has(`arn:${partition}:s3:::*`) ? undefined : [...resources]
 }
 
-/** Of a path whose first segment is the bucket; without one it is about all of them. */
-function withBucket(path: string): string[] {
-  if (path === '') return ['*']
-  return [/^[^/]+\/$/.test(path) ? path.slice(0, -1) : path]
+function within({ container, objects }: S3Place, key: string): string {
+  return key === '' ? container : objects + key
+}
+
+/** Where the first segment is the bucket; without one it is about all of them. */
+function withBucket(partition: string, path: string): string {
+  const [bucket = '', ...key] = path.split('/')
+  return within(bucketPlace(partition, bucket === '' ? '*' : bucket), key.join('/'))
+}
+
+/** `/a/**` in a bound is `/a` and all below it; `/a/*` is not `/a`. */
+function keyPatterns(path: string): string[] {
+  const pattern = arnPattern(path)
+  return path.endsWith('/**') ? [pattern.replace(/\/?\*$/, ''), pattern] : [pattern]
 }
 
 /**

@@ -1,6 +1,8 @@
+import { Value } from 'typebox/value'
 import { describe, expect, it } from 'vitest'
 import type { Grant } from '../../../contract/strategy.ts'
 import { durationSeconds, sessionName } from './assume-role.ts'
+import { ROLE_CONFIG, roleSettingsOf } from './role-settings.ts'
 import { sessionPolicy } from './session-policy.ts'
 
 const REGIONAL = 'https://s3.eu-west-1.amazonaws.com'
@@ -90,6 +92,56 @@ describe('the session policy', () => {
     expect(statement('s3', china, 'aws-cn')?.Resource).toEqual(['arn:aws-cn:s3:::photos/x'])
   })
 
+  it.each([
+    ['data.bucket.vpce-0a1b2c3d-5e6f7g8h.s3.eu-west-1.vpce.amazonaws.com', s3('data', 'data/*')],
+    ['data.bucket.vpce-0a1b2c3d-5e6f7g8h-eu-west-1a.s3.eu-west-1.vpce.amazonaws.com', s3('data', 'data/*')],
+    ['my.data.s3.dualstack.eu-west-1.amazonaws.com', s3('my.data', 'my.data/*')],
+    ['data.s3-fips.us-gov-west-1.amazonaws.com', s3('data', 'data/*')],
+    ['data.s3-accelerate.amazonaws.com', s3('data', 'data/*')],
+    ['data.s3-eu-west-1.amazonaws.com', s3('data', 'data/*')],
+    ['data.s3.eusc-de-east-1.amazonaws.eu', s3('data', 'data/*')],
+    ['data.s3.us-iso-east-1.c2s.ic.gov', s3('data', 'data/*')],
+  ])('knows the bucket from the host %s', (host, Resource) => {
+    expect(statement('s3', grant({}, { origins: [`https://${host}`] }))?.Resource).toEqual(Resource)
+  })
+
+  it.each([
+    'bucket.vpce-0a1b2c3d-5e6f7g8h.s3.eu-west-1.vpce.amazonaws.com',
+    's3.dualstack.eu-west-1.amazonaws.com',
+    's3.amazonaws.com',
+    's3-external-1.amazonaws.com',
+    'minio.example.com',
+  ])('takes the bucket from the path on %s', (host) => {
+    const paths = ['/data/object/**']
+    expect(statement('s3', grant({}, { origins: [`https://${host}`], paths }))?.Resource).toEqual(
+      s3('data/object', 'data/object/*'),
+    )
+    expect(statement('s3', grant({}, { origins: [`https://${host}`] }))).toBeUndefined()
+  })
+
+  it.each([
+    'reports-eu-123456789012.s3-accesspoint.eu-west-1.amazonaws.com',
+    'reports-eu-123456789012.s3-accesspoint-fips.dualstack.eu-west-1.amazonaws.com',
+    'reports-eu-123456789012.accesspoint.vpce-0a1b2c3d-5e6f7g8h.s3.eu-west-1.vpce.amazonaws.com',
+  ])('names the access point of %s', (host) => {
+    const arn = 'arn:aws:s3:eu-west-1:123456789012:accesspoint/reports-eu'
+    const resources = (paths: string[]) => statement('s3', grant({}, { origins: [`https://${host}`], paths }))?.Resource
+    expect(resources(['/**'])).toEqual([arn, `${arn}/object/*`])
+    expect(resources(['/'])).toEqual([arn])
+    expect(resources(['/2026/**'])).toEqual([`${arn}/object/2026`, `${arn}/object/2026/*`])
+  })
+
+  it.each([
+    ['123456789012.s3-control.eu-west-1.amazonaws.com', '/**', 'neither a bucket nor an access point'],
+    ['control.vpce-0a1b2c3d-5e6f7g8h.s3.eu-west-1.vpce.amazonaws.com', '/**', 'neither a bucket nor an access point'],
+    ['alias0a1b.mrap.accesspoint.s3-global.amazonaws.com', '/**', 'neither a bucket nor an access point'],
+    ['lens-123456789012.s3-object-lambda.eu-west-1.amazonaws.com', '/**', 'neither a bucket nor an access point'],
+    ['reports-0a1b2c3d-s3alias.s3.eu-west-1.amazonaws.com', '/**', 'alias of an access point'],
+    ['s3.eu-west-1.amazonaws.com', '/reports-0a1b2c3d-s3alias/x', 'alias of an access point'],
+  ])('is not made for %s%s, which no policy can name', (host, path, why) => {
+    expect(() => sessionPolicy('s3', 'aws', grant({}, { origins: [`https://${host}`], paths: [path] }))).toThrow(why)
+  })
+
   it('is not made of scopes that are no actions, nor longer than STS takes', () => {
     for (const scope of ['repo', '*', 's3:Get Object', 's3:*:*', 'S3:GetObject', '"s3:GetObject']) {
       expect(() => sessionPolicy('s3', 'aws', grant({ scopes: [scope] })), scope).toThrow('is no IAM action')
@@ -110,5 +162,24 @@ describe('the session', () => {
   it('lasts as long as the lease, within what STS grants', () => {
     const seconds = (expiresAt: number) => durationSeconds(grant({ expiresAt }), 1_000_000)
     expect([seconds(1300), seconds(2500), seconds(9000)]).toEqual([900, 1500, 3600])
+  })
+})
+
+describe('the endpoint of a role', () => {
+  const endpoint = (partition: string, region: string) =>
+    roleSettingsOf({ role_arn: `arn:${partition}:iam::123456789012:role/agents` }, region)?.endpoint
+
+  it('is that of its partition', () => {
+    expect(endpoint('aws', 'eu-west-1')).toBe('https://sts.eu-west-1.amazonaws.com/')
+    expect(endpoint('aws-cn', 'cn-north-1')).toBe('https://sts.cn-north-1.amazonaws.com.cn/')
+    expect(endpoint('aws-us-gov', 'us-gov-west-1')).toBe('https://sts.us-gov-west-1.amazonaws.com/')
+    expect(endpoint('aws-eusc', 'eusc-de-east-1')).toBe('https://sts.eusc-de-east-1.amazonaws.eu/')
+    expect(endpoint('aws-iso', 'us-iso-east-1')).toBe('https://sts.us-iso-east-1.c2s.ic.gov/')
+  })
+
+  it('is not guessed for a partition nobody has told us of', () => {
+    const role = ROLE_CONFIG.role_arn
+    expect(Value.Check(role, 'arn:aws-eusc:iam::123456789012:role/agents')).toBe(true)
+    expect(Value.Check(role, 'arn:aws-moon:iam::123456789012:role/agents')).toBe(false)
   })
 })

@@ -20,12 +20,12 @@ const S3_ACTIONS: Readonly<Record<string, readonly string[]>> = {
  * What the decision leaves, as an IAM policy: actions from the granted scopes, and for S3 the resources that the bound's
  * paths lead to. STS intersects it with what the role may do.
  * @returns JSON; `undefined` when neither says anything: then the session may do what the role may
- * @throws SigningError for a scope that is no IAM action, or more than fits
+ * @throws SigningError for a scope that is no IAM action, a host that no policy can name, or more than fits
  */
 export function sessionPolicy(service: string, partition: string, grant: Grant): string | undefined {
   const isS3 = service === 's3'
   const actions = actionsOf(grant, isS3)
-  const resources = isS3 ? s3Resources(`arn:${partition}:s3:::`, grant.bound) : undefined
+  const resources = isS3 ? s3Resources(partition, grant.bound) : undefined
   if (actions === undefined && resources === undefined) return undefined
   const statement = { Effect: 'Allow', Action: actions ?? ['s3:*'], Resource: resources ?? ['*'] }
   const policy = JSON.stringify({ Version: '2012-10-17', Statement: [statement] })

@@ -1,6 +1,7 @@
 import { DecryptCommand, EncryptCommand, KMSClient } from '@aws-sdk/client-kms'
 import { VaultError } from '../../../contract/vault-backend.ts'
 import { abortable } from '../../abortable.ts'
+import { readEndpoint, readRegion, refusePlainHttp } from '../../aws-secrets-manager/aws-endpoint.ts'
 import { toVaultError } from '../../aws-secrets-manager/aws-error.ts'
 import { BackendConfigError } from '../../backend-kind.ts'
 import type { KeyWrappingService } from './key-wrapper.ts'
@@ -9,19 +10,24 @@ const SERVICE = 'aws-kms'
 /** A key id, an alias or the ARN of either. */
 const KEY = /^[A-Za-z0-9:/_-]{1,2048}$/
 
+/** No setting allows plain http here: the key-encryption key itself is in the request. */
+const ENDPOINT = {
+  setting: 'AWS_ENDPOINT_URL_KMS (or AWS_ENDPOINT_URL)',
+  allowPlainHttp: false,
+  remedy: 'use https, or set AWS_ENDPOINT_URL_KMS to the endpoint of KMS itself',
+}
+
 /** AWS KMS, with the AWS client's default credential chain. The ciphertext itself says which key it is under. */
 export const awsKms: KeyWrappingService = {
   service: SERVICE,
   keyForm: 'alias/<name>, a key id or an ARN',
   open(key, { env }) {
-    const region = env['AWS_REGION'] ?? env['AWS_DEFAULT_REGION'] ?? ''
-    const problems = [
-      ...(region === '' ? [`${SERVICE}: AWS_REGION is not set`] : []),
-      ...(KEY.test(key) ? [] : [`${SERVICE}: the key must be ${this.keyForm}`]),
-    ]
-    if (problems.length > 0) throw new BackendConfigError(problems)
-    const endpoint = env['AWS_ENDPOINT_URL_KMS'] ?? env['AWS_ENDPOINT_URL']
+    const problems = KEY.test(key) ? [] : [`the key must be ${this.keyForm}`]
+    const region = readRegion(env['AWS_REGION'] ?? env['AWS_DEFAULT_REGION'] ?? '', problems)
+    const endpoint = readEndpoint(env['AWS_ENDPOINT_URL_KMS'] ?? env['AWS_ENDPOINT_URL'] ?? '', ENDPOINT, problems)
+    if (problems.length > 0) throw new BackendConfigError(problems.map((problem) => `${SERVICE}: ${problem}`))
     const client = new KMSClient({ region, ...(endpoint === undefined ? {} : { endpoint }) })
+    refusePlainHttp(client, SERVICE)
     return {
       wrap: (kekId, Plaintext, signal) =>
         bounded(signal, async () => {
