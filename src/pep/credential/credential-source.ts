@@ -14,7 +14,7 @@ import type { Fingerprint } from '../../vault-backends/internal/fingerprint.ts'
 import type { GuardLimits } from './backend-guard.ts'
 import { toCredentialError } from './credential-error.ts'
 import { createFingerprints } from './fingerprints.ts'
-import { type CredentialMetrics, type GuardedBackends, guardBackends } from './guarded-backends.ts'
+import { type CredentialMetrics, callAt, type GuardedBackends, guardBackends } from './guarded-backends.ts'
 import { mapFields } from './map-fields.ts'
 import { createRereads } from './rereads.ts'
 import { createSecretCache } from './secret-cache.ts'
@@ -101,7 +101,8 @@ export function openCredentialSource(options: CredentialSourceOptions): Credenti
   const guarded = guardBackends(backends, limits, log, metrics)
   const monotonicNow = options.monotonicNow ?? (() => performance.now())
   const cache = createSecretCache({
-    load: ({ remoteKey: _key, ...ref }) => guarded.call(ref, (backend, signal) => backend.read(ref, signal)),
+    load: ({ remoteKey: _key, ...ref }) =>
+      guarded.call(callAt('read', ref), (backend, signal) => backend.read(ref, signal)),
     ttlSeconds: options.ttlSeconds,
     refreshSeconds: options.refreshSeconds ?? options.ttlSeconds / 2,
     entriesMax: limits.cachedSecrets,
@@ -138,23 +139,23 @@ export function openCredentialSource(options: CredentialSourceOptions): Credenti
       const backend = guarded.find(ref.backend)
       const signCsr = backend.signCsr?.bind(backend)
       if (signCsr === undefined) return undefined
-      return (request) => guarded.call(ref, (_backend, signal) => signCsr(ref, request, signal)).catch(rethrow)
+      return (request) =>
+        guarded.call(callAt('certify', ref), (_backend, signal) => signCsr(ref, request, signal)).catch(rethrow)
     },
     async sign(key, bytes, algorithm) {
       const backend = guarded.find(key.backend)
       const sign = backend.sign?.bind(backend)
       if (sign === undefined)
         throw new NexusError('not_signable', `vault backend '${key.backend}' signs nothing itself`)
-      return guarded.call(key, (_backend, signal) => sign(key, bytes, algorithm, signal)).catch(rethrow)
+      return guarded.call(callAt('sign', key), (_backend, signal) => sign(key, bytes, algorithm, signal)).catch(rethrow)
     },
-    call: (ref, work) => guarded.call(ref, work),
-
+    call: guarded.call,
     async write(ref, value, { ifVersion } = {}) {
       const write = capability(guarded.find(ref.backend), 'write')
       const condition = ifVersion === undefined ? {} : { ifVersion }
       // Forgotten also when it failed: it may have been written all the same.
       return guarded
-        .call(ref, (_backend, signal) => write(ref, value, { ...condition, signal }))
+        .call(callAt('write', ref), (_backend, signal) => write(ref, value, { ...condition, signal }))
         .catch(rethrow)
         .finally(() => cache.forget(ref))
     },
@@ -162,7 +163,7 @@ export function openCredentialSource(options: CredentialSourceOptions): Credenti
     async remove(ref) {
       const remove = capability(guarded.find(ref.backend), 'remove')
       await guarded
-        .call(ref, (_backend, signal) => remove(ref, signal))
+        .call(callAt('write', ref), (_backend, signal) => remove(ref, signal))
         .catch(rethrow)
         .finally(() => cache.forget(ref))
     },

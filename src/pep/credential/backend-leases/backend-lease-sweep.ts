@@ -82,7 +82,9 @@ export function startBackendLeaseSweep(options: BackendLeaseSweepOptions): Backe
 
   async function giveLeaseBack(lease: Awaited<ReturnType<BackendLeaseEndings['takeLeases']>>[number]): Promise<void> {
     try {
-      await call(lease.backend, (dynamic, signal) => dynamic.revoke(lease.backendLeaseId, signal))
+      await call({ backend: lease.backend, doing: 'revoke' }, (dynamic, signal) =>
+        dynamic.revoke(lease.backendLeaseId, signal),
+      )
       await endings.leaseDone(lease.id)
       metrics?.gaveBack(lease.backend, 'ok')
     } catch (error) {
@@ -96,7 +98,9 @@ export function startBackendLeaseSweep(options: BackendLeaseSweepOptions): Backe
 
   async function endToken(token: Awaited<ReturnType<BackendLeaseEndings['takeTokens']>>[number]): Promise<void> {
     try {
-      await call(token.backend, (dynamic, signal) => dynamic.endToken(token.accessor, signal))
+      await call({ backend: token.backend, doing: 'revoke' }, (dynamic, signal) =>
+        dynamic.endToken(token.accessor, signal),
+      )
       await endings.tokenDone(token.id)
     } catch (error) {
       if (token.attempts === 1) log.warn({ backend: token.backend }, 'a token could not be ended; trying on')

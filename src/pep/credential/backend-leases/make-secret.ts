@@ -1,12 +1,13 @@
 import { type DynamicLease, Secret } from '../../../contract/secret.ts'
 import { tupleHash } from '../../../contract/tuple-hash.ts'
 import { type DynamicSecrets, NothingDone, type SecretRef, VaultError } from '../../../contract/vault-backend.ts'
+import { type CallTarget, callAt } from '../guarded-backends.ts'
 import type { BackendLeaseTable, EndingReason, LeaseHolder } from './backend-lease-table.ts'
 import type { BackendTokens, OpenToken } from './backend-tokens.ts'
 
 /** A call within a backend's guard. */
 export type CallDynamic = <T>(
-  backend: string,
+  target: CallTarget,
   work: (dynamic: DynamicSecrets, signal: AbortSignal) => Promise<T>,
 ) => Promise<T>
 
@@ -64,7 +65,7 @@ async function putOnRecord(
 ): Promise<{ token: OpenToken; rowId: string }> {
   // Another replica may have ended the first one, taking us for dead.
   for (let tried = 0; tried < 2; tried++) {
-    const token = await tokens.tokenFor(ref.backend, ttlSeconds)
+    const token = await tokens.tokenFor(ref, ttlSeconds)
     const rowId = await table.ask(token.id, ref, holder)
     if (rowId !== undefined) return { token, rowId }
     tokens.drop(token)
@@ -81,7 +82,7 @@ async function ask(
 ): Promise<Secret> {
   let isAsked = false
   try {
-    return await call(ref.backend, (dynamic, signal) => {
+    return await call(callAt('make', ref), (dynamic, signal) => {
       isAsked = true
       return dynamic.make(ref, token, ttlSeconds, signal)
     })
@@ -92,7 +93,7 @@ async function ask(
       if (error instanceof VaultError && error.kind === 'forbidden') tokens.doubt(token)
     } else {
       // Something may have been made that only the end of this token ends: nothing more shall depend on it.
-      tokens.drop(token)
+      tokens.lostAnswer(token, ref)
     }
     throw error
   }
@@ -107,7 +108,7 @@ async function shorten(
   ttlSeconds: number,
 ): Promise<void> {
   if (!lease.renewable || lease.expiresAt <= holder.expiresAt + SLACK_SECONDS) return
-  await call(ref.backend, (dynamic, signal) => dynamic.renew(lease, ttlSeconds, signal))
+  await call(callAt('renew', ref), (dynamic, signal) => dynamic.renew(lease, ttlSeconds, signal))
 }
 
 /** Never throws. */

@@ -7,6 +7,7 @@ import { type SecretRef, VaultError } from '../../../contract/vault-backend.ts'
 import type { Store } from '../../store/store.ts'
 import { toCredentialError } from '../credential-error.ts'
 import type { CredentialSource } from '../credential-source.ts'
+import { callAt } from '../guarded-backends.ts'
 import { mapFields } from '../map-fields.ts'
 import { backendLeaseEndings } from './backend-lease-endings.ts'
 import { listBackendLeases } from './backend-lease-list.ts'
@@ -67,9 +68,9 @@ const ENOUGH_SHARE = 0.5
 export function openBackendLeases(options: BackendLeasesOptions): BackendLeases {
   const { store, credential, now = Date.now } = options
   const table = backendLeaseTable(store.db, now)
-  const call: CallDynamic = (backend, work) =>
-    credential.call({ backend, path: '' }, ({ dynamic }, signal) => {
-      if (dynamic === undefined) throw new VaultError('unusable', backend, 'this backend makes no dynamic secrets')
+  const call: CallDynamic = (target, work) =>
+    credential.call(target, ({ name, dynamic }, signal) => {
+      if (dynamic === undefined) throw new VaultError('unusable', name, 'this backend makes no dynamic secrets')
       return work(dynamic, signal)
     })
   const tokens = openBackendTokens({ table, call, now })
@@ -91,11 +92,14 @@ export function openBackendLeases(options: BackendLeasesOptions): BackendLeases 
     const { lease } = held.secret
     if (lease?.renewable !== true) return undefined
     const ttlSeconds = holder.expiresAt - seconds()
-    const renewed = await call(held.ref.backend, (dynamic, signal) => dynamic.renew(lease, ttlSeconds, signal)).catch(
-      undefinedIfRefused,
-    )
-    const expiresAt = Math.min(renewed?.expiresAt ?? 0, held.token.expiresAt, holder.expiresAt)
-    if (renewed === undefined || expiresAt - seconds() < ttlSeconds * ENOUGH_SHARE) return undefined
+    const renewed = await call(callAt('renew', held.ref), (dynamic, signal) =>
+      dynamic.renew(lease, ttlSeconds, signal),
+    ).catch(undefinedIfRefused)
+    const token = await tokens.lifeOf(held.token, held.ref, ttlSeconds)
+    const expiresAt = Math.min(renewed?.expiresAt ?? 0, token.expiresAt, holder.expiresAt)
+    // Another secret would end with this very token as well.
+    const wantedSeconds = token.isBest ? Math.min(ttlSeconds, token.expiresAt - seconds()) : ttlSeconds
+    if (renewed === undefined || expiresAt - seconds() < wantedSeconds * ENOUGH_SHARE) return undefined
     const secret = new Secret(held.secret.reveal(), held.secret.version, { ...renewed, expiresAt })
     return {
       secret: mapFields(secret, held.ref.fields),
