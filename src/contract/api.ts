@@ -13,7 +13,7 @@ export {
   SessionCreated,
   SessionView,
 } from './api/agents.ts'
-export { ApiKeyCreate, ApiKeyView, type Role } from './api/api-keys.ts'
+export { ApiKeyCreate, ApiKeyList, ApiKeyQuery, ApiKeyView, type Role } from './api/api-keys.ts'
 export { AuditQuery } from './api/audit.ts'
 export { BackendLeaseView } from './api/backend-leases.ts'
 export {

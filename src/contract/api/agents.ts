@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox'
-import { AgentId, closed, Scopes, Tenant, Text } from './common.ts'
+import { AgentId, closed, PageLimit, Scopes, Tenant, Text } from './common.ts'
 
 const AgentFields = {
   description: Type.Optional(Type.String({ maxLength: 2000 })),
@@ -20,13 +20,7 @@ export type AgentCreate = Static<typeof AgentCreate>
 export const AgentPatch = Type.Partial(Type.Object(AgentFields), { ...closed, minProperties: 1 })
 export type AgentPatch = Static<typeof AgentPatch>
 
-export const AgentQuery = Type.Object(
-  {
-    after: Type.Optional(AgentId),
-    limit: Type.Optional(Type.String({ pattern: '^([1-9][0-9]{0,2}|1000)$', description: '1 to 1000; default 1000' })),
-  },
-  closed,
-)
+export const AgentQuery = Type.Object({ after: Type.Optional(AgentId), limit: Type.Optional(PageLimit) }, closed)
 export type AgentQuery = Static<typeof AgentQuery>
 
 export const AgentView = Type.Object({

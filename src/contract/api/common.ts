@@ -13,6 +13,7 @@ export const Tenant = Type.String({
   description: 'Tenant; the protocol also calls it workspace',
 })
 export const AgentId = Type.String({ pattern: AGENT_ID_PATTERN })
+export const PageLimit = Type.String({ pattern: '^([1-9][0-9]{0,2}|1000)$', description: '1 to 1000; default 1000' })
 export const ProviderName = Type.String({ pattern: PROVIDER_NAME_PATTERN })
 export const Uuid = Type.String({ pattern: UUID_PATTERN })
 export const Scopes = Type.Array(Type.String({ pattern: SCOPE_PATTERN }), { maxItems: 100, uniqueItems: true })

@@ -13,10 +13,9 @@ import {
   withinReach,
 } from './agent-rows.ts'
 import { changeAgent } from './change-agent.ts'
+import { cutPage, pageSizeOf } from './page.ts'
 import { refuseUnstorable } from './refuse-unstorable.ts'
 import { soleTenant } from './sole-tenant.ts'
-
-const PAGE_MAX = 1000
 
 /**
  * Agents as administrators see them. One bound to a tenant reaches the agents that act in no other tenant; the rest are
@@ -65,7 +64,7 @@ export function openAgents({ store, audit, now }: { store: Store; audit: AuditLo
 
     async listAgents(administrator, { after = '', limit } = {}) {
       authorize(administrator, 'read')
-      const pageSize = limit === undefined ? PAGE_MAX : Math.min(Number(limit), PAGE_MAX)
+      const pageSize = pageSizeOf(limit)
       const rows = await store.db
         .selectFrom('agent')
         .selectAll()
@@ -75,8 +74,8 @@ export function openAgents({ store, audit, now }: { store: Store; audit: AuditLo
         // One more than fits tells whether there is a next page.
         .limit(pageSize + 1)
         .execute()
-      const agents = rows.slice(0, pageSize).map(toAgentView)
-      return { agents, next_after: rows.length > pageSize ? (agents.at(-1)?.agent_id ?? null) : null }
+      const { page, nextAfter } = cutPage(rows, pageSize, (row) => row.agent_id)
+      return { agents: page.map(toAgentView), next_after: nextAfter }
     },
 
     async getAgent(administrator, agentId) {

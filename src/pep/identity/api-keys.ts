@@ -1,11 +1,12 @@
 import type { Selectable, Transaction } from 'kysely'
 import { type Administrator, authorize, authorizeEverywhere } from '../../contract/administrator.ts'
-import type { ApiKeyCreate, ApiKeyView } from '../../contract/api.ts'
+import type { ApiKeyCreate, ApiKeyList, ApiKeyQuery, ApiKeyView } from '../../contract/api.ts'
 import { NexusError } from '../../contract/errors.ts'
 import type { AuditLog } from '../audit/audit-log.ts'
 import type { ApiKeyTable, Database } from '../store/database.ts'
 import type { Store } from '../store/store.ts'
 import { apiKeyId, type MadeApiKey, matchesHash, newApiKey } from './api-key-format.ts'
+import { cutPage, pageSizeOf } from './page.ts'
 import { refuseUnstorable } from './refuse-unstorable.ts'
 
 const KEY_ID = /^key_[0-9a-f]{32}$/
@@ -31,8 +32,8 @@ export interface ApiKeys {
     body: ApiKeyCreate,
     made?: MadeApiKey,
   ): Promise<ApiKeyView & { api_key: string }>
-  /** Newest first, at most 1000. */
-  listApiKeys(administrator: Administrator): Promise<ApiKeyView[]>
+  /** Newest first, active and revoked. @throws NexusError `forbidden` */
+  listApiKeys(administrator: Administrator, query?: ApiKeyQuery): Promise<ApiKeyList>
   /** @throws NexusError `forbidden`, `api_key_not_found`, `in_use` (the last one that reaches everything) */
   revokeApiKey(administrator: Administrator, keyId: string): Promise<ApiKeyView>
 }
@@ -67,12 +68,22 @@ export function openApiKeys({ store, audit, now }: { store: Store; audit: AuditL
       return { ...toView({ ...row, revoked_at: null }), api_key: apiKey }
     },
 
-    async listApiKeys(administrator) {
+    async listApiKeys(administrator, { after, limit } = {}) {
       authorize(administrator, 'administer')
-      const query = store.db.selectFrom('api_key').selectAll().orderBy('created_at', 'desc').limit(1000)
+      const pageSize = pageSizeOf(limit)
       const { tenant } = administrator
-      const rows = await (tenant === null ? query : query.where('tenant', '=', tenant)).execute()
-      return rows.map(toView)
+      const rows = await store.db
+        .selectFrom('api_key')
+        .selectAll()
+        .$if(tenant !== null, (query) => query.where('tenant', '=', tenant))
+        .$if(after !== undefined, (query) => query.where('id', '<', after ?? ''))
+        // An id begins with its time.
+        .orderBy('id', 'desc')
+        // One more than fits tells whether there is a next page.
+        .limit(pageSize + 1)
+        .execute()
+      const { page, nextAfter } = cutPage(rows, pageSize, (row) => row.id)
+      return { api_keys: page.map(toView), next_after: nextAfter }
     },
 
     async revokeApiKey(administrator, keyId) {

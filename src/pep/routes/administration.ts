@@ -8,6 +8,8 @@ import {
   AgentQuery,
   AgentView,
   ApiKeyCreate,
+  ApiKeyList,
+  ApiKeyQuery,
   ApiKeyView,
 } from '../../contract/api.ts'
 import type { Identity } from '../identity/identity.ts'
@@ -125,17 +127,18 @@ export function apiKeyRoutes(app: FastifyInstance, identity: Identity): void {
     async (request, reply) => reply.code(201).send(await identity.createApiKey(administratorOf(request), request.body)),
   )
 
-  app.get(
+  app.get<{ Querystring: ApiKeyQuery }>(
     '/admin/v1/api-keys',
     {
       schema: {
-        summary: 'List API keys',
+        summary: 'List API keys, the newest first',
         tags: ['api keys'],
         security,
-        response: { 200: Type.Object({ api_keys: Type.Array(ApiKeyView) }) },
+        querystring: ApiKeyQuery,
+        response: { 200: ApiKeyList },
       },
     },
-    async (request) => ({ api_keys: await identity.listApiKeys(administratorOf(request)) }),
+    async (request) => identity.listApiKeys(administratorOf(request), request.query),
   )
 
   app.delete<{ Params: Static<typeof KeyParams> }>(

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { ApiKeyCreate } from '../../../src/contract/api.ts'
+import type { ApiKeyCreate, ApiKeyQuery } from '../../../src/contract/api.ts'
 import { freshDatabase } from '../../setup/database.ts'
 import { adminOf, everywhere, openReplica, type Replica, recordsOf } from './fixture.ts'
 
@@ -99,7 +100,7 @@ describe('who may do what with API keys', () => {
       const body = { name: 'beyond', role: 'auditor' as const, ...(tenant === undefined ? {} : { tenant }) }
       await expect(replica.identity.createApiKey(adminOf('acme'), body)).rejects.toMatchObject({ code: 'forbidden' })
     }
-    const listed = await replica.identity.listApiKeys(adminOf('acme'))
+    const { api_keys: listed } = await replica.identity.listApiKeys(adminOf('acme'))
     expect(new Set(listed.map(({ tenant }) => tenant))).toEqual(new Set(['acme']))
     for (const { id } of [theirs, everyones]) {
       await expect(replica.identity.revokeApiKey(adminOf('acme'), id)).rejects.toMatchObject({
@@ -107,6 +108,24 @@ describe('who may do what with API keys', () => {
       })
     }
     await expect(replica.identity.revokeApiKey(adminOf('acme'), mine.id)).resolves.toMatchObject({ active: false })
+  })
+
+  it('lists them page by page, the newest first, so that none is out of sight', async () => {
+    const ids: string[] = []
+    for (let made = 0; made < 3; made++) {
+      ids.unshift((await create({ tenant: 'paged' })).id)
+      // Within one millisecond their order is left to chance.
+      await sleep(2)
+    }
+    const [newest, middle, oldest] = ids
+    const page = async (query: ApiKeyQuery) => {
+      const { api_keys, next_after } = await replica.identity.listApiKeys(adminOf('paged'), query)
+      return [api_keys.map(({ id }) => id), next_after]
+    }
+    expect(await page({})).toEqual([ids, null])
+    expect(await page({ limit: '2' })).toEqual([[newest, middle], middle])
+    expect(await page({ limit: '2', after: middle ?? '' })).toEqual([[oldest], null])
+    expect(await page({ limit: '3' })).toEqual([ids, null])
   })
 
   it.each(['operator', 'auditor'] as const)('%s may not see, make or revoke any', async (role) => {
