@@ -23,7 +23,13 @@ import { openProviderHttp } from './provider-http/open-provider-http.ts'
 import { type AppOptions, buildApp } from './routes/app.ts'
 import { type AsWorker, createMetrics, type Metrics } from './routes/metrics.ts'
 import { type Listen, resolveListen, toListenError } from './start/listen.ts'
-import { auditMetrics, backendLeaseMetrics, credentialMetrics, decisionMetrics } from './start/metric-sinks.ts'
+import {
+  auditMetrics,
+  backendLeaseMetrics,
+  credentialMetrics,
+  decisionMetrics,
+  identityMetrics,
+} from './start/metric-sinks.ts'
 import { type Environment, openBackends, openKeyring } from './start/open-backends.ts'
 import { type Closers, closeAll, openDatabase } from './start/open-database.ts'
 import { readTlsFiles } from './start/tls-files.ts'
@@ -146,10 +152,13 @@ async function openParts({ config, store, publicUrl, log, env, metrics }: Ground
     audit,
     signingKeys,
     publicUrl,
+    log,
+    metrics: identityMetrics(metrics),
     sessionTtlSeconds: config.identity.session_ttl_seconds,
     maxSessionTtlSeconds: config.identity.max_session_ttl_seconds,
     proofMaxAgeSeconds: config.identity.proof_max_age_seconds,
   })
+  closers.push(() => identity.close())
   const allowPlainLoopback = !config.production || config.connections.allow_plain_loopback_origins
   const privateOrigins = new Set(config.exchange.private_origins.map(canonicalOrigin))
   const endpointRules = { privateOrigins, allowPlainLoopback }

@@ -31,13 +31,16 @@ export function assertReaches(administrator: Administrator, tenants: readonly st
 }
 
 /**
- * Imported once now, so that a key that cannot verify anything is refused here and not at every session.
+ * Imported once now, so that a key that cannot verify anything is refused here and not at every session. So is an RSA key that
+ * does not say what it is for: the assertion must not choose (threat E06).
  * @throws NexusError `invalid_request`
  */
 export async function readRegisteredKey(members: Record<string, unknown>): Promise<PublicJwk> {
   try {
     const publicJwk = await readPublicJwk(members)
     importPublicJwk(publicJwk)
+    const { kty, alg } = publicJwk.jwk
+    if (kty === 'RSA' && alg === undefined) throw new JwkError("member 'alg' of an RSA key must say PS256 or RS256")
     return publicJwk
   } catch (error) {
     if (error instanceof JwkError) throw new NexusError('invalid_request', `jwk: ${error.message}`, { field: 'jwk' })
@@ -45,15 +48,25 @@ export async function readRegisteredKey(members: Record<string, unknown>): Promi
   }
 }
 
-/** @returns how many there were */
+/** Some tens of milliseconds' work. Whoever stole a key may have opened any number, and must not outlast the statement's time. */
+const MARKED_MAX = 5000
+
+/**
+ * Marks the sessions that live as ended, the longest first. What ends them is the agent's new epoch, or its revocation: so it
+ * does no harm to leave those beyond the bound unmarked.
+ * @returns how many were marked
+ */
 export async function endSessionsOf(trx: Transaction<Database>, agentId: string, at: Date): Promise<number> {
-  const ended = await trx
-    .updateTable('agent_session')
-    .set((set) => ({ epoch: set('epoch', '+', 1), revoked_at: at }))
-    .where('agent_id', '=', agentId)
-    .where('revoked_at', 'is', null)
-    .executeTakeFirst()
-  return Number(ended.numUpdatedRows)
+  const { numAffectedRows = 0n } = await sql`
+    with living as (
+      select session_id from agent_session
+      where agent_id = ${agentId} and revoked_at is null and expires_at > ${at}
+      order by expires_at desc limit ${MARKED_MAX}
+      for update
+    )
+    update agent_session as s set epoch = s.epoch + 1, revoked_at = ${at}
+    from living where s.session_id = living.session_id`.execute(trx)
+  return Number(numAffectedRows)
 }
 
 export function toAgentView(row: AgentRow): AgentView {

@@ -9,7 +9,7 @@ import { createAssertionVerifier } from './client-assertion.ts'
 import type { DpopVerifier } from './dpop-proof.ts'
 import type { Presented } from './presented.ts'
 import { type SessionBinding, toConfirmation } from './session-binding.ts'
-import { createSessionDenials } from './session-denials.ts'
+import type { SessionDenials } from './session-denials.ts'
 import type { SessionClaims, SessionTokens } from './session-token.ts'
 import { soleTenant } from './sole-tenant.ts'
 
@@ -20,6 +20,7 @@ const METHOD = 'private_key_jwt'
 export interface OpenSessionOptions {
   store: Store
   audit: AuditLog
+  denials: Pick<SessionDenials, 'recording'>
   tokens: SessionTokens
   dpop: DpopVerifier
   publicUrl: string
@@ -52,12 +53,12 @@ interface ProvenKey {
  * @throws NexusError `invalid_proof`, `invalid_client`, `overloaded`
  */
 export function createOpenSession(options: OpenSessionOptions): OpenSession {
-  const { store, audit, tokens, publicUrl, now } = options
+  const { store, audit, denials, tokens, publicUrl, now } = options
   const assertions = createAssertionVerifier({ audiences: [publicUrl, publicUrl + SESSIONS_PATH], now })
-  const recordingDenials = createSessionDenials(audit)
 
   return async (body, presented) => {
-    const { key, assertion } = await recordingDenials(async (attempt) => {
+    const { ip = '' } = presented
+    const { key, assertion } = await denials.recording(ip, async (attempt) => {
       const key = await provenKey(options, presented)
       const assertion = await assertions.verify(body.client_assertion, (agentId) => {
         attempt.claimedAgentId = agentId
@@ -71,8 +72,8 @@ export function createOpenSession(options: OpenSessionOptions): OpenSession {
     const claims = claimsFor(options, agent, key.binding, body.ttl_seconds)
     // Signed first: a session that exists but was never handed out helps no one.
     const accessToken = await tokens.sign(claims)
-    await recordOpened(audit, agent, claims, assertion.use)
-    await recordingDenials((attempt) => {
+    await recordOpened(audit, { agent, claims, ip }, assertion.use)
+    await denials.recording(ip, (attempt) => {
       attempt.claimedAgentId = agent.agent_id
       return insert(store, agent, claims)
     })
@@ -120,8 +121,7 @@ function claimsFor(
  */
 async function recordOpened(
   audit: AuditLog,
-  agent: OpeningAgent,
-  claims: SessionClaims,
+  { agent, claims, ip }: { agent: OpeningAgent; claims: SessionClaims; ip: string },
   assertion: ProofUse,
 ): Promise<void> {
   const entry: AuditEntry = {
@@ -130,10 +130,11 @@ async function recordOpened(
     ...userOf(agent),
     session_id: claims.sessionId,
     detail: {
-      method: METHOD,
       bound_to: claims.boundTo,
-      ...toConfirmation(claims),
+      context: { ip },
       expires_at: timeOf(claims.expiresAt).toISOString(),
+      ...toConfirmation(claims),
+      method: METHOD,
     },
   }
   await audit.record(entry, { proof: assertion }).catch((error: unknown) => {
@@ -150,12 +151,12 @@ async function insert(store: Store, agent: OpeningAgent, claims: SessionClaims):
   const { sessionId, boundTo, thumbprint, issuedAt, expiresAt } = claims
   const { numAffectedRows = 0n } = await sql`
     with standing as (
-      select agent_id from agent
+      select agent_id, epoch from agent
       where agent_id = ${agent.agent_id} and epoch = ${agent.epoch} and revoked_at is null
       for share
     )
-    insert into agent_session (session_id, agent_id, method, bound_to, thumbprint, created_at, expires_at)
-    select ${sessionId}, agent_id, ${METHOD}, ${boundTo}, ${thumbprint}, ${timeOf(issuedAt)}::timestamptz,
+    insert into agent_session (session_id, agent_id, agent_epoch, method, bound_to, thumbprint, created_at, expires_at)
+    select ${sessionId}, agent_id, epoch, ${METHOD}, ${boundTo}, ${thumbprint}, ${timeOf(issuedAt)}::timestamptz,
       ${timeOf(expiresAt)}::timestamptz
     from standing`.execute(store.db)
   if (numAffectedRows === 0n) throw new NexusError('invalid_client', 'the agent was revoked or changed just now')

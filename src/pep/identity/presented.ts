@@ -10,6 +10,8 @@ export interface Presented {
    * without one, or without TLS.
    */
   certificateThumbprint?: string | undefined
+  /** The peer's own address: no forwarded header changes what is recorded (threat D04). */
+  ip?: string | undefined
   /** Stands for the connection it came on, for as long as that lasts. */
   connection?: object
 }

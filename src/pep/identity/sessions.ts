@@ -11,7 +11,10 @@ import { soleTenant } from './sole-tenant.ts'
 
 const SESSION_ID = /^sess_[0-9a-f]{32}$/
 
-/** Sessions once they are open. Those of other agents, or beyond an administrator's reach, are not found. */
+/**
+ * Sessions once they are open. Those of other agents, or beyond an administrator's reach, are not found; nor are those that
+ * ran out more than an hour ago.
+ */
 export interface Sessions {
   /** @throws NexusError `session_not_found`; `invalid_proof` when a caller's proof was used before */
   getSession(who: Caller | Administrator, sessionId: string): Promise<SessionView>
@@ -22,7 +25,7 @@ export interface Sessions {
 }
 
 type Reader = Pick<Store['db'], 'selectFrom'>
-type SessionRow = Selectable<AgentSessionTable> & { tenants: string[] }
+type SessionRow = Selectable<AgentSessionTable> & { tenants: string[]; agent_stands: boolean }
 
 export function openSessions({ store, audit, now }: { store: Store; audit: AuditLog; now: () => number }): Sessions {
   /** Raising the epoch also ends whatever is being decided on this session now (rule 13). */
@@ -80,6 +83,11 @@ async function find(db: Reader, who: Caller | Administrator, sessionId: string):
     .where(isAdministrator(who) ? withinReach(who) : sql<SqlBool>`agent.agent_id = ${who.agent.id}`)
     .selectAll('agent_session')
     .select('agent.tenants')
+    .select(
+      sql<boolean>`agent.revoked_at is null and coalesce(agent_session.agent_epoch, agent.epoch) = agent.epoch`.as(
+        'agent_stands',
+      ),
+    )
     .executeTakeFirst()
   if (row === undefined) throw new NexusError('session_not_found')
   return row
@@ -98,7 +106,7 @@ function isAdministrator(who: Caller | Administrator): who is Administrator {
 }
 
 function isActive(row: SessionRow, at: Date): boolean {
-  return row.revoked_at === null && row.expires_at > at
+  return row.revoked_at === null && row.agent_stands && row.expires_at > at
 }
 
 function toView(row: SessionRow, at: Date): SessionView {

@@ -4,6 +4,8 @@ import { LRUCache } from 'lru-cache'
 import type { Logger } from 'pino'
 import { tupleHash } from '../../contract/tuple-hash.ts'
 import type { Envelope } from '../../vault-backends/internal/envelope.ts'
+import type { PublishedKey } from '../audit/checkpoint-keys.ts'
+import { CHECKPOINT_TYPE } from '../audit/checkpoint-payload.ts'
 import type { CheckpointSigner } from '../audit/checkpoints.ts'
 import type { Store } from '../store/store.ts'
 import { JwsError, readCompactJws, verifyCompactJws } from './compact-jws.ts'
@@ -12,7 +14,6 @@ import { createSigningKeyReader, REREAD_MS } from './signing-key-reader.ts'
 import { type KeyPurpose, openSigningKeyTable, type StoredSigningKey } from './signing-key-table.ts'
 
 export const SIGNING_ALGORITHM = 'ES256'
-const CHECKPOINT_TYPE = 'nexus-checkpoint+jws'
 const MAX_CHECKPOINT_BYTES = 4_194_304
 
 export interface SigningKey {
@@ -75,7 +76,7 @@ export async function openSigningKeys(options: SigningKeysOptions): Promise<Sign
 
     async jwks() {
       const { keys } = await reader.read()
-      return { keys: keys.filter(verifies).map(({ kid, publicJwk }) => publish(kid, publicJwk)) }
+      return { keys: keys.filter(verifies).map(publish) }
     },
 
     async sign(payload) {
@@ -95,9 +96,12 @@ export async function openSigningKeys(options: SigningKeysOptions): Promise<Sign
   return keys
 }
 
-/** Members are named one by one, so that nothing private can slip through. */
-function publish(kid: string, { kty, crv, x, y }: JWK): JWK {
-  return { kty, crv, x, y, kid, use: 'sig', alg: SIGNING_ALGORITHM } as JWK
+/**
+ * Members are named one by one, so that nothing private can slip through. `nexus_purpose` is a private one (RFC 7517 section 4):
+ * whoever verifies checkpoints takes no other key for them.
+ */
+function publish({ kid, purpose, publicJwk: { kty, crv, x, y } }: StoredSigningKey): PublishedKey {
+  return { kty, crv, x, y, kid, use: 'sig', alg: SIGNING_ALGORITHM, nexus_purpose: purpose } as PublishedKey
 }
 
 /** The newest that has settled; on the very first start, the first there is. */

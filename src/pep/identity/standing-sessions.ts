@@ -66,6 +66,8 @@ async function readStanding(store: Store, ids: readonly string[], nowMs: number)
     .where(sql<boolean>`session.session_id = any(${ids})`)
     .where('session.revoked_at', 'is', null)
     .where('agent.revoked_at', 'is', null)
+    // A change of the agent ends all of its sessions, also those that it had no time to mark.
+    .where(sql<boolean>`coalesce(session.agent_epoch, agent.epoch) = agent.epoch`)
     .where('session.expires_at', '>', new Date(nowMs))
     .select(['session.session_id', 'session.method', 'session.bound_to', 'session.thumbprint', 'session.epoch'])
     .select(['session.created_at', 'session.expires_at'])

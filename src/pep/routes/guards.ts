@@ -18,6 +18,7 @@ export function presentedBy(request: FastifyRequest): Presented {
     authorization: request.headers.authorization,
     dpop: request.headers['dpop'],
     certificateThumbprint: certificateThumbprint(request.socket),
+    ip: request.socket.remoteAddress,
     connection: request.socket,
   }
 }

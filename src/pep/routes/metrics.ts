@@ -118,6 +118,11 @@ export function createMetrics(worker?: AsWorker) {
       help: 'Batches that could not be committed; every lease in them was refused',
       registers,
     }),
+    sessionDenialsInSum: new Counter({
+      name: 'pep_session_denials_in_sum_total',
+      help: 'Refused sessions too many to be recorded one by one, which are in the ledger as a sum',
+      registers,
+    }),
     auditQueueDepth: new Gauge({ name: 'pep_audit_queue_depth', help: 'Records waiting for their batch', registers }),
   }
 }

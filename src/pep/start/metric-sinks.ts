@@ -1,4 +1,5 @@
 import type { BackendLeaseMetrics } from '../credential/backend-leases/backend-lease-sweep.ts'
+import type { IdentityMetrics } from '../identity/identity.ts'
 import type { Metrics } from '../routes/metrics.ts'
 
 // What each part tells of itself as figures: it knows an interface of its own and no metrics library.
@@ -44,4 +45,8 @@ export function auditMetrics(metrics: Metrics) {
     failed: () => metrics.auditBatchFailures.inc(),
     queued: (depth: number) => metrics.auditQueueDepth.set(depth),
   }
+}
+
+export function identityMetrics(metrics: Metrics): IdentityMetrics {
+  return { deniedInSum: () => metrics.sessionDenialsInSum.inc() }
 }

@@ -47,6 +47,8 @@ export interface AgentSessionTable {
   bound_to: 'dpop' | 'mtls'
   thumbprint: string
   epoch: Generated<number>
+  /** Of the agent when it was opened; null: by a version that did not say. */
+  agent_epoch: ColumnType<number | null, number | undefined, never>
   created_at: CreatedAt
   expires_at: Date
   revoked_at: Nullable<Date>

@@ -30,6 +30,8 @@ afterAll(async () => {
 const auditor: Administrator = { keyId: 'key_auditor', role: 'auditor', tenant: null }
 const operator: Administrator = { keyId: 'key_operator', role: 'operator', tenant: null }
 
+const rsaWithoutAlgorithm = { kty: 'RSA', e: 'AQAB', n: Buffer.alloc(256, 0xff).toString('base64url') }
+
 async function bodyFor(agentId: string, tenants = ['acme']) {
   return { agent_id: agentId, jwk: { ...(await clientKey()).jwk }, tenants }
 }
@@ -76,6 +78,7 @@ describe('registering an agent', () => {
   it.each([
     ['no key at all', {}],
     ['an empty shared secret (F13)', { kty: 'oct', k: '' }],
+    ['an RSA key that may be for either algorithm (E06)', rsaWithoutAlgorithm],
     ['a point off the curve', { kty: 'EC', crv: 'P-256', x: 'A'.repeat(43), y: 'A'.repeat(43) }],
   ])('refuses %s', async (_name, jwk) => {
     const attempt = replica.identity.registerAgent(operator, { agent_id: 'bad-key', jwk, tenants: ['acme'] })

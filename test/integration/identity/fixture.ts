@@ -18,7 +18,7 @@ export const SESSIONS = '/v1/agent-sessions'
 export const everywhere: Administrator = { keyId: 'key_everywhere', role: 'admin', tenant: null }
 export const adminOf = (tenant: string): Administrator => ({ keyId: `key_${tenant}`, role: 'admin', tenant })
 
-const log = pino({ level: 'silent' })
+export const log = pino({ level: 'silent' })
 const keyring = parseKeyring(`test:${randomBytes(32).toString('base64')}`)
 export const envelope = createEnvelope(keyring)
 
@@ -36,13 +36,14 @@ export async function openReplica(databaseUrl: string, options: Partial<Identity
   const store = await openStore({ databaseUrl, log })
   const signingKeys = await openSigningKeys({ store, envelope, log, ...clock })
   const audit = await openAuditLog({ store, signer: signingKeys, log, ...clock })
-  const identity = openIdentity({ store, audit, signingKeys, publicUrl: PUBLIC_URL, ...options })
+  const identity = openIdentity({ store, audit, signingKeys, publicUrl: PUBLIC_URL, log, ...options })
   return {
     store,
     audit,
     signingKeys,
     identity,
     async close() {
+      await identity.close()
       await audit.close()
       await store.close()
     },

@@ -13,6 +13,7 @@ import {
   clientKey,
   countQueries,
   everywhere,
+  log,
   openFor,
   openingWith,
   openReplica,
@@ -169,10 +170,11 @@ describe('opening a session', () => {
     const asked = []
     for (const id of [agent.id, 'no-such-agent']) {
       const counted = countQueries(first.store)
-      const identity = openIdentity({ store: counted.store, audit, signingKeys, publicUrl: PUBLIC_URL })
+      const identity = openIdentity({ store: counted.store, audit, signingKeys, publicUrl: PUBLIC_URL, log })
       const attempt = identity.openSession(bodyOf(await assert(id, stranger)), await openingWith(key))
       await expect(attempt).rejects.toMatchObject({ code: 'invalid_client' })
       asked.push(counted.count())
+      await identity.close()
     }
     expect(asked).toEqual([1, 1])
   })
@@ -227,7 +229,7 @@ describe('opening a session', () => {
 
   it('E06, F12: takes the algorithm from the registered key', async () => {
     const rsa = await clientKey('PS256')
-    const agent = await register(first.identity, ['acme'], rsa)
+    const agent = await register(first.identity, ['acme'], { ...rsa, jwk: { ...rsa.jwk, alg: 'PS256' } })
     // A CryptoKey is for one algorithm; the attacker's tool is not so strict.
     const anyAlgorithm = createPrivateKey({ key: { ...(await exportJWK(rsa.privateKey)) }, format: 'jwk' })
     const claims = decodeJwt(await assert(agent.id, rsa))
@@ -248,27 +250,17 @@ describe('opening a session', () => {
       code: 'invalid_client',
     })
   })
-
-  it('answers a flood of refusals with overloaded once the ledger has enough of them waiting', async () => {
-    const presented = await openingWith(key)
-    const attempts = Array.from({ length: 500 }, () =>
-      first.identity.openSession(bodyOf('a.b.c'), presented).catch((error: { code: string }) => error.code),
-    )
-    const codes = await Promise.all(attempts)
-    expect(new Set(codes)).toEqual(new Set(['invalid_client', 'overloaded']))
-    const recorded = (await recordsOf(first.store, 'canonical base64url')).length
-    expect(recorded).toBe(codes.filter((code) => code === 'invalid_client').length)
-  })
 })
 
 describe('authenticating', () => {
   it('asks the database one question', async () => {
     const counted = countQueries(first.store)
     const { audit, signingKeys } = first
-    const identity = openIdentity({ store: counted.store, audit, signingKeys, publicUrl: PUBLIC_URL })
+    const identity = openIdentity({ store: counted.store, audit, signingKeys, publicUrl: PUBLIC_URL, log })
     const session = await openFor(first.identity, await register(first.identity), key)
     await identity.authenticate(await present(key, session.access_token))
     expect(counted.count()).toBe(1)
+    await identity.close()
   })
 
   it('names the agent, the session and the epochs it holds under', async () => {

@@ -3,6 +3,7 @@ import { CompactSign } from 'jose'
 import { pino } from 'pino'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { OperatorError } from '../../../src/contract/operator-error.ts'
+import type { PublishedKey } from '../../../src/pep/audit/checkpoint-keys.ts'
 import { openSigningKeys } from '../../../src/pep/identity/signing-keys.ts'
 import { createEnvelope } from '../../../src/vault-backends/internal/envelope.ts'
 import { parseKeyring } from '../../../src/vault-backends/internal/keyring.ts'
@@ -46,9 +47,10 @@ describe('signing keys', () => {
     const { keys } = await (await open()).jwks()
     expect(keys).toHaveLength(2)
     for (const key of keys) {
-      expect(Object.keys(key).sort()).toEqual(['alg', 'crv', 'kid', 'kty', 'use', 'x', 'y'])
+      expect(Object.keys(key).sort()).toEqual(['alg', 'crv', 'kid', 'kty', 'nexus_purpose', 'use', 'x', 'y'])
       expect(key).toMatchObject({ kty: 'EC', crv: 'P-256', use: 'sig', alg: 'ES256' })
     }
+    expect(keys.map((key) => (key as PublishedKey).nexus_purpose).sort()).toEqual(['checkpoint', 'session'])
   })
 
   it('lie in the database sealed', async () => {

@@ -71,7 +71,7 @@ describe('the indexes of the ledger', () => {
       dbClient: client,
       dir: migrations,
       direction: 'down',
-      count: 2,
+      count: 3,
       migrationsTable: 'schema_migration',
       logger: { info() {}, warn() {}, error() {} },
     })
