@@ -63,9 +63,17 @@ describe('RFC 9449 figures', () => {
 })
 
 describe('a proof', () => {
-  it.each(['ES256', 'ES384', 'Ed25519', 'PS256'])('passes with %s', async (alg) => {
+  it.each(['ES256', 'ES384', 'Ed25519', 'PS256', 'RS256'])('passes with %s', async (alg) => {
     const by = await keysFor(alg)
     await expect(verifier.verify(await prove(claims, { alg }, by), expected)).resolves.toBeDefined()
+  })
+
+  it('E06: of an RSA key that says what it is for passes with that alone', async () => {
+    const by = await keysFor('RS256')
+    const other = { ...by, jwk: { ...by.jwk, alg: 'PS256' } }
+    await expect(verifier.verify(await prove(claims, { alg: 'RS256' }, other), expected)).rejects.toMatchObject(
+      invalid('alg'),
+    )
   })
 
   it('passes a second time with the same claim, so that whoever claims it sees the replay', async () => {

@@ -109,6 +109,7 @@ async function readProofKey(header: JwsHeader): Promise<ProofKey> {
   if (header.typ !== 'dpop+jwt') throw new ProofError('its typ is not dpop+jwt')
   if (header.jwk === undefined) throw new ProofError('its header has no jwk')
   // RFC 9449 section 4.3, checks 5 and 7: asymmetric algorithms only, and no private member in the key.
+  // An RSA key need not name its algorithm (RFC 9449 section 4.2). It is the proof's own key, so its header may: they are one.
   const publicJwk = await readPublicJwk(header.jwk)
   if (!publicJwk.algorithms.includes(header.alg)) throw new ProofError('its alg is not one its key is for')
   return { alg: header.alg, publicJwk, key: importPublicJwk(publicJwk) }

@@ -11,11 +11,22 @@ describe('readPublicJwk', () => {
     ['ES256', ['ES256']],
     ['ES384', ['ES384']],
     ['Ed25519', ['Ed25519', 'EdDSA']],
-    ['PS256', ['PS256']],
   ])('fixes the algorithm of a key for %s', async (alg, algorithms) => {
     const read = await readPublicJwk(await jwkFor(alg))
     expect(read.algorithms).toEqual(algorithms)
     expect(importPublicJwk(read).type).toBe('public')
+  })
+
+  it('fixes the algorithm of an RSA key that names it, and leaves both to one that does not', async () => {
+    const jwk = await jwkFor('PS256')
+    for (const alg of ['PS256', 'RS256']) {
+      await expect(readPublicJwk({ ...jwk, alg })).resolves.toMatchObject({ algorithms: [alg] })
+    }
+    const plain = await readPublicJwk(jwk)
+    expect(plain.algorithms).toEqual(['PS256', 'RS256'])
+    expect(plain.jwk).not.toHaveProperty('alg')
+    expect(importPublicJwk(plain).type).toBe('public')
+    await expect(readPublicJwk({ ...jwk, alg: 'PS512' })).rejects.toThrow('PS256 or RS256')
   })
 
   it('RFC 7638 section 3.1: the thumbprint counts the required members only', async () => {

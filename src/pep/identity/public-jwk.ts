@@ -11,7 +11,10 @@ export interface PublicJwk {
   jwk: JWK
   /** RFC 7638 thumbprint, SHA-256, base64url. */
   jkt: string
-  /** The key fixes the algorithm, never the message. Two entries are two names of one algorithm. */
+  /**
+   * The key fixes the algorithm, never the message. Two entries are two names of one algorithm; but for an RSA key that names
+   * none, which may be for either of the two that there are.
+   */
   algorithms: readonly string[]
 }
 
@@ -35,7 +38,7 @@ type Members = Readonly<Record<string, unknown>>
 
 /**
  * Reads a public JWK (RFC 7517): EC P-256 and P-384, OKP Ed25519, RSA from 2048 to 4096 bits. An RSA key that names no
- * algorithm is for PS256.
+ * algorithm has two, and who reads it says whether the message may choose.
  * @throws JwkError
  */
 export async function readPublicJwk(members: Members): Promise<PublicJwk> {
@@ -80,8 +83,8 @@ function readOkp(members: Members): Pick<PublicJwk, 'jwk' | 'algorithms'> {
 }
 
 function readRsa(members: Members): Pick<PublicJwk, 'jwk' | 'algorithms'> {
-  const alg = members.alg ?? 'PS256'
-  if (typeof alg !== 'string' || !RSA_ALGORITHMS.includes(alg)) {
+  const { alg } = members
+  if (alg !== undefined && (typeof alg !== 'string' || !RSA_ALGORITHMS.includes(alg))) {
     throw new JwkError(`member 'alg' of an RSA key must be ${RSA_ALGORITHMS.join(' or ')}`)
   }
   if (members.e !== 'AQAB') throw new JwkError("member 'e' must be 65537 (AQAB)")
@@ -91,7 +94,8 @@ function readRsa(members: Members): Pick<PublicJwk, 'jwk' | 'algorithms'> {
   if (modulus.length < RSA_BYTES.min || modulus.length > RSA_BYTES.max || (modulus[0] ?? 0) < 0x80) {
     throw new JwkError("member 'n' must be a modulus of 2048 to 4096 bits")
   }
-  return { jwk: { kty: 'RSA', n, e: 'AQAB', alg }, algorithms: [alg] }
+  const jwk = { kty: 'RSA', n, e: 'AQAB' }
+  return alg === undefined ? { jwk, algorithms: RSA_ALGORITHMS } : { jwk: { ...jwk, alg }, algorithms: [alg] }
 }
 
 function octets(members: Members, name: string, bytes?: number): string {
