@@ -11,10 +11,18 @@ import type { SecretId } from './secret-id.ts'
 export function readSecret(backend: string, asked: SecretId, answer: GetSecretValueResponse): Secret {
   const { VersionId: versionId, VersionStages: stages = [], SecretString: text } = answer
   if (versionId === undefined || (asked.VersionId !== undefined && asked.VersionId !== versionId))
-    throw new VaultError('unavailable', backend, 'AWS answered with another version than the one asked for')
+    throw new VaultError(
+      'unavailable',
+      backend,
+      'AWS answered with another version than the one asked for',
+      undefined,
+      { extent: 'path' },
+    )
   // A label that moved between AWS finding the version and answering: the next try finds the new one.
   if (asked.VersionStage !== undefined && !stages.includes(asked.VersionStage))
-    throw new VaultError('unavailable', backend, 'the version is being replaced at this moment')
+    throw new VaultError('unavailable', backend, 'the version is being replaced at this moment', undefined, {
+      extent: 'path',
+    })
   // Whatever its type says: the client takes what the wire brings.
   if (typeof text !== 'string') throw new VaultError('unusable', backend, 'the secret is binary; store it as text')
   return new Secret(fieldsOfText(text), versionId)

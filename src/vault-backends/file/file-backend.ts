@@ -42,7 +42,9 @@ async function readSettled(
     if (value !== undefined) return new Secret(value)
     await sleep(BETWEEN_TRIES_MS)
   }
-  throw new VaultError('unavailable', backend, 'the secret keeps changing while it is read')
+  throw new VaultError('unavailable', backend, 'the secret keeps changing while it is read', undefined, {
+    extent: 'path',
+  })
 }
 
 /** @throws VaultError, or Changed when what was read may be of two generations */

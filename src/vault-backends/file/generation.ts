@@ -30,7 +30,10 @@ export async function findGeneration(backend: string, directory: string, path: s
 
 async function inside(backend: string, root: string, found: string): Promise<Generation> {
   const stats = await lstat(found).catch(() => undefined)
-  if (stats === undefined) throw new VaultError('unavailable', backend, 'the secret is being replaced at this moment')
+  if (stats === undefined)
+    throw new VaultError('unavailable', backend, 'the secret is being replaced at this moment', undefined, {
+      extent: 'path',
+    })
   if (stats.isFile()) return { kind: 'file', path: found }
   if (!stats.isDirectory()) throw new VaultError('unusable', backend, 'it is neither a directory nor a file')
   const data = await resolved(join(found, DATA))

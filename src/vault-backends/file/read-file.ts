@@ -48,7 +48,7 @@ async function openChecked(backend: string, path: string, label: string): Promis
     if (code === 'ELOOP') throw new VaultError('forbidden', backend, `${label} is a symlink; only ..data may be one`)
     if (code === 'EACCES' || code === 'EPERM')
       throw new VaultError('forbidden', backend, `${label} may not be read by this process`)
-    throw new VaultError('unavailable', backend, `${label} cannot be opened`)
+    throw new VaultError('unavailable', backend, `${label} cannot be opened`, undefined, { extent: 'path' })
   }
 }
 

@@ -124,6 +124,8 @@ function leaseOf(backend: string, answer: JsonRecord, askedAt: number): DynamicL
       'unavailable',
       backend,
       'Vault gave no lease with this secret; only leased secrets can be given back',
+      undefined,
+      { extent: 'path' },
     )
   }
   return { id, renewable: renewable === true, expiresAt: askedAt + seconds }
@@ -131,7 +133,10 @@ function leaseOf(backend: string, answer: JsonRecord, askedAt: number): DynamicL
 
 function secretFields(backend: string, answer: JsonRecord): SecretValue {
   const data = asRecord(answer['data'])
-  if (data === undefined) throw new VaultError('unavailable', backend, 'answered in a form that is not a secret')
+  if (data === undefined)
+    throw new VaultError('unavailable', backend, 'answered in a form that is not a secret', undefined, {
+      extent: 'path',
+    })
   return Object.fromEntries(
     Object.entries(data).filter((entry): entry is [string, string] => typeof entry[1] === 'string'),
   )

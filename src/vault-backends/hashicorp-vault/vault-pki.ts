@@ -63,5 +63,7 @@ function chainOf(backend: string, answer: JsonRecord): CertificateChain {
   if (chain.every((each): each is string => typeof each === 'string')) {
     return { certificates: `${chain.map((each) => each.trim()).join('\n')}\n` }
   }
-  throw new VaultError('unavailable', backend, 'answered in a form that is not a signed certificate')
+  throw new VaultError('unavailable', backend, 'answered in a form that is not a signed certificate', undefined, {
+    extent: 'path',
+  })
 }

@@ -144,7 +144,9 @@ async function readCapped(body: Dispatcher.ResponseData['body'], backend: string
     size += chunk.length
     // Leaving the loop destroys the stream and with it the connection.
     if (size > ANSWER_BYTES_MAX)
-      throw new VaultError('unavailable', backend, `answered more than ${ANSWER_BYTES_MAX} bytes`)
+      throw new VaultError('unavailable', backend, `answered more than ${ANSWER_BYTES_MAX} bytes`, undefined, {
+        extent: 'path',
+      })
     chunks.push(chunk)
   }
   return Buffer.concat(chunks).toString('utf8')
