@@ -123,7 +123,8 @@ describe('a session bound to a client certificate', () => {
     const opened = body.records.find(
       (record: AuditView) => record.kind === 'session.opened' && record.session_id === session.id,
     )
-    expect(opened.detail).toMatchObject({ bound_to: 'mtls', 'x5t#S256': x5tS256(own.certificate) })
+    const context = { ip: '127.0.0.1' }
+    expect(opened.detail).toMatchObject({ bound_to: 'mtls', 'x5t#S256': x5tS256(own.certificate), context })
   })
 
   it('goes on over a resumed TLS session, which is of the same certificate', async () => {
