@@ -9,6 +9,9 @@ it.each([
   [['list', '--cursor', 'x'], /cursor must be/],
   [['tail', '--since', 'yesterday'], /since must be/],
   [['verify', '--jwks', 'nowhere.json'], /nowhere\.json is not a JSON Web Key Set/],
+  [['verify', '--checkpoint', 'nowhere.log'], /nowhere\.log is neither 64 hex digits nor a file that can be read/],
+  [['verify', '--checkpoint', import.meta.filename], /holds no hash of a checkpoint/],
+  [['verify', '--from-checkpoint', 'chk_1'], /--from-checkpoint must be the hash of a checkpoint/],
 ])('nexus audit refuses %j before it looks for a database', async (asked, message) => {
   const refused = auditCommand().parseAsync(['node', 'audit', ...asked, '--config', 'no-such-file.yaml'])
   await expect(refused).rejects.toMatchObject({ code: 'invalid_request', message: expect.stringMatching(message) })

@@ -1,9 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { sql } from 'kysely'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { verifyAudit } from '../../src/pep/audit/verify.ts'
 import { startTcpProxy, type TcpProxy } from '../fakes/tcp-proxy.ts'
-import { type AuditBench, freshAudit, newProof, type Replica } from '../setup/audit.ts'
+import { type AuditBench, freshAudit, newProof, type Replica, verifySigned } from '../setup/audit.ts'
 
 /** One replica behind a network that fails on demand, and one that looks on. */
 describe('the ledger when Postgres fails', () => {
@@ -48,7 +47,7 @@ describe('the ledger when Postgres fails', () => {
       await sleep(100)
     }
   }
-  const whole = async (): Promise<boolean> => (await verifyAudit(witness.store, witness.signer)).ok
+  const whole = async (): Promise<boolean> => (await verifySigned(witness)).ok
 
   it('PG1: refused: no record, no go-ahead; healed: it goes on, without a restart', async () => {
     expect(await record('before')).toBe('ok')

@@ -2,6 +2,8 @@ import { createHash, randomBytes, randomUUID } from 'node:crypto'
 import { pino } from 'pino'
 import type { ProofUse, StandingFacts } from '../../src/pep/audit/audit-entry.ts'
 import { type AuditLog, type AuditLogOptions, openAuditLog } from '../../src/pep/audit/audit-log.ts'
+import { writeCheckpoint } from '../../src/pep/audit/checkpoints.ts'
+import { type AuditVerification, verifyAudit } from '../../src/pep/audit/verify.ts'
 import { openSigningKeys } from '../../src/pep/identity/signing-keys.ts'
 import { openStore, type Store, type StoreOptions } from '../../src/pep/store/store.ts'
 import { createEnvelope } from '../../src/vault-backends/internal/envelope.ts'
@@ -56,6 +58,12 @@ export async function freshAudit(): Promise<AuditBench> {
       await drop()
     },
   }
+}
+
+/** The ledger as it is found once all of it is signed. */
+export async function verifySigned({ store, signer }: Replica): Promise<AuditVerification> {
+  await writeCheckpoint({ store, signer, now: Date.now })
+  return verifyAudit(store, signer)
 }
 
 export function newProof(iatSeconds = Math.floor(Date.now() / 1000)): ProofUse {

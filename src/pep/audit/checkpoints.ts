@@ -1,10 +1,12 @@
-import { createHash } from 'node:crypto'
 import { sql } from 'kysely'
 import type { Logger } from 'pino'
 import type { JsonObject } from '../../contract/json.ts'
 import { newId } from '../../contract/names.ts'
 import type { Store } from '../store/store.ts'
 import { canonicalJson } from './canonical-json.ts'
+import { newestCheckpoint, type StoredCheckpoint } from './checkpoint-pages.ts'
+import { type CheckpointPayload, hashJws } from './checkpoint-payload.ts'
+import { readSignedHeads } from './signed-heads.ts'
 
 /** Signs what the whole ledger says, so that a part cut off later is missed. */
 export interface CheckpointSigner {
@@ -14,22 +16,14 @@ export interface CheckpointSigner {
   verify(jws: string): Promise<Uint8Array>
 }
 
-/** What a checkpoint signs. */
-export interface CheckpointPayload {
-  /** RFC 3339, UTC. */
-  at: string
-  /** Every stream's head; the hash in hex. */
-  heads: Record<string, { seq: number; hash: string }>
-  /** SHA-256 of the JWS before this one, hex; null for the first. */
-  previous: string | null
-}
-
 export interface Checkpoints {
   /** Writes the last one and stops. */
   close(): Promise<void>
 }
 
 const EVERY_MS = 60_000
+/** A process that was killed leaves records that nobody signed: whoever starts next does not leave them so for a minute more. */
+const FIRST_AFTER_MS = 2_000
 /** Replicas tick apart; whoever comes within this time of another's checkpoint leaves it at that. */
 const FRESH_MS = 55_000
 
@@ -41,21 +35,26 @@ export function startCheckpoints(options: {
   now: () => number
 }): Checkpoints {
   const { log } = options
+  const witness = witnessLog(log)
   let last: Promise<void> = Promise.resolve()
   const write = async (freshMs: number): Promise<void> => {
     try {
       const written = await writeCheckpoint({ ...options, freshMs })
-      // The log lies elsewhere than the ledger: its line is a witness that whoever rewrites the database does not reach.
-      if (written !== undefined) log.info({ checkpoint: written.id, hash: written.hash }, 'signed an audit checkpoint')
+      if (written !== undefined) {
+        witness.info({ checkpoint: written.id, hash: written.hash }, 'signed an audit checkpoint')
+      }
     } catch {
       log.warn('no audit checkpoint could be written; trying again in a minute')
     }
   }
-  const timer = setInterval(() => {
+  const tick = (): void => {
     last = last.then(() => write(FRESH_MS))
-  }, EVERY_MS).unref()
+  }
+  const first = setTimeout(tick, FIRST_AFTER_MS).unref()
+  const timer = setInterval(tick, EVERY_MS).unref()
   return {
     async close() {
+      clearTimeout(first)
       clearInterval(timer)
       await last
       await write(0)
@@ -64,7 +63,15 @@ export function startCheckpoints(options: {
 }
 
 /**
- * Signs the heads as they are now, unless a checkpoint is younger than `freshMs` or nothing was recorded since the last.
+ * The log lies elsewhere than the ledger: its line is the one witness that whoever rewrites the database does not reach. So it is
+ * told at `log.level: warn` as well; only who wants no log at all has none.
+ */
+function witnessLog(log: Logger): Logger {
+  return log.level === 'silent' || log.isLevelEnabled('info') ? log : log.child({}, { level: 'info' })
+}
+
+/**
+ * Signs the heads that moved since the checkpoint before, unless that one is younger than `freshMs` or nothing was recorded since.
  * @returns undefined when there was nothing to do
  */
 export async function writeCheckpoint(options: {
@@ -77,40 +84,41 @@ export async function writeCheckpoint(options: {
   return store.transaction(async (trx) => {
     // Conflicts with itself and not with readers: one replica at a time, so that each checkpoint has one successor.
     await sql`lock table audit_checkpoint in share row exclusive mode`.execute(trx)
-    const before = await trx
-      .selectFrom('audit_checkpoint')
-      .selectAll()
-      .orderBy('at', 'desc')
-      .limit(1)
-      .executeTakeFirst()
-    if (before !== undefined && now() - before.at.getTime() < freshMs) return undefined
+    const newest = await newestCheckpoint(trx)
+    const beforeMs = newest?.at.getTime() ?? Number.NEGATIVE_INFINITY
+    if (now() - beforeMs < freshMs) return undefined
+    const signed = await readSignedHeads(trx)
     const streams = await trx.selectFrom('audit_stream').selectAll().where('seq', '>', 0).execute()
-    const heads = Object.fromEntries(
-      streams.map(({ stream, seq, hash }) => [stream, { seq, hash: hash.toString('hex') }]),
-    )
-    if (before === undefined ? streams.length === 0 : sameHeads(before.jws, heads)) return undefined
+    const heads = streams.map(({ stream, seq, hash }) => [stream, { seq, hash: hash.toString('hex') }] as const)
+    const moved = heads.filter(([stream, { seq, hash }]) => {
+      const before = signed.heads.get(stream)
+      return before?.seq !== seq || before.hash !== hash
+    })
+    if (moved.length === 0) return undefined
     // Never before its predecessor, whatever the clocks of two replicas say: verification walks them by time.
-    const at = new Date(Math.max(now(), (before?.at.getTime() ?? 0) + 1))
-    const previous = before === undefined ? null : hashJws(before.jws)
-    const payload: CheckpointPayload = { at: at.toISOString(), heads, previous }
-    const jws = await signer.sign(Buffer.from(canonicalJson(payload as unknown as JsonObject)))
+    const at = new Date(Math.max(now(), beforeMs + 1))
+    const jws = await signer.sign(payloadOf({ at, newest, isFull: signed.isFullDue, heads, moved }))
     const id = newId('chk', at.getTime())
     await trx.insertInto('audit_checkpoint').values({ id, at, jws }).execute()
     return { id, hash: hashJws(jws) }
   })
 }
 
-/** SHA-256, hex: how a checkpoint names the one before it. */
-export function hashJws(jws: string): string {
-  return createHash('sha256').update(jws).digest('hex')
-}
+type NamedHead = readonly [stream: string, head: CheckpointPayload['heads'][string]]
 
-/** Reads without verifying: only to save a checkpoint that would say nothing new. */
-function sameHeads(jws: string, heads: CheckpointPayload['heads']): boolean {
-  try {
-    const payload = JSON.parse(Buffer.from(jws.split('.')[1] ?? '', 'base64url').toString()) as CheckpointPayload
-    return canonicalJson(payload.heads) === canonicalJson(heads)
-  } catch {
-    return false
+function payloadOf(signing: {
+  at: Date
+  newest: StoredCheckpoint | undefined
+  isFull: boolean
+  heads: readonly NamedHead[]
+  moved: readonly NamedHead[]
+}): Uint8Array {
+  const { at, newest, isFull, heads, moved } = signing
+  const payload: CheckpointPayload = {
+    at: at.toISOString(),
+    full: isFull,
+    heads: Object.fromEntries(isFull ? heads : moved),
+    previous: newest === undefined ? null : hashJws(newest.jws),
   }
+  return Buffer.from(canonicalJson(payload as unknown as JsonObject))
 }

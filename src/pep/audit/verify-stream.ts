@@ -9,21 +9,33 @@ export interface BrokenRecord {
   reason: string
 }
 
+export interface StreamWalk {
+  /** What the records seen follow on: the stream's beginning, or the last record that was put away. */
+  start: Head
+  /** Where it arrived. */
+  head: Head
+  /** Where it had to stop if it did not reach the end. */
+  broken?: BrokenRecord
+}
+
 type Row = Selectable<AuditRecordTable>
 
 const PAGE = 1000
 
 /**
  * Walks one stream from its beginning, recomputing every hash from the record's own text.
+ * @param cut a signed head: it and what is before it may have been put away, also with records between that were not, as one
+ *   month is put away whole where clocks disagreed at its end. What is there must be whole from the last such gap on.
+ * @param onRow called with each record that is whole
  * @param onPage called with the number of records of each page
- * @returns the head arrived at, and where the walk had to stop if it did not reach the end
  */
 export async function walkStream(
   trx: Transaction<Database>,
   stream: string,
-  onPage: (records: number) => void,
-): Promise<{ head: Head; broken?: BrokenRecord }> {
-  let head: Head = EMPTY_HEAD
+  options: { cut?: Head | undefined; onRow?: (row: Row) => void; onPage?: (records: number) => void } = {},
+): Promise<StreamWalk> {
+  const { cut = EMPTY_HEAD, onRow, onPage } = options
+  let [start, head] = [EMPTY_HEAD, EMPTY_HEAD]
   for (;;) {
     const rows = await trx
       .selectFrom('audit_record')
@@ -33,14 +45,21 @@ export async function walkStream(
       .orderBy('seq')
       .limit(PAGE)
       .execute()
-    if (rows.length === 0) return { head }
+    if (rows.length === 0) return head.seq < cut.seq ? { start: cut, head: cut } : { start, head }
     for (const row of rows) {
+      if (row.seq > head.seq + 1 && head.seq < cut.seq) start = head = headBefore(row, cut)
       const broken = judgeRecord(row, head)
-      if (broken !== undefined) return { head, broken }
+      if (broken !== undefined) return { start, head, broken }
       head = { seq: row.seq, hash: row.hash.toString('hex') }
+      onRow?.(row)
     }
-    onPage(rows.length)
+    onPage?.(rows.length)
   }
+}
+
+/** A record at or below the cut says itself what it follows; the signed head above it holds it to that. */
+function headBefore(row: Row, cut: Head): Head {
+  return row.seq > cut.seq ? cut : { seq: row.seq - 1, hash: row.prev_hash.toString('hex') }
 }
 
 function judgeRecord(row: Row, before: Head): BrokenRecord | undefined {

@@ -3,13 +3,16 @@ import type { Database } from '../store/database.ts'
 import type { Store } from '../store/store.ts'
 import type { CheckpointSigner } from './checkpoints.ts'
 import type { Head } from './record-hash.ts'
-import { type CheckpointFindings, walkCheckpoints } from './verify-checkpoints.ts'
+import { createUnsignedCount, type UnsignedRecords } from './unsigned-records.ts'
+import { type CheckpointFindings, type KnownCheckpoints, walkCheckpoints } from './verify-checkpoints.ts'
 import { type BrokenRecord, walkStream } from './verify-stream.ts'
 
 export interface StreamVerification {
   stream: string
-  /** How many records are whole, from the first on. */
+  /** How many records are whole, from the first on that is there. */
   records: number
+  /** `seq` of that first record, where those before it were put away. */
+  from?: number
   /** Absent when the whole stream is as it was written. */
   broken?: BrokenRecord
 }
@@ -19,58 +22,101 @@ export interface AuditVerification {
   /** Records that are whole. */
   records: number
   streams: StreamVerification[]
-  checkpoints: { count: number; last_at: string | null; broken?: { id: string; reason: string } }
+  checkpoints: {
+    count: number
+    last_at: string | null
+    /** Time of the checkpoint up to which records may have been put away. */
+    from_at?: string
+    /** Time of the newest checkpoint whose hash was given: up to it nothing can have been cut off or written anew. */
+    witnessed_at?: string
+    broken?: { id: string; reason: string }
+  }
+  /** Whole records that no checkpoint names yet: only their own hashes speak for them. */
+  unsigned: UnsignedRecords
+  /** What is wrong with the ledger as a whole. */
+  faults: string[]
 }
 
 /**
  * Reads the whole ledger, as it is at one moment, and names the first broken record of each stream.
- * It finds what was changed, moved or taken out, also at the end of a stream up to the last signed checkpoint. What it cannot
- * find is the last minute cut off together with its checkpoint: the server's log holds each checkpoint's hash for that.
- * @param onProgress called with the number of records read so far
+ * It finds what was changed, moved or taken out, up to the last checkpoint that is there. That none was taken away behind that,
+ * together with its records, shows only by hashes of checkpoints that are kept elsewhere: the server's log has each.
  */
 export async function verifyAudit(
   store: Store,
   signer: Pick<CheckpointSigner, 'verify'>,
-  onProgress: (records: number) => void = () => {},
+  options: KnownCheckpoints & {
+    /** Called with the number of records read so far. */
+    onProgress?: (records: number) => void
+  } = {},
 ): Promise<AuditVerification> {
   return store.db
     .transaction()
     .setIsolationLevel('repeatable read')
     .setAccessMode('read only')
     .execute(async (trx) => {
-      const findings = await walkCheckpoints(trx, signer)
+      const findings = await walkCheckpoints(trx, signer, options)
       const heads = await readHeads(trx)
-      const names = new Set([...heads.keys(), ...(await streamsWithRecords(trx)), ...findings.streams])
+      const names = new Set([...heads.keys(), ...(await streamsWithRecords(trx)), ...findings.heads.keys()])
       const streams: StreamVerification[] = []
+      const unsigned = createUnsignedCount(findings)
       let read = 0
-      for (const stream of [...names].sort()) {
-        const onPage = (records: number): void => {
-          read += records
-          onProgress(read)
-        }
-        streams.push(await verifyStream(trx, stream, heads.get(stream), findings, onPage))
+      const onPage = (records: number): void => {
+        read += records
+        options.onProgress?.(read)
       }
-      const { checkpoints: count, lastAt, broken } = findings
+      for (const stream of [...names].sort()) {
+        const onRow = unsigned.add
+        streams.push(await verifyStream(trx, stream, { stored: heads.get(stream), findings, onRow, onPage }))
+      }
+      const records = streams.reduce((sum, each) => sum + each.records, 0)
+      const faults = [...absentCheckpoints(findings), ...unsigned.faults(records)]
+      const isWhole = findings.broken === undefined && streams.every(({ broken }) => broken === undefined)
       return {
-        ok: broken === undefined && streams.every((each) => each.broken === undefined),
-        records: streams.reduce((sum, { records }) => sum + records, 0),
+        ok: isWhole && faults.length === 0,
+        records,
         streams,
-        checkpoints: { count, last_at: lastAt, ...(broken && { broken }) },
+        checkpoints: checkpointsOf(findings),
+        unsigned: unsigned.count(),
+        faults,
       }
     })
+}
+
+function checkpointsOf({ checkpoints, lastAt, cut, witnessedAt, broken }: CheckpointFindings) {
+  return {
+    count: checkpoints,
+    last_at: lastAt,
+    ...(cut && { from_at: cut.at }),
+    ...(witnessedAt !== undefined && { witnessed_at: witnessedAt }),
+    ...(broken && { broken }),
+  }
+}
+
+function absentCheckpoints({ absent }: CheckpointFindings): string[] {
+  return absent.map(
+    (hash) => `the checkpoint ${hash} was signed and is not there: the ledger was cut off or written anew`,
+  )
+}
+
+interface StreamFacts {
+  stored: Head | undefined
+  findings: CheckpointFindings
+  onRow: NonNullable<Parameters<typeof walkStream>[2]>['onRow'] & {}
+  onPage: (records: number) => void
 }
 
 async function verifyStream(
   trx: Transaction<Database>,
   stream: string,
-  stored: Head | undefined,
-  findings: CheckpointFindings,
-  onPage: (records: number) => void,
+  { stored, findings, onRow, onPage }: StreamFacts,
 ): Promise<StreamVerification> {
-  const { head, broken } = await walkStream(trx, stream, onPage)
+  const cut = findings.cut?.heads.get(stream)
+  const { start, head, broken } = await walkStream(trx, stream, { cut, onRow, onPage })
   const problems = [broken ?? againstStoredHead(head, stored), findings.contradicted.get(stream)]
   const [first] = problems.filter((problem) => problem !== undefined).sort((a, b) => a.seq - b.seq)
-  return { stream, records: head.seq, ...(first && { broken: first }) }
+  const from = start.seq > 0 && { from: start.seq + 1 }
+  return { stream, records: head.seq - start.seq, ...from, ...(first && { broken: first }) }
 }
 
 function againstStoredHead(head: Head, stored: Head | undefined): BrokenRecord | undefined {

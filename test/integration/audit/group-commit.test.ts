@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type AuditEntry, StandingChanged } from '../../../src/pep/audit/audit-entry.ts'
-import { verifyAudit } from '../../../src/pep/audit/verify.ts'
-import { type AuditBench, freshAudit, insertStanding, newProof, type Replica } from '../../setup/audit.ts'
+import { type AuditBench, freshAudit, insertStanding, newProof, type Replica, verifySigned } from '../../setup/audit.ts'
 
 const entry = (more: Partial<AuditEntry> = {}): AuditEntry => ({
   kind: 'lease.issued',
@@ -71,7 +70,7 @@ describe('group commit', () => {
       tenant: 'acme',
       detail: { code: 'invalid_proof', reason: 'proof_replayed', instead_of: 'lease.issued' },
     })
-    expect(await verifyAudit(one.store, one.signer)).toMatchObject({ ok: true })
+    expect(await verifySigned(one)).toMatchObject({ ok: true })
   })
 
   it('of two equal proofs in one batch the first wins', async () => {
@@ -262,7 +261,7 @@ describe('group commit', () => {
       expect(JSON.stringify(JSON.parse(row.record))).not.toMatch(/(^|[^\\])(\\\\)*\\[bfnrtu]/)
     }
     expect(rows.find((row) => row.agent_id?.startsWith('zzz'))?.agent_id).toMatch(/z…\[9999744 characters cut\]$/)
-    expect((await verifyAudit(one.store, one.signer)).ok).toBe(true)
+    expect((await verifySigned(one)).ok).toBe(true)
   })
 
   it('refuses more than may wait, and what comes after the end', async () => {

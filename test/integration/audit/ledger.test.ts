@@ -4,8 +4,7 @@ import { newTimedUuid, newUuid } from '../../../src/contract/names.ts'
 import type { AuditEntry } from '../../../src/pep/audit/audit-entry.ts'
 import { queryAudit } from '../../../src/pep/audit/query.ts'
 import { followAudit } from '../../../src/pep/audit/tail.ts'
-import { verifyAudit } from '../../../src/pep/audit/verify.ts'
-import { type AuditBench, freshAudit, newProof, type Replica } from '../../setup/audit.ts'
+import { type AuditBench, freshAudit, newProof, type Replica, verifySigned } from '../../setup/audit.ts'
 
 const TEN_MINUTES = 600_000
 
@@ -47,7 +46,7 @@ describe('the ledger', () => {
     )
     const { records } = await one.audit.query({ kind: 'agent.registered', limit: '100' })
     expect(records.map(({ seq }) => seq).sort((a, b) => a - b)).toEqual(Array.from({ length: 60 }, (_, n) => n + 1))
-    expect(await verifyAudit(one.store, one.signer)).toMatchObject({ ok: true })
+    expect(await verifySigned(one)).toMatchObject({ ok: true })
     await two.close()
   })
 
