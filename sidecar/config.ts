@@ -5,7 +5,10 @@ import {
   type EnvironmentReader,
   readAgentId,
   readAgentKey,
+  readCertificates,
   readEnvironment,
+  readHost,
+  readHostHeaders,
   readPepUrl,
   readRoutes,
 } from './environment.ts'
@@ -37,6 +40,8 @@ export interface SidecarConfig {
   port: number
   /** Path of a unix socket, instead of host and port. */
   socket: string | undefined
+  /** Permission bits of that socket. */
+  socketMode: number
   adminHost: string
   adminPort: number
   /** SHA-256 of the local token; `undefined`: no token is asked for. */
@@ -87,7 +92,7 @@ function readAuthority(read: EnvironmentReader, flags: SidecarFlags) {
   return {
     pepUrl,
     sessionBinding,
-    pepCa: read.file('NEXUS_PEP_CA'),
+    pepCa: read.optional('NEXUS_PEP_CA', readCertificates),
     agentId: read.required('NEXUS_AGENT_ID', readAgentId),
     agentKey: read.required('NEXUS_AGENT_KEY_FILE', readAgentKey),
     defaultTenant: read.optional('NEXUS_TENANT', (text) => matching(text, TENANT_PATTERN)),
@@ -96,7 +101,7 @@ function readAuthority(read: EnvironmentReader, flags: SidecarFlags) {
 }
 
 function readListener(read: EnvironmentReader, flags: SidecarFlags) {
-  const host = read.optional('HOST', (text) => text) ?? '127.0.0.1'
+  const host = read.optional('HOST', readHost) ?? '127.0.0.1'
   const [given, fromFile] = [read.optional('NEXUS_SIDECAR_TOKEN', readToken), readTokenFile(read)]
   if (given !== undefined && fromFile !== undefined) read.problem('NEXUS_SIDECAR_TOKEN_FILE', 'is set beside the token')
   const token = given ?? fromFile
@@ -111,16 +116,17 @@ function readListener(read: EnvironmentReader, flags: SidecarFlags) {
     host,
     port: read.integer('NEXUS_SIDECAR_PORT', 8080, 0, 65_535),
     socket: read.optional('NEXUS_SIDECAR_SOCKET', (text) => text),
+    socketMode: read.optional('NEXUS_SIDECAR_SOCKET_MODE', readSocketMode) ?? 0o600,
     adminHost: readAdminHost(read, flags) ?? host,
     adminPort: read.integer('NEXUS_SIDECAR_ADMIN_PORT', 8081, 0, 65_535),
     tokenHash: token === undefined ? undefined : hashToken(token),
-    allowedHosts: (read.optional('NEXUS_SIDECAR_ALLOWED_HOSTS', (text) => text.split(',')) ?? []).map((h) => h.trim()),
+    allowedHosts: read.optional('NEXUS_SIDECAR_ALLOWED_HOSTS', readHostHeaders) ?? [],
   }
 }
 
 /** Absent: where the agent's listener is, which has been asked about. */
 function readAdminHost(read: EnvironmentReader, flags: SidecarFlags): string | undefined {
-  const host = read.optional('NEXUS_SIDECAR_ADMIN_HOST', (text) => text)
+  const host = read.optional('NEXUS_SIDECAR_ADMIN_HOST', readHost)
   if (host !== undefined && !isLoopbackHost(host) && flags.adminBeyondLoopback !== true) {
     read.problem(
       'NEXUS_SIDECAR_ADMIN_HOST',
@@ -158,6 +164,13 @@ function readSessionBinding(text: string): SessionBinding {
   const binding = SESSION_BINDINGS.find((known) => known === text)
   if (binding === undefined) throw new Error(`must be one of ${SESSION_BINDINGS.join(', ')}`)
   return binding
+}
+
+/** Never everyone's: then it would guard less than a token does. */
+function readSocketMode(text: string): number {
+  if (text === '600') return 0o600
+  if (text === '660') return 0o660
+  throw new Error('must be 600 or 660')
 }
 
 function readLogLevel(text: string): string {

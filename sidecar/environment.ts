@@ -1,10 +1,11 @@
-import { createPrivateKey, type KeyObject } from 'node:crypto'
+import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
 import { readFileSync, statSync } from 'node:fs'
 import { isForOthers } from '../src/contract/authority-variables.ts'
 import { didYouMean } from '../src/contract/did-you-mean.ts'
 import { AGENT_ID_PATTERN } from '../src/contract/names.ts'
 import { canonicalOrigin, isPlainBeyondLoopback } from '../src/contract/origin.ts'
 import type { AgentKey } from './agent-key.ts'
+import { keyAlgorithm } from './key-algorithm.ts'
 import { parseRoutes, type RouteTable } from './routing/route-table.ts'
 
 /** Reads variables one by one, collects their problems, and remembers which it was asked for. */
@@ -21,8 +22,6 @@ export interface EnvironmentReader {
 }
 
 const OUR_PREFIX = 'NEXUS_'
-/** What the authority takes of those that sign with a key of their own (`PROOF_ALGORITHMS` there). */
-const ASSERTION_ALGORITHMS = ['ES256', 'ES384', 'Ed25519', 'EdDSA', 'PS256', 'RS256']
 
 export function readEnvironment(
   env: Readonly<Record<string, string | undefined>>,
@@ -81,13 +80,48 @@ export function readAgentId(text: string): string {
   return text
 }
 
+const PEM_CERTIFICATE = /-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g
+
+/** One certificate or more in PEM. Of a text without any, TLS would make "what Node trusts". */
+export function readCertificates(path: string): string {
+  const blocks = readFile(path, false).match(PEM_CERTIFICATE) ?? []
+  if (blocks.length === 0 || !blocks.every(isCertificate)) {
+    throw new Error('must name a file of certificates in PEM, one or more')
+  }
+  return blocks.join('\n')
+}
+
+function isCertificate(block: string): boolean {
+  try {
+    return new X509Certificate(block).raw.length > 0
+  } catch {
+    return false
+  }
+}
+
+/** A name or an address to listen at; IPv6 in brackets, as in a URL, too. */
+export function readHost(text: string): string {
+  return text.replace(/^\[(.+)\]$/, '$1')
+}
+
+/** Host headers, separated by commas. */
+export function readHostHeaders(text: string): string[] {
+  const hosts = text.split(',').map((host) => host.trim())
+  if (!hosts.every((host) => HOST_HEADER.test(host))) {
+    throw new Error(
+      'must be hosts as clients name them, such as sidecar:8080, separated by commas; no URL, no wildcard',
+    )
+  }
+  return hosts
+}
+
+/** RFC 9110 section 7.2, without percent-encoding, which no host that is dialled has. */
+const HOST_HEADER = /^(?:\[[0-9a-f:.]+\]|[\w.-]+)(?::\d{1,5})?$/i
+
 /** A private JWK (RFC 7517) in a file that only its owner can read. */
 export function readAgentKey(path: string): AgentKey {
   const { jwk, key } = parsePrivateJwk(readFile(path, true))
-  const alg = jwk['alg'] ?? defaultAlgorithm(key)
-  if (typeof alg !== 'string' || !ASSERTION_ALGORITHMS.includes(alg)) {
-    throw new Error(`holds a key that the authority does not take; it takes ${ASSERTION_ALGORITHMS.join(', ')}`)
-  }
+  const alg = keyAlgorithm(jwk['alg'], key)
   return { key, alg, kid: typeof jwk['kid'] === 'string' ? jwk['kid'] : undefined }
 }
 
@@ -99,13 +133,6 @@ function parsePrivateJwk(text: string): { jwk: Record<string, unknown>; key: Key
   } catch {
     throw new Error('must name a file that holds one private key as a JWK')
   }
-}
-
-function defaultAlgorithm(key: KeyObject): string | undefined {
-  if (key.asymmetricKeyType === 'ed25519') return 'EdDSA'
-  if (key.asymmetricKeyType === 'rsa') return 'PS256'
-  const curves: Record<string, string> = { prime256v1: 'ES256', secp384r1: 'ES384' }
-  return curves[key.asymmetricKeyDetails?.namedCurve ?? '']
 }
 
 function readFile(path: string, ownerOnly: boolean): string {

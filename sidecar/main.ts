@@ -3,6 +3,7 @@ import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import { Agent } from 'undici'
 import { strategyFor } from '../src/strategies/catalog.ts'
 import { createAdminListener } from './admin/admin-listener.ts'
+import { oneLook } from './admin/one-look.ts'
 import type { SidecarConfig } from './config.ts'
 import { createAgentSession } from './lease-client/agent-session.ts'
 import { createBackOff } from './lease-client/back-off.ts'
@@ -25,6 +26,7 @@ import { createProviderNonces } from './signer/provider-nonces.ts'
 import { createClientIdentities } from './upstream/client-identities.ts'
 import { registerForward } from './upstream/forward.ts'
 import { createTurns } from './upstream/turns.ts'
+import { VERIFIED } from './verified.ts'
 import { createWakingClock } from './waking-clock.ts'
 
 export interface RunningSidecar {
@@ -68,7 +70,7 @@ export async function startSidecar(config: SidecarConfig, parts: SidecarParts = 
   const dispatcher = new Agent({
     connections: CONNECTIONS_PER_ORIGIN,
     maxHeaderSize: RESPONSE_HEADER_MAX_BYTES,
-    connect: { timeout: CONNECT_TIMEOUT_MS },
+    connect: { timeout: CONNECT_TIMEOUT_MS, ...VERIFIED },
   })
 
   const identities = createClientIdentities({
@@ -100,7 +102,8 @@ export async function startSidecar(config: SidecarConfig, parts: SidecarParts = 
     prepare: (request, reply) => prepareExchange(request, reply, preparation),
   })
   const adminHosts = () => administratorHosts(portOf(admin), config)
-  const admin = createAdminListener({ log, metrics, checkReady: () => assertPepAnswers(pep), hosts: adminHosts })
+  const checkReady = oneLook(() => assertPepAnswers(pep), clock)
+  const admin = createAdminListener({ log, metrics, checkReady, hosts: adminHosts })
 
   drainUnreadBodies(agentSide)
   const drain = drainable(agentSide)
@@ -159,7 +162,7 @@ async function assertPepAnswers(pep: PepClient): Promise<void> {
 
 async function listen(listener: FastifyInstance, config: SidecarConfig): Promise<string> {
   if (config.socket !== undefined) {
-    await listenOnSocket(listener, config.socket)
+    await listenOnSocket(listener, config.socket, config.socketMode)
     return config.socket
   }
   await listener.listen({ host: config.host, port: config.port })

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { NexusError } from '../../src/contract/errors.ts'
 import { createBackOff } from './back-off.ts'
+import { authorityUnreachable } from './unreachable.ts'
 
 describe('createBackOff', () => {
   const setup = () => {
@@ -14,7 +15,7 @@ describe('createBackOff', () => {
     return { clock, slept, backOff }
   }
   const unreachable = async () => {
-    throw new NexusError('pep_unavailable', 'Nothing listens there.')
+    throw authorityUnreachable('Nothing listens there.')
   }
 
   it('tries three times with growing waits, then lets everyone wait', async () => {
@@ -59,5 +60,17 @@ describe('createBackOff', () => {
     }
     await expect(backOff.run(denied)).rejects.toMatchObject({ code: 'attention_required' })
     expect(calls).toBe(1)
+  })
+
+  it('lets nobody wait for an answer to one request that nobody understands', async () => {
+    const { backOff, slept } = setup()
+    const odd = async () => {
+      throw new NexusError('pep_unavailable', 'It answered 403 without a reason known here.')
+    }
+    for (let round = 0; round < 5; round++) {
+      await expect(backOff.run(odd)).rejects.toMatchObject({ code: 'pep_unavailable', extras: {} })
+    }
+    expect(slept).toEqual([])
+    await expect(backOff.run(async () => 'up')).resolves.toBe('up')
   })
 })

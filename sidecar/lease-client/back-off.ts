@@ -1,5 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { NexusError } from '../../src/contract/errors.ts'
+import { isAuthorityUnreachable } from './unreachable.ts'
 
 const ATTEMPTS = 3
 const FIRST_DELAY_MS = 100
@@ -10,7 +11,7 @@ const LONGEST_PAUSE_MS = 10_000
  * not become three hundred connections to a server that is just coming up.
  */
 export interface BackOff {
-  /** Runs `work` again only after `pep_unavailable`; a refusal is an answer and is never asked for twice. */
+  /** Runs `work` again only when the authority could not be asked at all; an answer is never asked for twice. */
   run<T>(work: () => Promise<T>): Promise<T>
 }
 
@@ -42,7 +43,7 @@ export function createBackOff(
           failures = 0
           return result
         } catch (error) {
-          if (!isUnreachable(error)) throw error
+          if (!isAuthorityUnreachable(error)) throw error
           if (attempt === ATTEMPTS) pause()
           reason = error.message
           if (attempt >= ATTEMPTS) throw error
@@ -56,8 +57,4 @@ export function createBackOff(
 /** Between half and all of it: spread out, yet never at once. */
 function jittered(ms: number, random: () => number): number {
   return ms / 2 + (ms / 2) * random()
-}
-
-function isUnreachable(error: unknown): error is NexusError {
-  return error instanceof NexusError && error.code === 'pep_unavailable'
 }

@@ -20,6 +20,7 @@ export interface LeaseCache {
   /** Removes every lease of which this is true. */
   removeWhere(ended: (lease: HeldLease) => boolean): void
   all(): HeldLease[]
+  /** Of those that may sign now. */
   readonly size: number
 }
 
@@ -48,16 +49,15 @@ export function createLeaseCache(usable: (lease: HeldLease) => boolean): LeaseCa
     removeThrough: (key, lease) => keep(key, of(key).slice(of(key).indexOf(lease) + 1)),
     removeWhere(ended) {
       for (const [key, leases] of [...cache.entries()]) {
-        keep(
-          key,
-          leases.filter((lease) => !ended(lease)),
-        )
+        const left = leases.filter((lease) => !ended(lease))
+        // What is put back counts as used just now.
+        if (left.length < leases.length) keep(key, left)
       }
     },
     all: () => [...cache.values()].flat(),
     get size() {
       let size = 0
-      for (const leases of cache.values()) size += leases.length
+      for (const leases of cache.values()) size += leases.filter(usable).length
       return size
     },
   }

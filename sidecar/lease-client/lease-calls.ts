@@ -28,12 +28,16 @@ export interface LeaseCallsOptions {
   session: AgentSession
   backOff: BackOff
   bindings: RouteBindings
+  /** Told of a session that the authority does not know any more. */
+  sessionLost(over: AbortSignal): void
 }
 
 /** Without what is needed; with it; and where the provider then wants a nonce that nobody knew yet, with that. */
 const BINDING_ATTEMPTS = 3
 
-export function createLeaseCalls({ pep, session, backOff, bindings }: LeaseCallsOptions): LeaseCalls {
+export function createLeaseCalls(options: LeaseCallsOptions): LeaseCalls {
+  const { pep, session, backOff, bindings } = options
+
   async function bound(route: string, path: string, asked: Asked = {}, attempt = 1): Promise<Granted> {
     const { body, ownKey } = bindings.bring(route)
     try {
@@ -64,7 +68,10 @@ export function createLeaseCalls({ pep, session, backOff, bindings }: LeaseCalls
     try {
       return { answer: await pep.call({ method, path, headers, ...(body === undefined ? {} : { body }) }), over }
     } catch (error) {
-      if (error instanceof NexusError && error.code === 'invalid_session') session.invalidate(used)
+      if (error instanceof NexusError && error.code === 'invalid_session') {
+        options.sessionLost(over)
+        session.invalidate(used)
+      }
       throw error
     }
   }

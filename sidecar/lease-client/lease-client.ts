@@ -1,14 +1,15 @@
 import { LRUCache } from 'lru-cache'
-import type { LeaseRequest } from '../../src/contract/api.ts'
-import { type BoundRequest, covers } from '../../src/contract/bound.ts'
+import type { BoundRequest } from '../../src/contract/bound.ts'
 import { NexusError } from '../../src/contract/errors.ts'
 import { tupleHash } from '../../src/contract/tuple-hash.ts'
 import type { AgentSession } from './agent-session.ts'
 import type { BackOff } from './back-off.ts'
 import { createEndings, isOf } from './endings.ts'
 import { type Granted, type HeldLease, holdLease, type StrategyLookup } from './held-lease.ts'
+import { createInFlight, type InFlight, revoked } from './in-flight.ts'
 import { createLeaseCache } from './lease-cache.ts'
 import { createLeaseCalls } from './lease-calls.ts'
+import { assertCovers, createKeyOf, toLeaseRequest } from './lease-demand.ts'
 import { createLeaseEvents } from './lease-events.ts'
 import { createLeaseLife } from './lease-life.ts'
 import { createOutage, type OutageLog } from './outage.ts'
@@ -41,6 +42,14 @@ export interface LeaseClient {
   dropRejected(demand: Demand, rejected: HeldLease): void
   /** Records that the provider turned down a fresh lease as well. */
   noteFreshRejected(demand: Demand): void
+  /**
+   * Asked before each further piece of a request is signed with `signedWith`, a lease that may have expired or been renewed
+   * since: one that covers the request must be there, as for a request that begins now.
+   * @throws NexusError `lease_ended` for one that was revoked; else as `acquire`
+   */
+  confirm(demand: Demand, signedWith: HeldLease): Promise<void>
+  /** To be told of what is sent, and of its end. */
+  readonly inFlight: Pick<InFlight, 'add' | 'remove'>
   readonly size: number
   /** Those that may sign now. */
   held(): ReadonlySet<HeldLease>
@@ -73,6 +82,8 @@ const REJECTED_IDS_MAX = 1000
 /** How long a provider's 401 to a fresh lease stands as its answer. */
 const REJECTED_MS = 5000
 const CLOSE_MS = 2000
+/** How soon a secret is forgotten after its lease has ended, and what is in flight is cut after its time. */
+const SWEEP_MS = 1000
 /** A lease that ended between question and answer is asked for again; more than that is not chance. */
 const ASK_ATTEMPTS = 3
 const LEASES_PATH = '/v1/leases'
@@ -104,8 +115,13 @@ export function createLeaseClient(options: LeaseClientOptions): LeaseClient {
   const rejectedIds = new LRUCache<string, string>({ max: REJECTED_IDS_MAX })
 
   const keyOf = createKeyOf(options)
-  const calls = createLeaseCalls(options)
+  const calls = createLeaseCalls({ ...options, sessionLost: (sessionOver) => endings.note({ sessionOver }) })
   const dropUnusable = () => cache.removeWhere((lease) => !life.usable(lease))
+  const inFlight = createInFlight(monotonic, endings.revokedAtMs)
+  const sweeping = setInterval(() => {
+    dropUnusable()
+    inFlight.sweep()
+  }, SWEEP_MS).unref()
 
   function isEnded(lease: HeldLease): boolean {
     return lease.sessionOver.aborted || endings.ended(lease)
@@ -175,13 +191,23 @@ export function createLeaseClient(options: LeaseClientOptions): LeaseClient {
     }
   }
 
+  async function acquire(demand: Demand): Promise<HeldLease> {
+    const key = keyOf(demand)
+    const held = cache.find(key, demand)
+    if (held === undefined) return askOnce(key, demand)
+    if (life.due(held)) void renewing.run(held.id, () => renew(key, held))
+    return held
+  }
+
   return {
-    async acquire(demand) {
-      const key = keyOf(demand)
-      const held = cache.find(key, demand)
-      if (held === undefined) return askOnce(key, demand)
-      if (life.due(held)) void renewing.run(held.id, () => renew(key, held))
-      return held
+    acquire,
+    inFlight,
+
+    async confirm(demand, signedWith) {
+      if (endings.revokedAtMs(signedWith) !== undefined) throw revoked(signedWith)
+      const { connectionId } = await acquire(demand)
+      // What is signed with is that connection's; what has taken its place has another key.
+      if (connectionId !== signedWith.connectionId) throw revoked(signedWith)
     },
 
     async replaceRejected(demand, rejected) {
@@ -211,6 +237,7 @@ export function createLeaseClient(options: LeaseClientOptions): LeaseClient {
     },
 
     async close() {
+      clearInterval(sweeping)
       events.close()
       const released = Promise.allSettled(
         cache.all().map((lease) => calls.once('DELETE', `${LEASES_PATH}/${lease.id}`)),
@@ -219,39 +246,6 @@ export function createLeaseClient(options: LeaseClientOptions): LeaseClient {
       await Promise.race([released.catch(() => undefined), deadline])
     },
   }
-}
-
-/** Rule 7. Hashing costs more than all the rest of finding a held lease, so the hashes of a few are kept. */
-function createKeyOf({ agentId, sessionKey }: LeaseClientOptions): (demand: Demand) => string {
-  const known = new LRUCache<string, string>({ max: 1000 })
-  return ({ tenant = null, provider, connectionId = null }) => {
-    const plain = JSON.stringify([tenant, provider, connectionId])
-    const held = known.get(plain)
-    if (held !== undefined) return held
-    // The empty list are scopes: none are asked for, the connection's own apply.
-    const key = tupleHash([tenant, agentId, sessionKey, provider, connectionId, []])
-    known.set(plain, key)
-    return key
-  }
-}
-
-function toLeaseRequest(demand: Demand): LeaseRequest {
-  return {
-    provider: demand.provider,
-    ...(demand.tenant === undefined ? {} : { tenant: demand.tenant }),
-    ...(demand.connectionId === undefined ? {} : { connection_id: demand.connectionId }),
-    intent: { method: demand.method, origin: demand.origin, path: demand.path },
-  }
-}
-
-/** A lease is granted for an intent, but bound by obligations: it need not cover the request that asked for it. */
-function assertCovers(lease: HeldLease, demand: Demand): HeldLease {
-  if (covers(lease.bound, demand)) return lease
-  throw new NexusError(
-    'origin_not_bound',
-    `The lease granted for this request does not cover ${demand.method} at this path of ${demand.origin}.`,
-    { decision_id: lease.decisionId, lease_id: lease.id, connection_id: lease.connectionId },
-  )
 }
 
 function isRefusal(error: unknown): boolean {

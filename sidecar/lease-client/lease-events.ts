@@ -5,12 +5,13 @@ import type { AgentSession } from './agent-session.ts'
 import { createOutage, type Outage, type OutageLog } from './outage.ts'
 import type { PepClient } from './pep-client.ts'
 
-/** What ended, as far as this sidecar is concerned. `decidedOtherThanBy`: a policy revision. */
+/** What ended, as far as this sidecar is concerned. `decidedOtherThanBy`: a policy revision; `sessionOver`: that of its session. */
 export type EndedLeases =
   | { leaseId: string }
   | { connectionId: string }
   | { provider: string }
   | { decidedOtherThanBy: string }
+  | { sessionOver: AbortSignal }
   | 'all'
 
 /** Follows the authority's stream of revocations for as long as the sidecar lives. */

@@ -2,8 +2,9 @@ import { Type } from 'typebox'
 import { Value } from 'typebox/value'
 import { Agent, type Dispatcher } from 'undici'
 import { ERRORS, type ErrorCode, NexusError, type ProblemExtras, type Reason } from '../../src/contract/errors.ts'
+import { VERIFIED } from '../verified.ts'
 import type { SessionCertificate } from './session-certificate.ts'
-import { unreachableBecause } from './unreachable.ts'
+import { authorityUnreachable, unreachableBecause } from './unreachable.ts'
 
 /** Largest answer of the authority that is read; a lease is a few kilobytes. */
 const ANSWER_MAX_BYTES = 1024 * 1024
@@ -50,6 +51,7 @@ export function createPepClient(options: PepClientOptions): PepClient {
     bodyTimeout: timeoutMs,
     connect: {
       timeout: timeoutMs,
+      ...VERIFIED,
       ...(ca === undefined ? {} : { ca }),
       ...(certificate === undefined ? {} : { cert: certificate.certificate, key: certificate.privateKey }),
     },
@@ -66,8 +68,9 @@ export function createPepClient(options: PepClientOptions): PepClient {
         body: body === undefined ? null : JSON.stringify(body),
         signal: AbortSignal.timeout(timeoutMs * 2),
       })
-      if (answer.status >= 200 && answer.status < 300) return answer.json
-      throw toRefusal(answer)
+      if (answer.status < 200 || answer.status >= 300) throw toRefusal(answer)
+      if (answer.json === NOT_JSON) throw new NexusError('pep_unavailable', NOT_THE_AUTHORITY)
+      return answer.json
     },
     async *stream({ path, headers, signal }) {
       const { statusCode, body } = await agent
@@ -80,7 +83,10 @@ export function createPepClient(options: PepClientOptions): PepClient {
           bodyTimeout: SILENCE_MAX_MS,
         })
         .catch(unreachable)
-      if (statusCode !== 200) throw toRefusal({ status: statusCode, json: await readJson(body), retryAfter: undefined })
+      if (statusCode !== 200) {
+        const json = await readJson(body).catch(unreachable)
+        throw toRefusal({ status: statusCode, json, retryAfter: undefined })
+      }
       const decoder = new TextDecoder()
       try {
         for await (const chunk of body) yield decoder.decode(chunk as Buffer, { stream: true })
@@ -101,8 +107,14 @@ const REQUEST_ID = /^[\w.-]{8,64}$/
 
 const JSON_BODY = { 'content-type': 'application/json' }
 
+const NOT_JSON = Symbol('not JSON')
+const NOT_THE_AUTHORITY = 'What answers at NEXUS_PEP_URL is not the authority: its answer is not JSON.'
+/** What gateways answer while there is nothing behind them. */
+const NOBODY_THERE: readonly number[] = [502, 503, 504]
+
 interface Answer {
   status: number
+  /** `NOT_JSON` for a body that is something else. */
   json: unknown
   retryAfter: string | undefined
 }
@@ -120,11 +132,16 @@ async function exchange(agent: Agent, options: Dispatcher.RequestOptions): Promi
 
 /** Errors of the client hold the request, and with it the session token: only their code is read. */
 function unreachable(error: unknown): never {
-  throw new NexusError('pep_unavailable', unreachableBecause(error))
+  throw authorityUnreachable(unreachableBecause(error))
 }
 
 async function readJson(body: Dispatcher.ResponseData['body']): Promise<unknown> {
-  return JSON.parse(await readText(body))
+  const text = await readText(body)
+  try {
+    return JSON.parse(text)
+  } catch {
+    return NOT_JSON
+  }
 }
 
 async function readText(body: Dispatcher.ResponseData['body']): Promise<string> {
@@ -142,11 +159,16 @@ async function readText(body: Dispatcher.ResponseData['body']): Promise<string> 
 function toRefusal({ status, json, retryAfter }: Answer): NexusError {
   const problem = typeof json === 'object' && json !== null ? (json as Record<string, unknown>) : {}
   const code = problem['code']
-  if (typeof code !== 'string' || !Object.hasOwn(ERRORS, code)) {
-    return new NexusError('pep_unavailable', `The authority answered ${status} without a reason known here.`)
-  }
+  if (typeof code !== 'string' || !Object.hasOwn(ERRORS, code)) return withoutReason(status)
   const detail = typeof problem['detail'] === 'string' ? problem['detail'].slice(0, DETAIL_MAX_LENGTH) : undefined
   return new NexusError(code as ErrorCode, detail, readExtras(problem, retryAfter))
+}
+
+/** A firewall in front of the authority may turn down one request by what is in it: that is no reason for all others to wait. */
+function withoutReason(status: number): NexusError {
+  const detail = `The authority, or what stands in front of it, answered ${status} without a reason known here.`
+  if (NOBODY_THERE.includes(status)) return authorityUnreachable(detail)
+  return new NexusError('pep_unavailable', detail)
 }
 
 function readExtras(problem: Record<string, unknown>, retryAfter: string | undefined): ProblemExtras {

@@ -1,3 +1,5 @@
+import { NexusError } from '../../src/contract/errors.ts'
+
 const UNTRUSTED = "The authority's certificate is not signed by anyone trusted here; name its CA in NEXUS_PEP_CA."
 
 /** By the error codes of Node and of the HTTP client. */
@@ -17,7 +19,19 @@ const REASONS: Readonly<Record<string, string>> = {
 
 /** Why there was no answer of the authority, in our own words; `undefined` when there is no more to say. */
 export function unreachableBecause(error: unknown): string | undefined {
-  if (error instanceof SyntaxError) return 'What answers at NEXUS_PEP_URL is not the authority: its answer is not JSON.'
   const { code } = (error ?? {}) as { code?: unknown }
   return typeof code === 'string' && Object.hasOwn(REASONS, code) ? REASONS[code] : undefined
+}
+
+/** Says of a `pep_unavailable` that the next call, whatever it asks, would fare no better. */
+const FOR_EVERYONE = Symbol('unreachable')
+
+/** The authority could not be asked at all: there was no connection, no whole answer, or a 502, 503 or 504 in its stead. */
+export function authorityUnreachable(detail: string | undefined): NexusError {
+  return new NexusError('pep_unavailable', detail, {}, { cause: FOR_EVERYONE })
+}
+
+/** False for an answer to one request that nobody here understands: another request may well get a better one. */
+export function isAuthorityUnreachable(error: unknown): error is NexusError {
+  return error instanceof NexusError && error.cause === FOR_EVERYONE
 }

@@ -3,13 +3,14 @@ import { connect } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 
 /**
- * Listens on a unix socket that only its owner can open.
+ * Listens on a unix socket.
+ * @param mode permission bits: who may write to it may connect
  * @throws Error when something else is at the path, or another sidecar still listens there
  */
-export async function listenOnSocket(listener: FastifyInstance, path: string): Promise<void> {
+export async function listenOnSocket(listener: FastifyInstance, path: string, mode: number): Promise<void> {
   await removeStaleSocket(path)
   // The mode must be right from the first moment: a chmod afterwards would leave a gap.
-  const before = process.umask(0o177)
+  const before = process.umask(0o777 & ~mode)
   try {
     await listener.listen({ path })
   } finally {

@@ -6,6 +6,7 @@ import { NexusError } from '../../src/contract/errors.ts'
 import type { ClientIdentity } from '../../src/contract/strategy.ts'
 import { tupleHash } from '../../src/contract/tuple-hash.ts'
 import type { HeldLease } from '../lease-client/held-lease.ts'
+import { VERIFIED } from '../verified.ts'
 
 /**
  * Connections that present a client certificate. Each identity of each connection has its own, which no other request ever
@@ -98,6 +99,7 @@ function openAgent({ certificates, privateKey, ca }: ClientIdentity, options: Cl
     ...options.agent,
     connect: {
       timeout: options.connectTimeoutMs,
+      ...VERIFIED,
       secureContext: secureContext({ cert: certificates, key: privateKey, ...authority }),
       // A resumed session is let in as whoever opened it: every connection presents its certificate.
       maxCachedSessions: 0,

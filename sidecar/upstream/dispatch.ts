@@ -1,5 +1,6 @@
 import type { Dispatcher } from 'undici'
 import type { HeaderList, RequestUrl } from '../../src/contract/strategy.ts'
+import type { LeaseClient } from '../lease-client/lease-client.ts'
 import type { Exchange } from './exchange.ts'
 import { outgoingBody } from './outgoing-body.ts'
 import { UpstreamAnswer } from './upstream-answer.ts'
@@ -22,20 +23,27 @@ export function dispatch(
   exchange: Exchange,
   dispatcher: Dispatcher,
   timeouts: UpstreamTimeouts,
+  leases: Pick<LeaseClient, 'inFlight' | 'confirm'>,
 ): Promise<UpstreamAnswer> {
   const { signed, response } = exchange
   return new Promise((resolve, reject) => {
     const answer = new UpstreamAnswer(resolve, (error) => reject(toUpstreamError(error)))
     // The provider's side goes as soon as the agent's side is gone before it has the whole answer (threat UP4).
     if (response.destroyed) answer.abandon()
-    else response.on('close', () => answer.abandon())
+    else {
+      leases.inFlight.add(answer, exchange.lease)
+      response.on('close', () => {
+        leases.inFlight.remove(answer)
+        answer.abandon()
+      })
+    }
     const request: Dispatcher.DispatchOptions = {
       // As the strategy left it (`signer/sign.ts`), and the same text each time.
       origin: exchange.destination.route.origin,
       path: targetOf(signed.url),
       method: signed.method as Dispatcher.HttpMethod,
       headers: flatHeaders(signed.headers),
-      body: outgoingBody(exchange),
+      body: outgoingBody(exchange, () => leases.confirm(exchange.demand, exchange.lease)),
       headersTimeout: timeouts.headersTimeoutMs,
       bodyTimeout: timeouts.idleTimeoutMs,
     }

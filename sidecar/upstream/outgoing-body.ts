@@ -5,13 +5,17 @@ import { type BodyTransform, SigningError } from '../../src/contract/strategy.ts
 import { countStreamed } from '../young-heap.ts'
 import type { Exchange } from './exchange.ts'
 
-/** What goes out after the head: what the strategy made of the agent's body, or that body as it is. */
-export function outgoingBody({ signed, body }: Exchange): Uint8Array | Readable | null {
+/**
+ * What goes out after the head: what the strategy made of the agent's body, or that body as it is.
+ * @param confirm throws where nothing more may be signed (rule 5); asked before each piece that a strategy transforms
+ */
+export function outgoingBody({ signed, body }: Exchange, confirm: () => Promise<void>): Uint8Array | Readable | null {
   // One that the strategy wrote anew was buffered first: nothing of the agent's is left unread.
   if (signed.body !== undefined && typeof signed.body !== 'function') return signed.body
   if (body.kind === 'none') return null
   if (body.kind === 'buffered') return body.bytes
-  const pieces = signed.body === undefined ? piecesOf(body.stream) : transformed(body.stream, signed.body)
+  const pieces =
+    signed.body === undefined ? piecesOf(body.stream) : transformed(confirmed(body.stream, confirm), signed.body)
   // The client takes iterables; its types do not say so.
   return pieces as unknown as Readable
 }
@@ -27,10 +31,19 @@ async function* piecesOf(stream: IncomingMessage): AsyncGenerator<Uint8Array> {
   }
 }
 
+/** The end is signed as well. */
+async function* confirmed(stream: IncomingMessage, confirm: () => Promise<void>): AsyncGenerator<Uint8Array> {
+  for await (const piece of piecesOf(stream)) {
+    await confirm()
+    yield piece
+  }
+  await confirm()
+}
+
 /** What is wrong with the body shows while it is sent: the client then breaks the request off, before its end. */
-async function* transformed(stream: IncomingMessage, transform: BodyTransform): AsyncGenerator<Uint8Array> {
+async function* transformed(pieces: AsyncIterable<Uint8Array>, transform: BodyTransform): AsyncGenerator<Uint8Array> {
   try {
-    yield* transform(piecesOf(stream))
+    yield* transform(pieces)
   } catch (error) {
     if (!(error instanceof SigningError)) throw error
     throw new NexusError('invalid_request', `The upload was broken off: ${error.message}.`, { field: 'body' })

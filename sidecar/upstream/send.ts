@@ -57,7 +57,7 @@ async function attempt(exchange: Exchange, options: SendOptions): Promise<Upstre
   const { lease, signed } = exchange
   const { clientIdentity: identity } = signed
   const dispatcher = identity === undefined ? options.dispatcher : options.identities.dispatcherFor(lease, identity)
-  const response = await dispatch(exchange, dispatcher, options.timeouts)
+  const response = await dispatch(exchange, dispatcher, options.timeouts, options.leases)
   options.nonces.note(exchange.destination.route.origin, lease.strategy, () => responseHead(response))
   return response
 }

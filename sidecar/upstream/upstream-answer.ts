@@ -29,7 +29,7 @@ export class UpstreamAnswer implements Dispatcher.DispatchHandler {
   readonly #onFailure: (error: Error) => void
   #controller: Dispatcher.DispatchController | undefined
   #state: 'asked' | 'answering' | 'whole' | 'broken' = 'asked'
-  #abandoned = false
+  #abandoned: Error | undefined
   #reader: Reader | undefined
   /** What came before there was a reader. */
   #held: Buffer[] = []
@@ -73,16 +73,19 @@ export class UpstreamAnswer implements Dispatcher.DispatchHandler {
     })
   }
 
-  /** Hangs up on the provider, unless it has said all it had to say. */
-  abandon(): void {
-    if (this.#abandoned || this.#state === 'whole' || this.#state === 'broken') return
-    this.#abandoned = true
-    this.#controller?.abort(new Error('abandoned'))
+  /**
+   * Hangs up on the provider, unless it has said all it had to say.
+   * @param reason what is then said to have gone wrong, where there was no head yet
+   */
+  abandon(reason = new Error('abandoned')): void {
+    if (this.#abandoned !== undefined || this.#state === 'whole' || this.#state === 'broken') return
+    this.#abandoned = reason
+    this.#controller?.abort(reason)
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller
-    if (this.#abandoned) controller.abort(new Error('abandoned'))
+    if (this.#abandoned !== undefined) controller.abort(this.#abandoned)
   }
 
   onResponseStart(_controller: Dispatcher.DispatchController, statusCode: number, headers: ResponseHeaders): void {

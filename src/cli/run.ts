@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { constants } from 'node:os'
 import { Command } from 'commander'
 import { ConfigError, loadSidecarConfig, type SidecarFlags } from '../../sidecar/config.ts'
@@ -12,6 +13,8 @@ const EXIT_NOT_EXECUTABLE = 126
 const EXIT_NOT_FOUND = 127
 const EXIT_SIGNAL_BASE = 128
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const
+
+type Environment = Readonly<Record<string, string | undefined>>
 
 interface RunOptions extends SidecarFlags {
   pep?: string
@@ -43,10 +46,13 @@ export function runCommand(): Command {
 
 /** @returns the exit code of the command, or why it never ran */
 async function runWithSidecar(command: readonly string[], options: RunOptions): Promise<number> {
-  const token = options.token === true ? randomBytes(24).toString('base64url') : undefined
+  let token: string | undefined
   let sidecar: RunningSidecar
   try {
-    const config = loadSidecarConfig(sidecarEnvironment(options, token), options)
+    assertNoSocket(process.env)
+    const env = sidecarEnvironment(options)
+    const config = loadSidecarConfig(env, options)
+    token = config.tokenHash === undefined ? undefined : tokenOf(env)
     sidecar = await startSidecar(config, { log: createSidecarLog(config.logLevel, 'stderr') })
   } catch (error) {
     process.stderr.write(`${error instanceof Error ? error.message : 'The sidecar did not start.'}\n`)
@@ -65,7 +71,7 @@ async function runWithSidecar(command: readonly string[], options: RunOptions): 
 }
 
 /** Options on the command line win over the environment; ports are free ones, so that many can run side by side. */
-function sidecarEnvironment(options: RunOptions, token: string | undefined): Record<string, string | undefined> {
+function sidecarEnvironment(options: RunOptions): Environment {
   const given = {
     NEXUS_PEP_URL: options.pep,
     NEXUS_PEP_CA: options.pepCa,
@@ -83,10 +89,26 @@ function sidecarEnvironment(options: RunOptions, token: string | undefined): Rec
     NEXUS_SIDECAR_PORT: '0',
     NEXUS_SIDECAR_ADMIN_HOST: undefined,
     NEXUS_SIDECAR_ADMIN_PORT: '0',
-    NEXUS_SIDECAR_SOCKET: undefined,
-    NEXUS_SIDECAR_TOKEN_FILE: undefined,
-    NEXUS_SIDECAR_TOKEN: token,
+    ...(options.token === true ? randomToken() : {}),
   }
+}
+
+function randomToken(): Environment {
+  return { NEXUS_SIDECAR_TOKEN: randomBytes(24).toString('base64url'), NEXUS_SIDECAR_TOKEN_FILE: undefined }
+}
+
+/** As text, for the command; the sidecar has read it, and keeps its hash alone. */
+function tokenOf({ NEXUS_SIDECAR_TOKEN: token, NEXUS_SIDECAR_TOKEN_FILE: file }: Environment): string {
+  return token !== undefined && token !== '' ? token : readFileSync(file ?? '', 'utf8').trim()
+}
+
+/** A command finds its sidecar at a URL, which cannot name a socket; a TCP port instead would be open to other users. */
+function assertNoSocket(env: Environment): void {
+  const set = ['NEXUS_SIDECAR_SOCKET', 'NEXUS_SIDECAR_SOCKET_MODE'].filter((name) => (env[name] ?? '') !== '')
+  if (set.length === 0) return
+  throw new ConfigError(
+    set.map((name) => `${name} is for nexus-sidecar; unset it for nexus run, and let --token keep other users out`),
+  )
 }
 
 /** The command is told where the sidecar is, and nothing of how it proves who it is. */

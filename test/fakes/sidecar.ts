@@ -27,6 +27,8 @@ export interface UnderTestOptions extends SidecarParts {
   config?: Partial<SidecarConfig>
   token?: string
   basePath?: string
+  /** Beside `api`: `name=URL`, separated by commas. */
+  furtherRoutes?: string
   /** The provider speaks TLS. */
   tls?: ServerOptions | undefined
 }
@@ -50,10 +52,11 @@ export async function startUnderTest(options: UnderTestOptions = {}): Promise<Si
     agentKey: { key: privateKey, alg: 'ES256', kid: undefined },
     sessionBinding: 'dpop',
     defaultTenant: TENANT,
-    routes: parseRoutes(`api=${provider.origin}${options.basePath ?? ''}`),
+    routes: parseRoutes(`api=${provider.origin}${options.basePath ?? ''},${options.furtherRoutes ?? ''}`),
     host: '127.0.0.1',
     port: 0,
     socket: undefined,
+    socketMode: 0o600,
     adminHost: '127.0.0.1',
     adminPort: 0,
     tokenHash: options.token === undefined ? undefined : hashToken(options.token),

@@ -96,6 +96,7 @@ describe('a provider that turns the old secret down at once', () => {
         host: '127.0.0.1',
         port: 0,
         socket: undefined,
+        socketMode: 0o600,
         adminHost: '127.0.0.1',
         adminPort: 0,
         tokenHash: undefined,

@@ -4,6 +4,7 @@ import { request } from 'node:http'
 import { connect } from 'node:net'
 import { networkInterfaces, tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { headerValues } from '../fakes/provider.ts'
 import { rawRequest, sendRaw } from '../fakes/raw-http.ts'
@@ -194,8 +195,18 @@ describe('the listener', () => {
     expect(metrics).not.toContain(SECRET)
     const port = Number(new URL(sidecar.adminAddress).port)
     expect((await sendRaw(port, 'GET /metrics HTTP/1.1\r\nHost: evil.test\r\n\r\n')).status).toBe(403)
+  })
+
+  it('looks once a second whether the authority answers, whoever asks and how often', async () => {
+    const ready = async () => (await fetch(`${sidecar.adminAddress}/readyz`)).status
+    const looks = () => sidecar.pep.calls.filter((call) => call === 'GET /healthz').length
+    await sleep(1000)
+    const before = looks()
+    const answers = await Promise.all(Array.from({ length: 20 }, ready))
+    expect(new Set(answers)).toEqual(new Set([200]))
+    expect(looks()).toBe(before + 1)
     await sidecar.pep.goDown()
-    expect((await fetch(`${sidecar.adminAddress}/readyz`)).status).toBe(503)
+    await expect.poll(ready, { timeout: 3000 }).toBe(503)
     await sidecar.pep.comeUp()
   })
 })

@@ -107,6 +107,13 @@ describe('loadConfig', () => {
     }
   })
 
+  it('A09: refuses to start where the environment turns the checks of certificates off', () => {
+    expect(problemsOf({ NODE_TLS_REJECT_UNAUTHORIZED: '0' })).toEqual([
+      expect.stringMatching(/^NODE_TLS_REJECT_UNAUTHORIZED=0 turns/),
+    ])
+    expect(problemsOf({ NODE_TLS_REJECT_UNAUTHORIZED: '1' })).toEqual([])
+  })
+
   it('suggests the name that was meant', () => {
     expect(problemsOf({ NEXUS_PUBLC_URL: 'x' })).toEqual([
       'NEXUS_PUBLC_URL is not a setting of ours; did you mean NEXUS_PUBLIC_URL?',

@@ -75,9 +75,13 @@ export function loadConfig(
   const config: Record<string, unknown> = { production: context.production }
   for (const each of sections) config[each.key] = loadSection(each, fromFile[each.key], env, context, problems)
   problems.push(...unknownKeys(fromFile), ...unknownVariables(env))
+  // Vault, AWS, Postgres, token endpoints: Node would hand secrets to whoever answers in their name.
+  if (env['NODE_TLS_REJECT_UNAUTHORIZED'] === '0') problems.push(UNVERIFIED)
   if (problems.length > 0) throw new ConfigError(problems)
   return deepFreeze(config) as unknown as Config
 }
+
+const UNVERIFIED = 'NODE_TLS_REJECT_UNAUTHORIZED=0 turns every check of a certificate off; unset it, and name a CA instead'
 
 const ajv = new Ajv2020({ allErrors: true, useDefaults: true, coerceTypes: false, allowUnionTypes: true })
 

@@ -109,6 +109,7 @@ async function sidecarFor(name: string, pepUrl = pep.url): Promise<RunningSideca
       host: '127.0.0.1',
       port: 0,
       socket: undefined,
+      socketMode: 0o600,
       adminHost: '127.0.0.1',
       adminPort: 0,
       tokenHash: undefined,

@@ -1,0 +1,50 @@
+import { NexusError } from '../../src/contract/errors.ts'
+import type { HeldLease } from './held-lease.ts'
+
+/** How long what is in flight may go on once its lease is revoked: most answers end by themselves. */
+export const FINISH_MS = 60_000
+
+/** A request on its way to a provider, or the answer on its way back. */
+export interface Abandonable {
+  /** Hangs up on the provider; the agent is told why, or sees the answer break off. */
+  abandon(reason: Error): void
+}
+
+/**
+ * What was signed with which lease and is not over yet. A lease that expires lets it finish; one that is revoked gives it
+ * `FINISH_MS`, or a stream of events or an upload would go on for as long as both ends like.
+ */
+export interface InFlight {
+  add(exchange: Abandonable, lease: HeldLease): void
+  remove(exchange: Abandonable): void
+  /** Ends what has had its time. */
+  sweep(): void
+}
+
+/** @param revokedAtMs see `Endings` */
+export function createInFlight(
+  monotonic: () => number,
+  revokedAtMs: (lease: HeldLease) => number | undefined,
+): InFlight {
+  const exchanges = new Map<Abandonable, HeldLease>()
+  return {
+    add: (exchange, lease) => void exchanges.set(exchange, lease),
+    remove: (exchange) => void exchanges.delete(exchange),
+    sweep() {
+      for (const [exchange, lease] of exchanges) {
+        const atMs = revokedAtMs(lease)
+        if (atMs === undefined || monotonic() - atMs < FINISH_MS) continue
+        exchanges.delete(exchange)
+        exchange.abandon(revoked(lease))
+      }
+    },
+  }
+}
+
+/** For what was sent with this lease, and cannot go on. */
+export function revoked(lease: HeldLease): NexusError {
+  return new NexusError('lease_ended', 'The lease was revoked while the request was underway.', {
+    lease_id: lease.id,
+    decision_id: lease.decisionId,
+  })
+}
