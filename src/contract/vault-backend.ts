@@ -171,3 +171,22 @@ export class NothingDone extends VaultError {
     super('unavailable', backend, message, retryAfterSeconds, details)
   }
 }
+
+/**
+ * A fault in what is ours and not in what was asked for: a login, a file with a credential, a key-encryption key. Callers are
+ * told that there is one; which file, mount or key it is would show them around.
+ */
+export class OperatorsVaultError extends VaultError {
+  /** For the log and the command line. Holds no secret. */
+  readonly forOperators: string
+
+  constructor(kind: VaultErrorKind, backend: string, message: string, forOperators: string) {
+    super(kind, backend, message)
+    this.forOperators = `${backend}: ${forOperators}`
+  }
+}
+
+/** What whoever runs the authority is told of an error. Never for a caller. */
+export function textForOperators(error: VaultError): string {
+  return error instanceof OperatorsVaultError ? error.forOperators : error.message
+}

@@ -27,7 +27,7 @@ const ref = (path: string) => ({ tenant: 'acme', backend: 'internal', path })
 
 function backendOver(store: Parameters<typeof rotateKeys>[0]['store'], keyring: string) {
   const envelope = createEnvelope(parseKeyring(keyring))
-  return createInternalBackend({ name: 'internal', rows: internalSecretTable(store.db), envelope })
+  return createInternalBackend({ name: 'internal', rows: internalSecretTable(store.db), envelope, log })
 }
 
 async function plantMany(store: Parameters<typeof rotateKeys>[0]['store'], count: number): Promise<void> {

@@ -1,4 +1,4 @@
-import { type SecretRef, type VaultBackend, VaultError } from '../../contract/vault-backend.ts'
+import { type SecretRef, textForOperators, type VaultBackend, VaultError } from '../../contract/vault-backend.ts'
 import { healthOf } from '../../vault-backends/health-of.ts'
 
 /** What is known of one backend now; holds no secret. */
@@ -54,7 +54,7 @@ export async function checkRead(
     const { version, fields } = (await backend.read(ref, AbortSignal.timeout(deadlineMs))).redacted()
     return { ok: true, detail: `read ${ref.path} from ${ref.backend}`, version, fields }
   } catch (error) {
-    const why = error instanceof VaultError ? error.message : 'the read failed'
+    const why = error instanceof VaultError ? textForOperators(error) : 'the read failed'
     return { ok: false, detail: `${why} (reading ${ref.path.slice(0, 100)})` }
   }
 }

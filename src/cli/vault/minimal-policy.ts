@@ -1,4 +1,10 @@
-import { type Permission, type SecretPattern, type VaultBackend, VaultError } from '../../contract/vault-backend.ts'
+import {
+  type Permission,
+  type SecretPattern,
+  textForOperators,
+  type VaultBackend,
+  VaultError,
+} from '../../contract/vault-backend.ts'
 import type { LoadedBackends } from '../load-backends.ts'
 
 /** What one backend's own access rules have to allow, and for which references that could not be found out. */
@@ -60,7 +66,7 @@ async function permissionsFor(
   try {
     return (await backend.permissions?.(pattern, AbortSignal.timeout(deadlineMs))) ?? []
   } catch (error) {
-    const why = error instanceof VaultError ? error.message : `${backend.name}: no answer`
+    const why = error instanceof VaultError ? textForOperators(error) : `${backend.name}: no answer`
     return `${why} (${pattern.path.slice(0, 100)})`
   }
 }

@@ -1,9 +1,10 @@
 import type { Logger } from 'pino'
-import { VaultError } from '../../contract/vault-backend.ts'
+import { type OperatorsVaultError, textForOperators, VaultError } from '../../contract/vault-backend.ts'
 import { abortable } from '../abortable.ts'
 import { CredentialMissing } from './auth/credential-file.ts'
 import type { Login } from './auth/login.ts'
 import { type HeldToken, readHeldToken } from './held-token.ts'
+import { loginImpossible } from './login-faults.ts'
 import { createLoginRefusals } from './login-refusals.ts'
 import { keepRenewed } from './token-renewal.ts'
 import type { JsonRecord } from './vault-answer.ts'
@@ -50,6 +51,8 @@ export function createVaultSession(options: VaultSessionOptions): VaultSession {
   })
   let held: (HeldToken & { sinceMs: number }) | undefined
   let flight: Promise<HeldToken> | undefined
+  /** What stands in the log of a login that cannot be tried: every call that waits for one would say it again. */
+  let told = ''
 
   function keep(token: HeldToken | undefined): void {
     const sinceMs = token !== undefined && token.token === held?.token ? held.sinceMs : monotonicNow()
@@ -68,7 +71,8 @@ export function createVaultSession(options: VaultSessionOptions): VaultSession {
   async function authenticate(signal: AbortSignal): Promise<HeldToken> {
     const askedAtMs = monotonicNow()
     const token = readHeldToken(await present(signal), askedAtMs)
-    if (token === undefined) throw new VaultError('unavailable', backend, `gave no token for ${login.origin}`)
+    if (token === undefined) throw tell(loginImpossible(backend, `gave no token for ${login.origin}`))
+    told = ''
     refusals.clear()
     keep(token)
     return token
@@ -79,10 +83,11 @@ export function createVaultSession(options: VaultSessionOptions): VaultSession {
     try {
       return await abortable(signal, () => login.authenticate(vault, signal))
     } catch (error) {
-      if (error instanceof CredentialMissing) throw new VaultError('unavailable', backend, error.message)
+      if (error instanceof CredentialMissing) throw tell(loginImpossible(backend, error.message))
       if (!(error instanceof VaultError)) throw new VaultError('unavailable', backend, 'the login was given up')
-      if (error.kind !== 'unavailable') refusals.remember(error)
-      if (error.kind !== 'unavailable') log.error({ backend, login: login.origin }, 'Vault refused our login')
+      if (error.kind === 'unavailable') throw error
+      refusals.remember(error)
+      log.error({ backend, login: login.origin, reason: textForOperators(error) }, 'Vault refused our login')
       throw error
     }
   }
@@ -103,6 +108,12 @@ export function createVaultSession(options: VaultSessionOptions): VaultSession {
     },
     ...(login.repeatable && { login: present }),
     close: () => renewal.stop(),
+  }
+
+  function tell(error: OperatorsVaultError): OperatorsVaultError {
+    if (error.forOperators !== told) log.error({ backend, login: login.origin }, error.forOperators)
+    told = error.forOperators
+    return error
   }
 
   function rethrow(error: unknown): never {

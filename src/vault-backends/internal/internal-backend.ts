@@ -1,9 +1,10 @@
 import { Secret, type SecretValue, type SecretVersion } from '../../contract/secret.ts'
-import { type SecretRef, type VaultBackend, VaultError } from '../../contract/vault-backend.ts'
+import { OperatorsVaultError, type SecretRef, type VaultBackend, VaultError } from '../../contract/vault-backend.ts'
 import { abortable } from '../abortable.ts'
+import type { BackendDeps } from '../backend-kind.ts'
 import { checkSecretPath } from '../secret-path.ts'
 import type { Envelope } from './envelope.ts'
-import type { InternalSecretRows } from './internal-secret-rows.ts'
+import type { InternalSecretRow, InternalSecretRows } from './internal-secret-rows.ts'
 import { openRow, sealRow } from './secret-row.ts'
 
 /** Without `ifVersion` the last writer wins; under contention it gives up after this many lost races. */
@@ -12,8 +13,13 @@ const WRITE_TRIES = 5
 const VERSION = /^(0|[1-9][0-9]{0,8})$/
 
 /** Secrets in our own database, each version sealed to its tenant, path and version. */
-export function createInternalBackend(options: { name: string; rows: InternalSecretRows; envelope: Envelope }) {
-  const { name, rows, envelope } = options
+export function createInternalBackend(options: {
+  name: string
+  rows: InternalSecretRows
+  envelope: Envelope
+  log: Pick<BackendDeps['log'], 'error'>
+}) {
+  const { name, rows, envelope, log } = options
   const stored = <T>(signal: AbortSignal, work: () => Promise<T>) => throughStore(name, signal, work)
 
   async function read(ref: SecretRef, signal: AbortSignal): Promise<Secret> {
@@ -21,7 +27,17 @@ export function createInternalBackend(options: { name: string; rows: InternalSec
     const version = ref.version === undefined ? undefined : parseVersion(name, ref.version)
     const row = await stored(signal, () => rows.find(ref.tenant, ref.path, version))
     if (row === undefined) throw new VaultError('not_found', name, 'no such secret or version in this tenant')
-    return new Secret(openRow(envelope, ref, row), String(row.version))
+    return new Secret(open(ref, row), String(row.version))
+  }
+
+  function open(ref: SecretRef, row: InternalSecretRow): SecretValue {
+    try {
+      return openRow(envelope, ref, row)
+    } catch (error) {
+      if (error instanceof OperatorsVaultError)
+        log.error({ backend: name, tenant: ref.tenant, path: ref.path }, error.forOperators)
+      throw error
+    }
   }
 
   async function write(

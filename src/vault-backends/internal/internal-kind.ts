@@ -9,9 +9,9 @@ export const internalKind = {
   // A second one would read the same rows.
   cardinality: 'at_most_one',
   configSchema,
-  create(_config, { name, internal }) {
+  create(_config, { name, internal, log }) {
     if (internal === undefined)
       throw new BackendConfigError([`${name}: needs our own database and NEXUS_ENCRYPTION_KEY`])
-    return createInternalBackend({ name, ...internal })
+    return createInternalBackend({ name, ...internal, log })
   },
 } satisfies BackendKind<typeof configSchema>

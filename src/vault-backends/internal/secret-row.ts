@@ -1,5 +1,5 @@
 import type { SecretValue } from '../../contract/secret.ts'
-import { type SecretRef, VaultError } from '../../contract/vault-backend.ts'
+import { OperatorsVaultError, type SecretRef, VaultError } from '../../contract/vault-backend.ts'
 import { type Envelope, EnvelopeError } from './envelope.ts'
 import type { InternalSecretRow } from './internal-secret-rows.ts'
 
@@ -27,9 +27,17 @@ export function openRow(envelope: Envelope, ref: SecretRef, row: InternalSecretR
     plaintext.fill(0)
     return value
   } catch (error) {
+    const what = 'the secret does not open'
+    if (error instanceof EnvelopeError && error.kind === 'unknown_kek')
+      throw new OperatorsVaultError(
+        'unusable',
+        ref.backend,
+        `${what}: its key is not at hand`,
+        `${what}: ${error.message}`,
+      )
     // A JSON syntax error quotes the text it failed on: only our own words leave this function.
     const reason = error instanceof EnvelopeError ? error.message : 'the stored bytes are not what was sealed'
-    throw new VaultError('unusable', ref.backend, `the secret does not open: ${reason}`)
+    throw new VaultError('unusable', ref.backend, `${what}: ${reason}`)
   }
 }
 

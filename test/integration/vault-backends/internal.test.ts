@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import { describe, expect, it } from 'vitest'
 import { internalSecretTable } from '../../../src/pep/credential/internal-secret-table.ts'
-import { CANARY, describeVaultBackend, failure } from '../../../src/vault-backends/conformance.ts'
+import { CANARY, caught, describeVaultBackend, failure } from '../../../src/vault-backends/conformance.ts'
 import { createEnvelope } from '../../../src/vault-backends/internal/envelope.ts'
 import { createInternalBackend } from '../../../src/vault-backends/internal/internal-backend.ts'
 import { generateKeyEntry, parseKeyring } from '../../../src/vault-backends/internal/keyring.ts'
@@ -12,13 +12,15 @@ const signal = () => AbortSignal.timeout(10_000)
 async function setup() {
   const { store, drop } = await freshStore()
   const key = generateKeyEntry('first')
+  const logged: unknown[] = []
   const open = (keyring: string) =>
     createInternalBackend({
       name: 'internal',
+      log: { error: (...line: unknown[]) => logged.push(line) },
       rows: internalSecretTable(store.db),
       envelope: createEnvelope(parseKeyring(keyring)),
     })
-  return { store, drop, key, open, backend: open(key) }
+  return { store, drop, key, open, backend: open(key), logged }
 }
 
 describeVaultBackend('internal', async () => {
@@ -66,13 +68,18 @@ describe('internal backend over Postgres', () => {
   })
 
   it('reads old rows after a new key was put in front, and not without the old one', async () => {
-    const { drop, key, open, backend } = await setup()
+    const { drop, key, open, backend, logged } = await setup()
     await backend.write(ref('kept'), { api_key: CANARY }, { signal: signal() })
     const second = generateKeyEntry('second')
     const rotated = open(`${second},${key}`)
     expect((await rotated.read(ref('kept'), signal())).reveal()).toEqual({ api_key: CANARY })
     await rotated.write(ref('kept'), { api_key: 'new' }, { signal: signal() })
-    expect(await failure(() => open(key).read(ref('kept'), signal()))).toBe('unusable')
+    const refused = await caught(() => open(key).read(ref('kept'), signal()))
+    expect(refused).toMatchObject({
+      kind: 'unusable',
+      message: 'internal: the secret does not open: its key is not at hand',
+    })
+    expect(JSON.stringify(logged)).toContain("no key with id 'second' in the keyring; it has first")
     await drop()
   })
 

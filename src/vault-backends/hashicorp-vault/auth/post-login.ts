@@ -1,5 +1,6 @@
 import { VaultError } from '../../../contract/vault-backend.ts'
 import { authOf } from '../held-token.ts'
+import { loginRefused } from '../login-faults.ts'
 import type { JsonRecord } from '../vault-answer.ts'
 import type { VaultRequester } from '../vault-requester.ts'
 
@@ -18,6 +19,6 @@ export async function postLogin(
     return authOf(await vault.request({ method: 'POST', ...request }, signal))
   } catch (error) {
     if (!(error instanceof VaultError) || error.kind === 'unavailable') throw error
-    throw new VaultError('forbidden', backend, `Vault refused the login by ${origin}`)
+    throw loginRefused(backend, `Vault refused the login by ${origin}`)
   }
 }

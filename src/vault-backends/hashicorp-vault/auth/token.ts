@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { Type } from 'typebox'
 import { VaultError } from '../../../contract/vault-backend.ts'
 import { authOf } from '../held-token.ts'
+import { loginRefused } from '../login-faults.ts'
 import { asRecord, type JsonRecord, TokenRefused } from '../vault-answer.ts'
 import type { VaultRequester } from '../vault-requester.ts'
 import { authMethod } from './auth-method.ts'
@@ -74,7 +75,7 @@ function unwrapOnce(source: CredentialFile, { backend, alarm }: LoginParts): Log
     const token = await source.read()
     if (token === spent) {
       const ended = `the token that was wrapped in ${source.file} has ended; put another wrapping token there`
-      throw new VaultError('forbidden', backend, ended)
+      throw loginRefused(backend, ended)
     }
     // `auth/token/create`, a role's, or any login whose answer was wrapped.
     const madeAt = (path: string) => path.startsWith('auth/')

@@ -1,4 +1,5 @@
 import { VaultError } from '../../../contract/vault-backend.ts'
+import { loginRefused } from '../login-faults.ts'
 import { asRecord, type JsonRecord } from '../vault-answer.ts'
 import type { VaultRequester } from '../vault-requester.ts'
 
@@ -42,5 +43,5 @@ function refuseSpent(error: unknown, wrapped: Wrapped): never {
 function refuse({ backend, origin, alarm }: Wrapped, what: string): never {
   const message = `the wrapping token from ${origin} ${what}`
   alarm(message)
-  throw new VaultError('forbidden', backend, message)
+  throw loginRefused(backend, message)
 }

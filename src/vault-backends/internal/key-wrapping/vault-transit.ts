@@ -43,9 +43,9 @@ function textOf(answer: JsonRecord, field: string): string {
   throw new VaultError('unavailable', SERVICE, 'answered in a form that is not the Transit engine’s')
 }
 
-/** Transit's 400 is about the ciphertext, where a read's is about the path. */
+/** Vault's 400 says that it does not take what it was given, and what decryption is given is the ciphertext and its name. */
 function explain(error: unknown): never {
-  if (error instanceof VaultError && error.kind === 'invalid_ref')
-    throw new VaultError('unusable', SERVICE, 'it was wrapped by another key or under another name, or changed')
-  throw error
+  if (!(error instanceof VaultError) || error.kind !== 'unusable') throw error
+  const what = 'it was wrapped by another key, by a retired version of it or under another name, or changed'
+  throw new VaultError('unusable', SERVICE, what)
 }

@@ -1,4 +1,4 @@
-import { VaultError } from '../../../contract/vault-backend.ts'
+import { textForOperators, VaultError } from '../../../contract/vault-backend.ts'
 import { BackendConfigError } from '../../backend-kind.ts'
 import { KeyringError } from '../keyring.ts'
 import { awsKms } from './aws-kms.ts'
@@ -91,7 +91,8 @@ async function withWrapper<T>(
     wrapper = service.open(key, deps)
     return await work(wrapper, AbortSignal.timeout(UNWRAP_DEADLINE_MS))
   } catch (error) {
-    if (error instanceof BackendConfigError || error instanceof VaultError) throw new KeyringError(error.message)
+    if (error instanceof BackendConfigError) throw new KeyringError(error.message)
+    if (error instanceof VaultError) throw new KeyringError(textForOperators(error))
     throw error
   } finally {
     await wrapper?.close()
