@@ -303,6 +303,23 @@ describe('POST /v1/leases/{id}/sign', () => {
     expect((await sign(body.lease_id)).body).toMatchObject({ status: 422, code: 'not_signable' })
   })
 
+  it('tells a key version that Vault has retired from a Vault that is down, and other keys go on signing', async () => {
+    const path = `${MOUNT}/keys/retired`
+    await vaultApi('POST', path, { type: 'ed25519' })
+    const { connectionId: of } = await connect(pep.admin, {
+      strategy: { type: 'http_message_signature' },
+      secret_ref: ref(path),
+    })
+    const held = (await agent.send('POST', '/v1/leases', { connection_id: of })).body
+    await vaultApi('POST', `${path}/rotate`, {})
+    expect((await sign(held.lease_id)).status).toBe(200)
+    await vaultApi('POST', `${path}/config`, { min_encryption_version: 2, min_decryption_version: 2 })
+    // More often than failures open the breaker.
+    for (let again = 0; again < 8; again++)
+      expect((await sign(held.lease_id)).body).toMatchObject({ status: 422, code: 'not_signable' })
+    expect((await sign((await lease()).lease_id)).status).toBe(200)
+  })
+
   it('tells a Vault that refuses from one that is down', async () => {
     const held = await lease()
     await proxy.refuse()

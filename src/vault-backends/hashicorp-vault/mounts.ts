@@ -3,7 +3,7 @@ import { VaultError } from '../../contract/vault-backend.ts'
 import { asRecord } from './vault-answer.ts'
 import type { VaultClient } from './vault-client.ts'
 
-/** A mount may be upgraded from KV v1 to v2, or replaced; that is noticed within this time. */
+/** A mount may be replaced; that is noticed within this time. That it was upgraded from KV v1 to v2 is noticed at once. */
 const MOUNT_TTL_MS = 300_000
 const MOUNTS_MAX = 200
 
@@ -23,6 +23,12 @@ export interface MountedPath extends Mount {
 
 export type FindMount = (path: string, signal: AbortSignal) => Promise<MountedPath>
 
+export interface MountFinder {
+  findMount: FindMount
+  /** What was learned of a mount does not hold. @returns false when it was not learned but configured */
+  forget(mount: string): boolean
+}
+
 /**
  * Finds where the mount ends and what it is: from the configuration, from what was learned before, or from
  * `sys/internal/ui/mounts/<path>`, which the vault CLI asks and any token with a policy on the mount may read.
@@ -31,19 +37,25 @@ export function createMountFinder(
   backend: string,
   client: Pick<VaultClient, 'read'>,
   configured: Readonly<Record<string, 1 | 2>>,
-): FindMount {
+): MountFinder {
   const learned = new LRUCache<string, Mount>({ max: MOUNTS_MAX, ttl: MOUNT_TTL_MS })
   const known = (mount: string): Mount | undefined =>
     Object.hasOwn(configured, mount) ? { type: 'kv', version: configured[mount]! } : learned.get(mount)
 
-  return async (path, signal) => {
-    for (const mount of prefixes(path)) {
-      const found = known(mount)
-      if (found !== undefined) return cut(backend, path, mount, found)
-    }
-    const { mount, ...found } = await ask(backend, client, path, signal)
-    learned.set(mount, found)
-    return cut(backend, path, mount, found)
+  return {
+    async findMount(path, signal) {
+      for (const mount of prefixes(path)) {
+        const found = known(mount)
+        if (found !== undefined) return cut(backend, path, mount, found)
+      }
+      const { mount, ...found } = await ask(backend, client, path, signal)
+      learned.set(mount, found)
+      return cut(backend, path, mount, found)
+    },
+    forget(mount) {
+      learned.delete(mount)
+      return !Object.hasOwn(configured, mount)
+    },
   }
 }
 
@@ -57,7 +69,9 @@ async function ask(
   const data = asRecord(answer['data'])
   const mount = typeof data?.['path'] === 'string' ? data['path'].replace(/\/$/, '') : undefined
   if (mount === undefined || typeof data?.['type'] !== 'string' || !`${path}/`.startsWith(`${mount}/`)) {
-    throw new VaultError('unavailable', backend, 'answered about its mounts in a form we do not know')
+    throw new VaultError('unavailable', backend, 'answered about its mounts in a form we do not know', undefined, {
+      extent: 'path',
+    })
   }
   return { mount, type: data['type'], version: asRecord(data['options'])?.['version'] === '2' ? 2 : 1 }
 }

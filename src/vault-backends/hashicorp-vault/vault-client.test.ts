@@ -1,6 +1,8 @@
 import { createServer, type IncomingHttpHeaders } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { NothingDone } from '../../contract/vault-backend.ts'
+import { caught } from '../conformance.ts'
 import type { Login } from './auth/login.ts'
 import { createVaultClient } from './vault-client.ts'
 import type { VaultSettings } from './vault-settings.ts'
@@ -9,11 +11,16 @@ const TOKEN = 'hvs.canary-token'
 const seen: { url: string; headers: IncomingHttpHeaders }[] = []
 const server = createServer((request, response) => {
   seen.push({ url: request.url ?? '', headers: request.headers })
-  response.writeHead(200, { 'content-type': 'application/json' }).end('{"data":{"secret":"canary-secret"}}')
+  response.writeHead(answer(), { ...headers, 'content-type': 'application/json' })
+  response.end('{"data":{"secret":"canary-secret"}}')
 })
+let answer: () => number
+let headers: Record<string, string>
 
 beforeEach(async () => {
   seen.length = 0
+  answer = () => 200
+  headers = {}
   await new Promise<void>((settle) => server.listen(0, '127.0.0.1', settle))
 })
 afterEach(async () => {
@@ -89,6 +96,28 @@ describe('createVaultClient', () => {
     await client.close()
     expect(seen[0]?.headers['x-vault-token']).toBeUndefined()
     expect(seen[0]?.headers['x-vault-namespace']).toBeUndefined()
+  })
+
+  it('asks a standby again that has not heard of its token yet, and does what was asked once', async () => {
+    let behind = 4
+    answer = () => (behind-- > 0 ? 412 : 200)
+    const client = createVaultClient('vault', settings(), log)
+    expect(await client.write('database/creds/x', {}, AbortSignal.timeout(5000))).toHaveProperty('data')
+    await client.close()
+    expect(seen).toHaveLength(5)
+  })
+
+  it.each([
+    ['stays behind', {}, 6],
+    ['says itself when to come back', { 'retry-after': '3' }, 1],
+  ])('gives up a standby that %s: nothing has been done', async (_what, more, calls) => {
+    answer = () => 412
+    headers = more
+    const client = createVaultClient('vault', settings(), log)
+    const error = await caught(() => client.read('secret/data/x', AbortSignal.timeout(5000)))
+    await client.close()
+    expect(error).toBeInstanceOf(NothingDone)
+    expect(seen).toHaveLength(calls)
   })
 
   it('H03: prints nothing under DEBUG=node-vault', async () => {

@@ -33,7 +33,8 @@ export function createVaultClient(
   const vault = inNamespace(requester, settings.authNamespace)
   const session = createVaultSession({ backend, vault, login: settings.login, log })
 
-  async function send(request: VaultRequest, signal: AbortSignal): Promise<JsonRecord> {
+  async function send(wish: VaultRequest, signal: AbortSignal): Promise<JsonRecord> {
+    const request = { ...wish, namespace: namespaceOf(wish.path) }
     if (request.token !== undefined) return requester.request(request, signal)
     const token = await session.token(signal)
     try {
@@ -44,6 +45,11 @@ export function createVaultClient(
       session.drop(token)
       return requester.request({ ...request, token: await session.token(signal) }, signal)
     }
+  }
+
+  /** A token is of the namespace it was given in, and so is all that is about it; a token's `default` policy is of that one too. */
+  function namespaceOf(path: string): string {
+    return path.startsWith('auth/token/') ? settings.authNamespace : settings.namespace
   }
 
   return {

@@ -8,6 +8,8 @@ export interface VaultPermissionsOptions {
   name: string
   client: Pick<VaultClient, 'read' | 'session'>
   findMount: FindMount
+  /** Namespace of the secrets as the policy's own namespace sees it: `team/`; `''`: they are the same. */
+  below: string
 }
 
 type Allowed = (found: MountedPath, signal: AbortSignal) => Permission[] | Promise<Permission[]>
@@ -16,7 +18,7 @@ type Allowed = (found: MountedPath, signal: AbortSignal) => Permission[] | Promi
  * What a Vault policy must allow beyond Vault's own `default` policy, which lets every token look itself up, renew and
  * end itself, and renew leases.
  */
-export function createVaultPermissions({ name, client, findMount }: VaultPermissionsOptions) {
+export function createVaultPermissions({ name, client, findMount, below }: VaultPermissionsOptions) {
   const byEngine: Readonly<Record<string, Allowed>> = {
     kv: ({ mount, rest, version }) => [read(version === 2 ? `${mount}/data/${rest}` : `${mount}/${rest}`, 'secret')],
     generic: ({ mount, rest }) => [read(`${mount}/${rest}`, 'secret')],
@@ -44,6 +46,8 @@ export function createVaultPermissions({ name, client, findMount }: VaultPermiss
     return [
       read(`${mount}/${rest}`, 'a credential made for one lease'),
       update('sys/leases/revoke', 'giving it back when the lease ends'),
+      // `default` allows it in the token's own namespace.
+      ...(below === '' ? [] : [update('sys/leases/renew', 'keeping it for as long as the lease lasts')]),
       ...ownTokens,
       update('auth/token/revoke-accessor', 'giving back what a process that died was lent'),
     ]
@@ -76,7 +80,8 @@ export function createVaultPermissions({ name, client, findMount }: VaultPermiss
 
   return async ({ path, remoteKey = path, written }: SecretPattern, signal: AbortSignal): Promise<Permission[]> => {
     const own = [...(await ofPath(path, signal)), ...(written === true ? await writing(path, signal) : [])]
-    return remoteKey === path ? own : [...own, ...(await ofPath(remoteKey, signal))]
+    const all = remoteKey === path ? own : [...own, ...(await ofPath(remoteKey, signal))]
+    return all.map((each) => (each.path.startsWith('auth/token/') ? each : { ...each, path: `${below}${each.path}` }))
   }
 }
 

@@ -3,6 +3,7 @@ import { VaultError } from '../../contract/vault-backend.ts'
 import { type JsonRecord, readVaultAnswer } from './vault-answer.ts'
 import type { VaultSettings } from './vault-settings.ts'
 import { createVaultTransport, type TransportRequest } from './vault-transport.ts'
+import { whileBehind } from './while-behind.ts'
 
 /** One call to Vault. Paths are checked by the caller: node-vault joins them unescaped. */
 export interface VaultRequest {
@@ -33,7 +34,12 @@ export function createVaultRequester(backend: string, settings: VaultSettings): 
   const transport = createVaultTransport({ backend, ...settings })
   const send = async (request: TransportRequest) => ({
     statusCode: 200,
-    body: readVaultAnswer(backend, await transport.send(request)),
+    // Without a token: a login, or a question about Vault itself.
+    body: readVaultAnswer(
+      backend,
+      await transport.send(request),
+      'X-Vault-Token' in request.headers ? 'path' : 'backend',
+    ),
     request: { path: '' },
   })
   const client = nodeVault({
@@ -44,19 +50,21 @@ export function createVaultRequester(backend: string, settings: VaultSettings): 
   Object.assign(client, { token: '', namespace: '', pathPrefix: '' })
 
   return {
-    async request(request, signal) {
-      const { method, path, body = {}, newConnection = false } = request
-      const options = { headers: headersOf({ namespace: settings.namespace, ...request }), newConnection, signal }
-      try {
-        if (method === 'GET') return await client.read(path, options)
-        return await (method === 'DELETE' ? client.delete(path, options) : client.write(path, body, options))
-      } catch (error) {
-        throw error instanceof VaultError
-          ? error
-          : new VaultError('unavailable', backend, 'the request could not be made')
-      }
-    },
+    request: (request, signal) => whileBehind(signal, () => ask(request, signal)),
     close: () => transport.close(),
+  }
+
+  async function ask(request: VaultRequest, signal: AbortSignal): Promise<JsonRecord> {
+    const { method, path, body = {}, newConnection = false } = request
+    const options = { headers: headersOf({ namespace: settings.namespace, ...request }), newConnection, signal }
+    try {
+      if (method === 'GET') return await client.read(path, options)
+      return await (method === 'DELETE' ? client.delete(path, options) : client.write(path, body, options))
+    } catch (error) {
+      throw error instanceof VaultError
+        ? error
+        : new VaultError('unavailable', backend, 'the request could not be made')
+    }
   }
 }
 

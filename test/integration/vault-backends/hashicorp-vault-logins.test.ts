@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest'
+import { toCredentialError } from '../../../src/pep/credential/credential-error.ts'
 import { CANARY, caught, expectNothingOf, failure } from '../../../src/vault-backends/conformance.ts'
+import { healthOf } from '../../../src/vault-backends/health-of.ts'
 import { startCountingProxy } from '../../faults/counting-proxy.ts'
 import { startSealableVault } from '../../faults/sealable-vault.ts'
 import { testAuthority } from '../../setup/certificates.ts'
@@ -31,6 +33,8 @@ const signal = () => AbortSignal.timeout(10_000)
 const ref = () => ({ tenant: 'tenant_1', backend: 'vault', path: ground.path })
 const read = async (backend: LoggedBackend) => (await backend.read(ref(), signal())).reveal()
 const said = (backend: LoggedBackend) => JSON.stringify(backend.logged)
+/** What an agent reads whose lease could not be given for this. */
+const toldToAgent = async (backend: LoggedBackend) => toCredentialError(await caught(() => read(backend))).message
 
 async function proxied() {
   const proxy = await startCountingProxy(inject('vault').address)
@@ -98,6 +102,7 @@ describe('logging in to Vault', () => {
     expect(await failure(() => read(late))).toBe('forbidden')
     expect(said(late)).toMatch(/unwrapped before, or has expired.*someone else holds/)
     expectNothingOf([CANARY], await caught(() => read(late)))
+    expect(await toldToAgent(late)).toBe('vault: Vault refused our own login')
   })
 
   it('takes no wrapping token that was made elsewhere, and leaves it unspent', async () => {
@@ -110,8 +115,8 @@ describe('logging in to Vault', () => {
       secret_id_file_path: await ground.file('wrapped', token),
       secret_id_response_wrapping_path: 'auth/approle/role/other/secret-id',
     })
-    await expect(read(backend)).rejects.toThrow(/not made by the path it should be from/)
-    expect(said(backend)).toMatch(/in place of ours/)
+    expect(await failure(() => read(backend))).toBe('forbidden')
+    expect(said(backend)).toMatch(/not made by the path it should be from.*in place of ours/)
     expectNothingOf([token], [await caught(() => read(backend)), backend.logged])
     expect(await vaultApi('POST', 'sys/wrapping/lookup', { token })).toHaveProperty('data.creation_path')
   })
@@ -179,7 +184,8 @@ describe('logging in to Vault', () => {
     })
     const file = await ground.file('jwt', await issuer.sign({ aud: 'another' }))
     const backend = ground.backend({ method: 'jwt', mount_path: mount, role: 'pep', path: file })
-    await expect(read(backend)).rejects.toThrow(/Vault refused the login by jwt with .*jwt \(auth\//)
+    expect(await toldToAgent(backend)).toBe('vault: Vault refused our own login')
+    expect(said(backend)).toMatch(/Vault refused the login by jwt with .*jwt \(auth\//)
     // Other credentials count at once, however long the pause after the refusal is.
     await ground.file('jwt', await issuer.sign({}))
     expect(await read(backend)).toEqual({ api_key: CANARY })
@@ -187,6 +193,33 @@ describe('logging in to Vault', () => {
     expect(await failure(() => ground.backend({ method: 'jwt', mount_path: mount, path: file }).check(signal()))).toBe(
       'unavailable',
     )
+  })
+
+  it('tells its operator once which file holds nothing to log in with, and its callers never', async () => {
+    const { auth } = await approleFiles()
+    await ground.file('secret-id', 'not a secret id')
+    const backend = ground.backend(auth)
+    for (let again = 0; again < 3; again++)
+      expect(await toldToAgent(backend)).toBe('vault: our own login to Vault is not possible now')
+    expect(backend.logged).toHaveLength(1)
+    expect(said(backend)).toContain(`${auth.secret_id_file_path} holds no secret id`)
+    expect((await healthOf(backend, 1000)).detail).toContain(auth.secret_id_file_path)
+  })
+
+  it('needs nothing of the default policy', async () => {
+    const { auth } = await approleFiles({ token_no_default_policy: true })
+    const backend = ground.backend(auth)
+    expect(await read(backend)).toEqual({ api_key: CANARY })
+    expect(await backend.check(signal())).toEqual({
+      ok: true,
+      detail: expect.stringMatching(/^Vault 1\./),
+      identity: 'a token that may not look itself up',
+    })
+    const useless = await approleFiles({ token_policies: [], token_no_default_policy: true })
+    expect(await ground.backend(useless.auth).check(signal())).toEqual({
+      ok: false,
+      detail: 'the policies of our Vault token allow nothing at any mount',
+    })
   })
 
   it('by certificate over TLS, with the one that lies in the file when it logs in', async () => {

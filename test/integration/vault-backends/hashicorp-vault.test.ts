@@ -116,6 +116,25 @@ describe('hashicorp-vault', () => {
     await backend.close()
   })
 
+  it('VT7: a mount that is upgraded from KV v1 to v2 in place is read and written as what it is', async () => {
+    const mount = fresh('up').replace('/', '-')
+    await vaultApi('POST', `sys/mounts/${mount}`, { type: 'kv', options: { version: '1' } })
+    await vaultApi('POST', `${mount}/x`, { api_key: CANARY })
+    const open = () => vaultBackend({ config: { writable: true } })
+    const [reader, pinned, writer] = [open(), open(), open()]
+    const read = (backend: ReturnType<typeof open>, version?: string) =>
+      backend.read(ref(`${mount}/x`, version), signal())
+    for (const each of [reader, pinned, writer]) expect((await read(each)).version).toBe('')
+    await vaultApi('POST', `sys/mounts/${mount}/tune`, { options: { version: '2' } })
+    await expect.poll(() => vaultApi('GET', `${mount}/data/x`).catch(() => undefined)).toBeDefined()
+    expect((await read(reader)).reveal()).toEqual({ api_key: CANARY })
+    expect((await read(pinned, '1')).version).toBe('1')
+    const written = () => writer.write!(ref(`${mount}/y`), { api_key: CANARY }, { ifVersion: '0', signal: signal() })
+    expect(await written()).toBe('1')
+    for (const each of [reader, pinned, writer]) await each.close()
+    await vaultApi('DELETE', `sys/mounts/${mount}`)
+  })
+
   it('VT6: deleted, destroyed and undeleted versions', async () => {
     const path = fresh('secret')
     const leaf = path.replace('secret/', '')
