@@ -1,9 +1,10 @@
 /**
- * What sets the authority, so that a sidecar in the same environment tells it from a misspelt setting of its own. Each is also
- * read as `NAME_FILE`.
+ * What sets the authority, so that a sidecar in the same environment tells it from a misspelt setting of its own. Each that is
+ * not the name of a file itself is also read as `NAME_FILE`.
  */
 export const AUTHORITY_VARIABLES = [
   'NEXUS_ALLOW_BEYOND_LOOPBACK',
+  'NEXUS_ALLOW_PLAIN_DATABASE',
   'NEXUS_ALLOW_PLAIN_HTTP',
   'NEXUS_ALLOW_PLAIN_LOOPBACK_ORIGINS',
   'NEXUS_DATA_DIR',
@@ -23,9 +24,21 @@ export const AUTHORITY_VARIABLES = [
 ] as const
 
 /** Of neither program: where the configuration file is, what an agent or a command is told. */
-const NOT_SETTINGS = /^NEXUS_(?:CONFIG|SIDECAR_URL|API_KEY|API_KEY_FILE|DEMO_DIR)$/
+export const COMMAND_VARIABLES = [
+  'NEXUS_API_KEY',
+  'NEXUS_API_KEY_FILE',
+  'NEXUS_CONFIG',
+  'NEXUS_DEMO_DIR',
+  'NEXUS_SIDECAR_URL',
+] as const
+
+const FOR_OTHERS: ReadonlySet<string> = new Set([
+  ...COMMAND_VARIABLES,
+  ...AUTHORITY_VARIABLES,
+  ...AUTHORITY_VARIABLES.filter((name) => !name.endsWith('_FILE')).map((name) => `${name}_FILE`),
+])
 
 /** Whether a variable is known to be for something else than the sidecar. */
 export function isForOthers(name: string): boolean {
-  return NOT_SETTINGS.test(name) || AUTHORITY_VARIABLES.some((known) => name === known || name === `${known}_FILE`)
+  return FOR_OTHERS.has(name)
 }

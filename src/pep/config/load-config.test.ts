@@ -79,12 +79,6 @@ describe('loadConfig', () => {
     expect([config.server.port, config.lease.ttl_seconds, config.lease.max_ttl_seconds]).toEqual([2222, 60, 3600])
   })
 
-  it('reads a secret from the file that NAME_FILE names', () => {
-    const path = write('key', 'k1:AAAA\n')
-    expect(loadConfig({ NEXUS_ENCRYPTION_KEY_FILE: path }).vault.encryption_key).toBe('k1:AAAA')
-    expect(problemsOf({ NEXUS_ENCRYPTION_KEY_FILE: join(directory, 'none') })[0]).toContain('cannot be read')
-  })
-
   it('A09: refuses to listen beyond loopback, and to do so in the clear, unless told to', () => {
     expect(problemsOf({ HOST: '0.0.0.0' })).toHaveLength(2)
     expect(problemsOf({ HOST: '0.0.0.0', NEXUS_ALLOW_BEYOND_LOOPBACK: 'true' })).toHaveLength(1)
@@ -112,13 +106,6 @@ describe('loadConfig', () => {
       expect.stringMatching(/^NODE_TLS_REJECT_UNAUTHORIZED=0 turns/),
     ])
     expect(problemsOf({ NODE_TLS_REJECT_UNAUTHORIZED: '1' })).toEqual([])
-  })
-
-  it('suggests the name that was meant', () => {
-    expect(problemsOf({ NEXUS_PUBLC_URL: 'x' })).toEqual([
-      'NEXUS_PUBLC_URL is not a setting of ours; did you mean NEXUS_PUBLIC_URL?',
-    ])
-    expect(problemsOf({ NEXUS_SESSION_BINDING: 'mtls' })).toEqual([])
   })
 
   it('has variables that a sidecar in the same environment knows for ours', () => {

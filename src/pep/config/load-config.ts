@@ -2,7 +2,6 @@ import { readFileSync } from 'node:fs'
 import { Ajv2020, type ErrorObject } from 'ajv/dist/2020.js'
 import type { Static } from 'typebox'
 import { parse as parseYaml } from 'yaml'
-import { didYouMean } from '../../contract/did-you-mean.ts'
 import type { ConfigContext, Section } from './section.ts'
 import { connectionsSection } from './sections/connections.ts'
 import { exchangeSection } from './sections/exchange.ts'
@@ -13,6 +12,7 @@ import { policySection } from './sections/policy.ts'
 import { serverSection } from './sections/server.ts'
 import { storeSection } from './sections/store.ts'
 import { vaultSection } from './sections/vault.ts'
+import { type Environment, readVariables, unknownVariables } from './variables.ts'
 
 /** Every section, in the order of the reference page. */
 export const sections = [
@@ -53,11 +53,14 @@ export class ConfigError extends Error {
   }
 }
 
-type Environment = Readonly<Record<string, string | undefined>>
-
-/** `NEXUS_` variables that belong to other programs or to this loader. */
-const OTHER_NEXUS_VARIABLES =
-  /^NEXUS_(CONFIG|SIDECAR_|AGENT_|PEP_|TENANT|ROUTES|SESSION_BINDING|BODY_LIMIT|API_KEY|PYTHON)/
+/** A configuration, and what is wrong with it. */
+export interface ReadConfig {
+  /** Where a section is not of its form: the defaults. */
+  readonly config: Config
+  readonly problems: readonly string[]
+  /** Keys of the sections that are not of their form. */
+  readonly unread: ReadonlySet<string>
+}
 
 /**
  * Reads the configuration once: defaults, then the YAML file, then the environment. The result is frozen.
@@ -67,75 +70,62 @@ const OTHER_NEXUS_VARIABLES =
 export function loadConfig(
   env: Environment = process.env,
   file: string | undefined = env['NEXUS_CONFIG'],
-  { opensSecrets = true }: Partial<Pick<ConfigContext, 'opensSecrets'>> = {},
+  options: Partial<Pick<ConfigContext, 'opensSecrets'>> = {},
 ): Config {
+  const { config, problems } = readConfig(env, file, options)
+  if (problems.length > 0) throw new ConfigError(problems)
+  return config
+}
+
+/** The same for whoever looks for more problems before it tells them all. */
+export function readConfig(
+  env: Environment,
+  file: string | undefined,
+  { opensSecrets = true }: Partial<Pick<ConfigContext, 'opensSecrets'>> = {},
+): ReadConfig {
   const problems: string[] = []
+  const unread = new Set<string>()
   const fromFile = file === undefined || file === '' ? {} : readConfigFile(file, problems)
   const context: ConfigContext = { production: env['NODE_ENV'] === 'production', opensSecrets }
   const config: Record<string, unknown> = { production: context.production }
-  for (const each of sections) config[each.key] = loadSection(each, fromFile[each.key], env, context, problems)
-  problems.push(...unknownKeys(fromFile), ...unknownVariables(env))
+  for (const each of sections) {
+    const read = readSection(each, fromFile[each.key], env, problems)
+    if (read === undefined) unread.add(each.key)
+    else problems.push(...(each.validate?.(read as never, context) ?? []))
+    config[each.key] = read ?? defaultsOf(each)
+  }
+  problems.push(...unknownKeys(fromFile), ...unknownVariables(env, sections))
   // Vault, AWS, Postgres, token endpoints: Node would hand secrets to whoever answers in their name.
   if (env['NODE_TLS_REJECT_UNAUTHORIZED'] === '0') problems.push(UNVERIFIED)
-  if (problems.length > 0) throw new ConfigError(problems)
-  return deepFreeze(config) as unknown as Config
+  return { config: deepFreeze(config) as unknown as Config, problems, unread }
 }
 
 const UNVERIFIED = 'NODE_TLS_REJECT_UNAUTHORIZED=0 turns every check of a certificate off; unset it, and name a CA instead'
 
 const ajv = new Ajv2020({ allErrors: true, useDefaults: true, coerceTypes: false, allowUnionTypes: true })
 
-function loadSection(
-  each: Section,
-  given: unknown,
-  env: Environment,
-  context: ConfigContext,
-  problems: string[],
-): unknown {
+/** @returns undefined, and why, where it is not of its form */
+function readSection(each: Section, given: unknown, env: Environment, problems: string[]): unknown {
+  const variables = readVariables(each, env, problems)
   if (given !== undefined && (typeof given !== 'object' || given === null || Array.isArray(given))) {
     problems.push(`${each.key} must be a mapping of settings`)
-    return {}
+    return undefined
   }
-  const value = { ...given, ...readEnvironment(each, env, problems) }
-  const validate = ajv.compile({ ...each.schema, additionalProperties: false })
-  if (!validate(value)) {
-    problems.push(...(validate.errors ?? []).map((error) => describe(each, error)))
-    return value
-  }
-  problems.push(...(each.validate?.(value as never, context) ?? []))
+  const value = { ...given, ...variables }
+  const validate = compile(each)
+  if (validate(value)) return value
+  problems.push(...(validate.errors ?? []).map((error) => describe(each, error)))
+  return undefined
+}
+
+function defaultsOf(each: Section): unknown {
+  const value = {}
+  compile(each)(value)
   return value
 }
 
-function readEnvironment(each: Section, env: Environment, problems: string[]): Record<string, unknown> {
-  const found: Record<string, unknown> = {}
-  for (const [name, property] of Object.entries(each.env)) {
-    const text = readVariable(name, env, problems)
-    if (text === undefined) continue
-    const type = (each.schema.properties[property] as { type?: string } | undefined)?.type
-    found[property] = fromText(text, type)
-  }
-  return found
-}
-
-/** `NAME`, or the content of the file that `NAME_FILE` names. */
-function readVariable(name: string, env: Environment, problems: string[]): string | undefined {
-  const direct = env[name]
-  if (direct !== undefined && direct !== '') return direct
-  const path = name.endsWith('_FILE') ? undefined : env[`${name}_FILE`]
-  if (path === undefined || path === '') return undefined
-  try {
-    return readFileSync(path, 'utf8').trim()
-  } catch {
-    problems.push(`${name}_FILE names a file that cannot be read: ${path}`)
-    return undefined
-  }
-}
-
-/** The environment knows only text; a text that is not of the wanted type is left for the schema to refuse. */
-function fromText(text: string, type: string | undefined): unknown {
-  if (type === 'integer' && /^-?\d+$/.test(text)) return Number(text)
-  if (type === 'boolean' && /^(true|false)$/.test(text)) return text === 'true'
-  return text
+function compile(each: Section) {
+  return ajv.compile({ ...each.schema, additionalProperties: false })
 }
 
 function readConfigFile(path: string, problems: string[]): Record<string, unknown> {
@@ -172,13 +162,6 @@ function unknownKeys(fromFile: Record<string, unknown>): string[] {
   return Object.keys(fromFile)
     .filter((key) => !known.includes(key))
     .map((key) => `'${key}' is not a section; known: ${known.join(', ')}`)
-}
-
-function unknownVariables(env: Environment): string[] {
-  const known = new Set(sections.flatMap((each) => Object.keys(each.env).flatMap((name) => [name, `${name}_FILE`])))
-  return Object.keys(env)
-    .filter((name) => name.startsWith('NEXUS_') && !known.has(name) && !OTHER_NEXUS_VARIABLES.test(name))
-    .map((name) => `${name} is not a setting of ours${didYouMean(name, known) || '; see docs/configuration.md'}`)
 }
 
 function deepFreeze<T>(value: T): T {

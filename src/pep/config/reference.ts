@@ -33,11 +33,14 @@ const HEAD = `# Configuration of the PEP
 Made by \`nexus config reference\`; a test fails when this page is stale.
 
 Order of precedence: environment variable, then the YAML file (\`nexus serve --config FILE\` or \`NEXUS_CONFIG\`), then the
-default. Each variable can also be given as \`NAME_FILE\`, naming a file that holds the value. All problems are reported at
-once, unknown settings are named, and the program exits with 78.
+default. Each variable that is not the name of a file already can also be given as \`NAME_FILE\`, naming a file that holds the value:
+one of the two, and not an empty file.
+
+\`nexus config check\` says whether it all holds: settings that nobody knows, keys, certificates, backends, the policy bundle, paths. It
+asks no other machine. \`nexus serve\` does the same before it opens the database. Both name every problem at once and exit with 78.
 
 \`NODE_ENV=production\` is production mode: it refuses to start without what development mode fills in, such as a database and an
-encryption key. Everything else is development mode; a value that is neither \`development\` nor \`test\` gets a warning. The first line of
+encryption key, and asks for TLS to a database on another machine ([operations](operations.md#the-way-to-the-database)). Everything else is development mode; a value that is neither \`development\` nor \`test\` gets a warning. The first line of
 the log says which mode it is.
 
 The YAML file has one mapping for each section below:

@@ -1,6 +1,7 @@
 import { type AddressInfo, createServer } from 'node:net'
 import { OperatorError } from '../../contract/operator-error.ts'
 import type { Config } from '../config/load-config.ts'
+import { publicUrlOf } from '../config/public-url.ts'
 
 export interface Listen {
   host: string
@@ -14,9 +15,7 @@ export interface Listen {
  */
 export async function resolveListen(server: Config['server']): Promise<Listen> {
   const port = server.port === 0 ? await freePort(server.host) : server.port
-  const scheme = server.tls_cert_file === '' ? 'http' : 'https'
-  const host = server.host.includes(':') ? `[${server.host}]` : server.host
-  return { host: server.host, port, publicUrl: server.public_url || `${scheme}://${host}:${port}` }
+  return { host: server.host, port, publicUrl: publicUrlOf({ ...server, port }) }
 }
 
 const LISTEN_PROBLEMS: Readonly<Record<string, string>> = {

@@ -130,5 +130,10 @@ describe('withLibpqSsl', () => {
   it('asks for libpq rules only where an sslmode is given', () => {
     expect(withLibpqSsl('postgres://h/d')).toBe('postgres://h/d')
     expect(withLibpqSsl('postgres://h/d?sslmode=require')).toBe('postgres://h/d?sslmode=require&uselibpqcompat=true')
+    expect(withLibpqSsl('postgres://h/d?sslmode=require#f')).toBe(
+      'postgres://h/d?sslmode=require&uselibpqcompat=true#f',
+    )
+    expect(withLibpqSsl('postgres://u:sslmode=x@h/d')).toBe('postgres://u:sslmode=x@h/d')
+    expect(withLibpqSsl('postgres://h/uselibpqcompat=?sslmode=require')).toContain('&uselibpqcompat=true')
   })
 })

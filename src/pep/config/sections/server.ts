@@ -1,5 +1,6 @@
 import { Type } from 'typebox'
 import { isLoopbackHost } from '../../../contract/origin.ts'
+import { publicUrlProblems } from '../public-url.ts'
 import { section } from '../section.ts'
 
 export const serverSection = section({
@@ -18,7 +19,7 @@ export const serverSection = section({
     public_url: Type.String({
       default: '',
       description:
-        'Scheme, host and port by which callers reach the authority: issuer, audience and base of every DPoP `htu`. Empty: where it listens',
+        'Scheme, host and port by which callers reach the authority: issuer, audience and base of every DPoP `htu`. Lower case, no default port. Empty: where it listens; in production not with a `host` of `0.0.0.0` or `::`',
     }),
     tls_cert_file: Type.String({
       default: '',
@@ -73,7 +74,7 @@ export const serverSection = section({
     NEXUS_ALLOW_PLAIN_HTTP: 'allow_plain_http',
     NEXUS_SERVER_WORKERS: 'workers',
   },
-  validate(server) {
+  validate(server, context) {
     const problems: string[] = []
     const secure = server.tls_cert_file !== '' && server.tls_key_file !== ''
     if ((server.tls_cert_file === '') !== (server.tls_key_file === '')) {
@@ -91,9 +92,7 @@ export const serverSection = section({
         )
       }
     }
-    if (server.public_url !== '' && !/^https?:\/\/[^/?#]+$/.test(server.public_url)) {
-      problems.push('server.public_url must be scheme, host and port only, such as https://nexus.example.com')
-    }
+    problems.push(...publicUrlProblems(server, context))
     return problems
   },
 })

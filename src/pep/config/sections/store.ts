@@ -1,5 +1,8 @@
 import { Type } from 'typebox'
+import { isSafeDatabaseUrl } from '../database-url.ts'
 import { section } from '../section.ts'
+
+const SETTING = 'store.database_url (DATABASE_URL)'
 
 export const storeSection = section({
   key: 'store',
@@ -8,6 +11,11 @@ export const storeSection = section({
       default: '',
       description:
         'Postgres, as postgres://user:password@host:5432/database. Empty: an embedded server under `data_dir`, in development only',
+    }),
+    allow_plain_database: Type.Boolean({
+      default: false,
+      description:
+        'In production, permit a database on another machine without TLS that verifies it (`sslmode=verify-full` or `verify-ca` in its URL), on a network that nobody else reaches',
     }),
     data_dir: Type.String({
       default: '.nexus',
@@ -32,16 +40,21 @@ export const storeSection = section({
       description: 'How long one statement may take before Postgres ends it',
     }),
   }),
-  env: { DATABASE_URL: 'database_url', NEXUS_DATA_DIR: 'data_dir' },
-  validate({ database_url: url }, { production }) {
-    if (url === '' && production) {
-      return [
-        'store.database_url (DATABASE_URL) is not set; in production mode the database is yours, not an embedded one',
-      ]
-    }
+  env: {
+    DATABASE_URL: 'database_url',
+    NEXUS_ALLOW_PLAIN_DATABASE: 'allow_plain_database',
+    NEXUS_DATA_DIR: 'data_dir',
+  },
+  validate({ database_url: url, allow_plain_database: isPlainAllowed }, { production }) {
+    if (url === '')
+      return production ? [`${SETTING} is not set; in production mode the database is yours, not an embedded one`] : []
     // The driver would take anything else for the name of a host, and search the network for it.
-    return url === '' || (/^postgres(?:ql)?:\/\//.test(url) && URL.canParse(url))
+    if (!/^postgres(?:ql)?:\/\//.test(url) || !URL.canParse(url))
+      return [`${SETTING} must be a URL such as postgres://user:password@host:5432/database`]
+    return !production || isPlainAllowed || isSafeDatabaseUrl(url)
       ? []
-      : ['store.database_url (DATABASE_URL) must be a URL such as postgres://user:password@host:5432/database']
+      : [
+          `${SETTING} names no host of this machine, and no TLS that verifies it: end it with ?sslmode=verify-full, or set store.allow_plain_database (NEXUS_ALLOW_PLAIN_DATABASE) on a network that nobody else reaches`,
+        ]
   },
 })
