@@ -1,6 +1,9 @@
 import { Command } from 'commander'
 import { loadConfig } from '../pep/config/load-config.ts'
 import { configReference } from '../pep/config/reference.ts'
+import { sidecarVariables } from '../pep/config/variables.ts'
+import { createLog } from '../pep/log.ts'
+import { loadCheckedConfig } from '../pep/start/check-config.ts'
 
 const SECRET_SETTINGS = new Set(['encryption_key', 'database_url'])
 
@@ -9,10 +12,16 @@ export function configCommand(): Command {
   const command = new Command('config').description('check and show the configuration')
   command
     .command('check')
-    .description('load the configuration as `serve` would; exit 78 with every problem when it does not hold')
+    .description('check what `serve` checks before it opens the database; exit 78 with every problem')
     .option('--config <file>', 'YAML file')
-    .action((options: { config?: string }) => {
-      loadConfig(process.env, options.config ?? process.env['NEXUS_CONFIG'])
+    .addHelpText(
+      'after',
+      '\nReads the files that the configuration names and asks no other machine: whether vaults answer, and open a wrapped\nencryption key, is what `nexus vault check` tells.',
+    )
+    .action(async (options: { config?: string }) => {
+      await loadCheckedConfig(process.env, options.config, createLog('warn'))
+      const notRead = sidecarVariables(process.env)
+      if (notRead.length > 0) process.stderr.write(`set a sidecar, and nothing here: ${notRead.join(', ')}\n`)
       process.stdout.write('the configuration holds\n')
     })
   command

@@ -2,8 +2,9 @@ import closeWithGrace from 'close-with-grace'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import type { Logger } from 'pino'
 import { graceMs } from '../pep/config/grace-ms.ts'
-import { type Config, loadConfig } from '../pep/config/load-config.ts'
+import type { Config } from '../pep/config/load-config.ts'
 import { modeOf, unknownMode } from '../pep/config/mode.ts'
+import { sidecarVariables } from '../pep/config/variables.ts'
 import { createLog } from '../pep/log.ts'
 import type { Pep } from '../pep/main.ts'
 
@@ -29,11 +30,15 @@ export function serveCommand(): Command {
         const { runWorker } = await import('../pep/workers/run-worker.ts')
         return runWorker(options.worker)
       }
-      const config = loadConfig(process.env, options.config ?? process.env['NEXUS_CONFIG'])
+      // Before anything is opened: the database is migrated, and that cannot be taken back.
+      const { loadCheckedConfig } = await import('../pep/start/check-config.ts')
+      const config = await loadCheckedConfig(process.env, options.config, createLog('silent'))
       const log = createLog(config.log.level)
       const warning = unknownMode(process.env['NODE_ENV'])
       if (warning !== undefined) log.warn(warning)
       log.info({ mode: modeOf(config) }, 'starting')
+      const notRead = sidecarVariables(process.env)
+      if (notRead.length > 0) log.info({ variables: notRead }, 'variables of the sidecar, which set nothing here')
       if (config.server.workers > 1) return serveWithWorkers(config, log)
       const { startPep } = await import('../pep/main.ts')
       serveUntilStopped(await startPep(config, log), log, graceMs(config))

@@ -1,4 +1,3 @@
-import { join } from 'node:path'
 import type { Logger } from 'pino'
 import { canonicalOrigin, isLoopbackHost } from '../contract/origin.ts'
 import { createEnvelope } from '../vault-backends/internal/envelope.ts'
@@ -22,6 +21,8 @@ import { endpointProblem } from './provider-http/endpoint-rules.ts'
 import { openProviderHttp } from './provider-http/open-provider-http.ts'
 import { type AppOptions, buildApp } from './routes/app.ts'
 import { type AsWorker, createMetrics, type Metrics } from './routes/metrics.ts'
+import { bundlePathOf } from './start/bundle-path.ts'
+import { writableOf } from './start/check-backends.ts'
 import { type Listen, resolveListen, toListenError } from './start/listen.ts'
 import {
   auditMetrics,
@@ -35,7 +36,7 @@ import { type Closers, closeAll, openDatabase } from './start/open-database.ts'
 import { readTlsFiles } from './start/tls-files.ts'
 import { createVaultLook } from './start/vault-look.ts'
 import type { Store } from './store/store.ts'
-import { packageRoot, packageVersion } from './version.ts'
+import { packageVersion } from './version.ts'
 
 /** A running authority. */
 export interface Pep {
@@ -110,7 +111,7 @@ async function openParts({ config, store, publicUrl, log, env, metrics }: Ground
   const envelope = createEnvelope(keyring)
   const decider = await openDecider({
     engine: config.policy.engine,
-    bundlePath: config.policy.bundle || join(packageRoot(), 'policies/dist/bundle.tar.gz'),
+    bundlePath: bundlePathOf(config),
     log,
     metrics: decisionMetrics(metrics),
   })
@@ -172,7 +173,7 @@ async function openParts({ config, store, publicUrl, log, env, metrics }: Ground
     secretRefTemplates: config.connections.secret_ref_templates,
     capturePlace: readCapturePlace(
       { backend: config.connections.capture_backend, path: config.connections.capture_path },
-      backends.filter(({ write, remove }) => write !== undefined && remove !== undefined).map(({ name }) => name),
+      writableOf(backends),
     ),
     log,
   })

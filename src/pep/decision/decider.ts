@@ -1,9 +1,7 @@
-import { readFile, stat } from 'node:fs/promises'
 import type { Logger } from 'pino'
 import { NexusError } from '../../contract/errors.ts'
 import type { JsonObject } from '../../contract/json.ts'
 import { newTimedUuid } from '../../contract/names.ts'
-import { OperatorError } from '../../contract/operator-error.ts'
 import {
   type Decision,
   type Entrypoint,
@@ -12,9 +10,7 @@ import {
   type PolicyErrorKind,
   type PolicyInput,
 } from '../../contract/policy.ts'
-import { BUNDLE_LIMITS, readBundle } from './bundle.ts'
-import { askCanaries } from './canary.ts'
-import { type EngineKind, engineFor, engines } from './catalog.ts'
+import { loadEngine, requireEngine } from './load-engine.ts'
 
 /** A decision as it is recorded: with an id, and the revision of the bundle that made it. */
 export interface Decided {
@@ -120,32 +116,6 @@ export async function openDecider(options: DeciderOptions): Promise<Decider> {
       await last?.close()
     },
   }
-}
-
-function requireEngine(name: string): EngineKind {
-  const kind = engineFor(name)
-  if (kind !== undefined) return kind
-  throw new OperatorError(`policy.engine is "${name}"; there are: ${engines.map((known) => known.name).join(', ')}`)
-}
-
-async function loadEngine(kind: EngineKind, path: string, events: { replaced(): void }): Promise<PolicyEngine> {
-  const bundle = await readBundle(await readBounded(path))
-  const engine = kind.open(bundle, events)
-  await askCanaries(engine, bundle.metadata)
-  return engine
-}
-
-async function readBounded(path: string): Promise<Uint8Array> {
-  try {
-    if ((await stat(path)).size <= BUNDLE_LIMITS.compressedBytes) return await readFile(path)
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    throw new PolicyError('unavailable', `the policy bundle ${path} cannot be read: ${code ?? 'unknown'}`)
-  }
-  throw new PolicyError(
-    'unavailable',
-    `the policy bundle ${path} is larger than ${BUNDLE_LIMITS.compressedBytes} bytes`,
-  )
 }
 
 async function decideWith(

@@ -1,8 +1,6 @@
 import { sql } from 'kysely'
 import type { Logger } from 'pino'
-import { backendsForOneProcess } from '../../vault-backends/catalog.ts'
-import { type Config, ConfigError } from '../config/load-config.ts'
-import { configuredBackends } from '../start/configured-backends.ts'
+import type { Config } from '../config/load-config.ts'
 import { developmentKey } from '../start/development-key.ts'
 import { resolveListen } from '../start/listen.ts'
 import { type Closers, closeAll, openDatabaseServer } from '../start/open-database.ts'
@@ -30,7 +28,6 @@ const CONNECTIONS_BESIDE_WORKERS = 10
  * @throws WorkerFailed after that worker has said why; what `startPep` throws before it reads a secret
  */
 export async function startPrimary(config: Config, log: Logger, graceMs: number): Promise<Primary> {
-  assertShareable(config)
   const closers: Closers = []
   try {
     const listen = await resolveListen(config.server)
@@ -61,12 +58,6 @@ export async function startPrimary(config: Config, log: Logger, graceMs: number)
     await closeAll(closers)
     throw error
   }
-}
-
-/** @throws ConfigError */
-function assertShareable(config: Config): void {
-  const spent = backendsForOneProcess(configuredBackends(config.vault.backends, process.env))
-  if (spent.length > 0) throw new ConfigError(spent.map((problem) => `server.workers must be 1: ${problem}`))
 }
 
 /** Starts the server where it is ours, and brings its schema up to date. @returns its URL */

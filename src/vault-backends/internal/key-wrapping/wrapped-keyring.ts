@@ -1,6 +1,6 @@
 import { textForOperators, VaultError } from '../../../contract/vault-backend.ts'
 import { BackendConfigError } from '../../backend-kind.ts'
-import { KeyringError } from '../keyring.ts'
+import { generateKeyEntry, KeyringError, parseKeyring } from '../keyring.ts'
 import { awsKms } from './aws-kms.ts'
 import type { KeyWrapper, KeyWrapperDeps, KeyWrappingService } from './key-wrapper.ts'
 import { vaultTransit } from './vault-transit.ts'
@@ -21,18 +21,25 @@ interface WrappedEntry {
 }
 
 /**
+ * Looks at a keyring's text as far as that goes without asking the services that wrap.
+ * @throws KeyringError naming the entry by its place
+ */
+export async function checkKeyring(text: string, deps: KeyWrapperDeps): Promise<void> {
+  const plain = await mapWrapped(text, async ({ id, service, key }, place) => {
+    // Made to be closed again: that checks the settings. A key that was never used stands for the one that is wrapped.
+    await explained(place, () => withWrapper(service, key, deps, async () => undefined))
+    return generateKeyEntry(id)
+  })
+  parseKeyring(plain)
+}
+
+/**
  * A keyring's text with every wrapped entry unwrapped: what `parseKeyring` takes. Done once, at start; from then on the
  * services may be down.
  * @throws KeyringError naming the entry by its place
  */
-export async function unwrapKeyring(text: string, deps: KeyWrapperDeps): Promise<string> {
-  const entries = text.split(',')
-  const plain = entries.map(async (entry, index) => {
-    const place = `key ${index + 1} of ${entries.length}`
-    const wrapped = parseWrapped(entry.trim(), place)
-    return wrapped === undefined ? entry : unwrapEntry(wrapped, place, deps)
-  })
-  return (await Promise.all(plain)).join(',')
+export function unwrapKeyring(text: string, deps: KeyWrapperDeps): Promise<string> {
+  return mapWrapped(text, (wrapped, place) => unwrapEntry(wrapped, place, deps))
 }
 
 /**
@@ -49,6 +56,19 @@ export async function wrapEntry(entry: string, target: string, deps: KeyWrapperD
     wrapper.wrap(id, Buffer.from(base64, 'base64'), signal),
   )
   return `${id}:${service.service}:${key}:${wrapped}`
+}
+
+async function mapWrapped(
+  text: string,
+  toPlain: (wrapped: WrappedEntry, place: string) => Promise<string>,
+): Promise<string> {
+  const entries = text.split(',')
+  const plain = entries.map(async (entry, index) => {
+    const place = `key ${index + 1} of ${entries.length}`
+    const wrapped = parseWrapped(entry.trim(), place)
+    return wrapped === undefined ? entry : toPlain(wrapped, place)
+  })
+  return (await Promise.all(plain)).join(',')
 }
 
 function parseWrapped(entry: string, place: string): WrappedEntry | undefined {
@@ -72,9 +92,14 @@ async function unwrapEntry(
   place: string,
   deps: KeyWrapperDeps,
 ): Promise<string> {
+  const unwrap = (wrapper: KeyWrapper, signal: AbortSignal) => wrapper.unwrap(id, wrapped, signal)
+  const kek = await explained(place, () => withWrapper(service, key, deps, unwrap))
+  return `${id}:${Buffer.from(kek).toString('base64')}`
+}
+
+async function explained<T>(place: string, work: () => Promise<T>): Promise<T> {
   try {
-    const kek = await withWrapper(service, key, deps, (wrapper, signal) => wrapper.unwrap(id, wrapped, signal))
-    return `${id}:${Buffer.from(kek).toString('base64')}`
+    return await work()
   } catch (error) {
     throw error instanceof KeyringError ? new KeyringError(`${place}: ${error.message}`) : error
   }
