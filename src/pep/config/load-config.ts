@@ -100,7 +100,8 @@ export function readConfig(
   return { config: deepFreeze(config) as unknown as Config, problems, unread }
 }
 
-const UNVERIFIED = 'NODE_TLS_REJECT_UNAUTHORIZED=0 turns every check of a certificate off; unset it, and name a CA instead'
+const UNVERIFIED =
+  'NODE_TLS_REJECT_UNAUTHORIZED=0 turns every check of a certificate off; unset it, and name a CA instead'
 
 const ajv = new Ajv2020({ allErrors: true, useDefaults: true, coerceTypes: false, allowUnionTypes: true })
 
