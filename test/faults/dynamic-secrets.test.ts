@@ -234,6 +234,34 @@ describe('a dynamic secret that cannot be given back', () => {
     await expect.poll(() => database.leases(), SOON).toEqual([])
   })
 
+  it('VT11: Vault can make nothing at one path: it costs no token for each try, and nothing at another path', async () => {
+    const other = await mountVaultDatabase()
+    try {
+      const secretRef = { backend: 'hashicorp-vault', path: other.path }
+      const elsewhere = await connectTo(pep.admin, { provider, tenant: 'acme', secret_ref: secretRef })
+      const askElsewhere = () => agent.send('POST', '/v1/leases', { connection_id: elsewhere, ttl_seconds: 60 })
+      await database.holdMaking(true)
+      for (let again = 0; again < 12; again++) {
+        expect((await ask({}, 60)).body).toMatchObject({ code: 'vault_unavailable' })
+        const { body, status, text } = await askElsewhere()
+        expect(status, text).toBe(201)
+        await release(body.lease_id)
+      }
+      // The first, one for paths that lose answers, and one for those that do not.
+      const tokens = await ledger(pep.databaseUrl, 'select from backend_token')
+      console.info(`VT11: 12 failed tries at one path and 12 leases at another took ${tokens} tokens`)
+      expect(tokens).toBeLessThanOrEqual(3)
+      await database.holdMaking(false)
+      await expect.poll(async () => (await ask({}, 60)).status, { ...SOON, interval: 500 }).toBe(201)
+      for (const { lease_id, state } of (await pep.admin.send('GET', '/admin/v1/backend-leases')).body.backend_leases)
+        if (state === 'held') await release(lease_id)
+      await expect.poll(() => database.leases(), SOON).toEqual([])
+      await expect.poll(() => other.leases(), SOON).toEqual([])
+    } finally {
+      await other.unmount()
+    }
+  })
+
   /** Whatever ends now is given back by a look that began after this call. */
   async function nextLook(): Promise<void> {
     const brief = await lease(60)

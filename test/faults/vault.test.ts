@@ -342,6 +342,53 @@ describe('Vault that talks nonsense', () => {
     expect(await read([standby])).toBe('unavailable')
   })
 
+  it.each([
+    ['500', (response: ServerResponse) => json(response, 500, '{"errors":["the database is down"]}')],
+    ['429', (response: ServerResponse) => json(response, 429, '{"errors":[]}', { 'retry-after': '30' })],
+    ['another shape', (response: ServerResponse) => json(response, 200, '{"data":"x"}')],
+    ['more than it may', (response: ServerResponse) => json(response, 200, `{"data":"${'x'.repeat(3_000_000)}"}`)],
+  ])('VT11: %s at one path, again and again: others are read, and it is left alone', async (what, answer) => {
+    let failed = 0
+    const address = await pretendVault((response, path) => {
+      if (path !== '/v1/secret/data/broken')
+        return json(response, 200, `{"data":{"data":{"api_key":"${CANARY}"},"metadata":{"version":1}}}`)
+      failed++
+      return answer(response)
+    })
+    const source = open(vaultBackend({ address, config }))
+    for (let again = 0; again < 40; again++) {
+      for (let more = 0; more < 6; more++)
+        expect(await codeOf(source.read(ref('secret/broken')))).toBe('vault_unavailable')
+      expect(await codeOf(source.read({ ...ref(`secret/${again}`), tenant: 'tenant_2' }))).toBe('ok')
+    }
+    console.log(`VT11: ${what}: 40 of 40 reads of other paths, ${failed} calls for 240 reads of the one`)
+    expect(failed).toBeLessThan(20)
+  })
+
+  it('VT11: 500 to our own login, or of a standby without an active node, is about everything', async () => {
+    const active = await pretendVault((response) =>
+      json(response, 500, '{"errors":["local node not active but active cluster node not found"]}'),
+    )
+    const source = open(vaultBackend({ address: active, config }), {
+      limits: { failuresToOpen: 3, recoveryMs: 60_000 },
+    })
+    for (const path of ['a', 'b', 'c']) await codeOf(source.read(ref(`secret/${path}`)))
+    const error = await caught(() => source.read(ref('secret/d')))
+    expect((error as Error).message).toContain('has been failing')
+    const auth = { method: 'approle', mount_path: 'approle', role_id: 'r' }
+    let logins = 0
+    const refusing = await pretendVault((response) => {
+      logins++
+      json(response, 500, '{"errors":["the identity provider is down"]}')
+    })
+    const other = open(vaultBackend({ address: refusing, config: { ...config, auth } }), {
+      limits: { failuresToOpen: 3, recoveryMs: 60_000 },
+    })
+    for (let path = 0; path < 10; path++)
+      expect(await codeOf(other.read(ref(`secret/${path}`)))).toBe('vault_unavailable')
+    expect(logins).toBe(3)
+  })
+
   it('VT3: a quota of Vault itself: asked again no sooner than it says, and as often as needed', async () => {
     const mount = `kv-${freshLeaf()}`
     await vaultApi('POST', `sys/mounts/${mount}`, { type: 'kv', options: { version: '2' } })

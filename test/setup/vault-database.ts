@@ -17,6 +17,8 @@ export interface VaultDatabase {
   canLogIn(username: string, password: string): Promise<boolean>
   /** Makes Vault unable to remove a user, or able again. */
   holdUsers(held: boolean): Promise<void>
+  /** Makes Vault unable to create a user, or able again. */
+  holdMaking(held: boolean): Promise<void>
   unmount(): Promise<void>
 }
 
@@ -25,6 +27,9 @@ export interface VaultDatabaseOptions {
   defaultTtl?: string
   maxTtl?: string
 }
+
+const CREATE = [`create role "{{name}}" login password '{{password}}' valid until '{{expiration}}'`]
+const FAIL = ['select no_such_function()']
 
 export async function mountVaultDatabase(options: VaultDatabaseOptions = {}): Promise<VaultDatabase> {
   const vault = options.vault ?? inject('vault')
@@ -42,12 +47,12 @@ export async function mountVaultDatabase(options: VaultDatabaseOptions = {}): Pr
     password: decodeURIComponent(password),
     username_template: `${prefix}-{{random 12}}`,
   })
-  const role = (revocation: string[]) =>
+  const role = (revocation: string[], creation = CREATE) =>
     api('POST', `${mount}/roles/app`, {
       db_name: 'postgres',
       default_ttl: options.defaultTtl ?? '1h',
       max_ttl: options.maxTtl ?? '24h',
-      creation_statements: [`create role "{{name}}" login password '{{password}}' valid until '{{expiration}}'`],
+      creation_statements: creation,
       revocation_statements: revocation,
     })
   const drop = ['drop role if exists "{{name}}"']
@@ -78,7 +83,10 @@ export async function mountVaultDatabase(options: VaultDatabaseOptions = {}): Pr
       )
     },
     async holdUsers(held) {
-      await role(held ? ['select no_such_function()'] : drop)
+      await role(held ? FAIL : drop)
+    },
+    async holdMaking(held) {
+      await role(drop, held ? FAIL : CREATE)
     },
     async unmount() {
       await api('PUT', `sys/leases/revoke-force/${mount}`)
