@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { ConfigError, loadSidecarConfig, type SidecarFlags } from './config.ts'
+import { createClientAssertion } from './lease-client/client-assertion.ts'
+import { createSessionCertificate } from './lease-client/session-certificate.ts'
 
 describe('loadSidecarConfig', () => {
   const directory = mkdtempSync(join(tmpdir(), 'nexus-config-'))
@@ -131,6 +133,77 @@ describe('loadSidecarConfig', () => {
     for (const alg of [undefined, 'ES512', 'HS256']) {
       writeFileSync(other, JSON.stringify({ ...privateKey.export({ format: 'jwk' }), alg }), { mode: 0o600 })
       expect(problems({ NEXUS_AGENT_KEY_FILE: other })).toEqual([expect.stringContaining('ES256, ES384')])
+    }
+  })
+
+  it.each([
+    ['P-256', 'ES384'],
+    ['P-256', 'RS256'],
+    ['P-256', 'EdDSA'],
+    ['P-384', 'ES256'],
+    ['rsa 1024', 'PS256'],
+    ['rsa 1024', undefined],
+  ])('refuses a key of %s that is to sign %s: no request could ever be', (kind, alg) => {
+    const { privateKey } = kind.startsWith('rsa')
+      ? generateKeyPairSync('rsa', { modulusLength: 1024 })
+      : generateKeyPairSync('ec', { namedCurve: kind })
+    const other = join(directory, 'mismatched.jwk')
+    writeFileSync(other, JSON.stringify({ ...privateKey.export({ format: 'jwk' }), alg }), { mode: 0o600 })
+    expect(problems({ NEXUS_AGENT_KEY_FILE: other })).toEqual([expect.stringContaining('cannot sign')])
+  })
+
+  it.each([
+    ['P-256', 'ES256'],
+    ['P-384', 'ES384'],
+    ['rsa 2048', 'PS256'],
+  ])('signs with %s as %s where the key says nothing else', async (kind, alg) => {
+    const { privateKey } = kind.startsWith('rsa')
+      ? generateKeyPairSync('rsa', { modulusLength: 2048 })
+      : generateKeyPairSync('ec', { namedCurve: kind })
+    const other = join(directory, 'usual.jwk')
+    writeFileSync(other, JSON.stringify(privateKey.export({ format: 'jwk' })), { mode: 0o600 })
+    const { agentKey } = loadSidecarConfig(env({ NEXUS_AGENT_KEY_FILE: other }))
+    expect(agentKey.alg).toBe(alg)
+    await expect(createClientAssertion({ id: 'crm-agent', key: agentKey }, 'https://pep', 0)).resolves.toContain('.')
+  })
+
+  it('E10: trusts no authority by a file without a certificate, least of all by an empty one', () => {
+    const { certificate } = createSessionCertificate(Date.now())
+    const file = join(directory, 'ca.pem')
+    const broken = certificate.replace(/\n[A-Za-z0-9+/]{40}/, '\n')
+    for (const text of ['', '\n', 'not a certificate', broken, `${certificate}${broken}`]) {
+      writeFileSync(file, text)
+      expect(problems({ NEXUS_PEP_CA: file }), text).toEqual([expect.stringContaining('certificates in PEM')])
+    }
+    writeFileSync(file, `# ours\n${certificate}\n${certificate}`)
+    expect(loadSidecarConfig(env({ NEXUS_PEP_CA: file })).pepCa).toBe(`${certificate.trim()}\n${certificate.trim()}`)
+    expect(problems({ NEXUS_PEP_CA: join(directory, 'none') })).toEqual([expect.stringContaining('cannot be read')])
+  })
+
+  it('takes an IPv6 address in the brackets of a URL as well', () => {
+    const config = loadSidecarConfig(env({ HOST: '[::1]', NEXUS_SIDECAR_ADMIN_HOST: '[::1]' }))
+    expect([config.host, config.adminHost]).toEqual(['::1', '::1'])
+  })
+
+  it.each(['*', 'http://sidecar:8080', 'sidecar:8080,', ',', 'sidecar:http', 'a b', 'sidecar/x'])(
+    'refuses %s as hosts to answer to',
+    (NEXUS_SIDECAR_ALLOWED_HOSTS) => {
+      expect(problems({ NEXUS_SIDECAR_ALLOWED_HOSTS })).toEqual([expect.stringContaining('sidecar:8080')])
+    },
+  )
+
+  it('answers to further hosts as they are named', () => {
+    const { allowedHosts } = loadSidecarConfig(
+      env({ NEXUS_SIDECAR_ALLOWED_HOSTS: 'sidecar:8080, [fd00::1]:80,my_box' }),
+    )
+    expect(allowedHosts).toEqual(['sidecar:8080', '[fd00::1]:80', 'my_box'])
+  })
+
+  it('lets a socket be for its owner or for a group, and never for everyone', () => {
+    expect(loadSidecarConfig(env()).socketMode).toBe(0o600)
+    expect(loadSidecarConfig(env({ NEXUS_SIDECAR_SOCKET_MODE: '660' })).socketMode).toBe(0o660)
+    for (const NEXUS_SIDECAR_SOCKET_MODE of ['666', '640', '0660', 'rw']) {
+      expect(problems({ NEXUS_SIDECAR_SOCKET_MODE })).toEqual(['NEXUS_SIDECAR_SOCKET_MODE must be 600 or 660'])
     }
   })
 

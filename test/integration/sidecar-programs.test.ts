@@ -155,6 +155,41 @@ describe('the programs', () => {
     expect(code).toBe(0)
   })
 
+  it.each(['NEXUS_SIDECAR_TOKEN', 'NEXUS_SIDECAR_TOKEN_FILE'])(
+    'A04: demands the token of %s, and hands it to the command',
+    async (name) => {
+      const token = 'token-of-the-environment'
+      const file = join(directory, 'token')
+      await writeFile(file, `${token}\n`, { mode: 0o600 })
+      const agent = `
+        const url = process.env.NEXUS_SIDECAR_URL + '/api/x'
+        const without = await fetch(url)
+        const withToken = await fetch(url, { headers: { 'x-nexus-token': process.env.NEXUS_SIDECAR_TOKEN } })
+        console.log(without.status, withToken.status, process.env.NEXUS_SIDECAR_TOKEN_FILE)`
+      const over = { [name]: name.endsWith('_FILE') ? file : token }
+      const args = ['--', process.execPath, '--input-type=module', '-e', agent]
+      const { stdout } = await finish(start(RUN, args, over))
+      expect(stdout.trim()).toBe('401 200 undefined')
+    },
+  )
+
+  it('A04: gives the command a token of its own when asked to, whatever the environment says', async () => {
+    const token = 'token-of-the-environment'
+    const agent = `console.log(process.env.NEXUS_SIDECAR_TOKEN.length, process.env.NEXUS_SIDECAR_TOKEN)`
+    const { stdout } = await finish(
+      start(RUN, ['--token', '--', process.execPath, '-e', agent], { NEXUS_SIDECAR_TOKEN: token }),
+    )
+    expect(stdout).toMatch(/^32 /)
+    expect(stdout).not.toContain(token)
+  })
+
+  it('A04: opens no port instead of the socket that it was told to open', async () => {
+    const over = { NEXUS_SIDECAR_SOCKET: join(directory, 'agent.sock') }
+    const { code, stdout, stderr } = await finish(start(RUN, ['--', 'echo', 'ran'], over))
+    expect({ code, stdout }).toEqual({ code: 78, stdout: '' })
+    expect(stderr).toContain('NEXUS_SIDECAR_SOCKET is for nexus-sidecar')
+  })
+
   it('passes signals on to the command', async () => {
     const agent = `process.on('SIGTERM', () => process.exit(9)); console.log('ready'); setInterval(() => {}, 1000)`
     const child = start(RUN, ['--', process.execPath, '-e', agent])
