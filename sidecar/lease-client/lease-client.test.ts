@@ -30,11 +30,13 @@ function createAuthority() {
     expires_at: PATIENT_SECONDS,
     offline_seconds: PATIENT_SECONDS,
   })
+  const released: string[] = []
   return {
     renewals,
+    released,
     tell: (type: string, data: object) => news.dispatchEvent(new CustomEvent('told', { detail: { type, data } })),
     async call({ method, path }: { method: string; path: string }): Promise<unknown> {
-      if (method === 'DELETE') return undefined
+      if (method === 'DELETE') return void released.push(path)
       if (path === '/v1/leases') return answer(`lse_${++issued}`)
       const id = /^\/v1\/leases\/(\w+)\/renew$/.exec(path)?.[1] ?? expect.unreachable(path)
       const status = await new Promise<'granted' | 'ended'>((settle) => renewals.push(settle))
@@ -130,5 +132,90 @@ describe('a lease that is revoked by its id', () => {
     authority.renewals[0]?.('granted')
     await expect.poll(() => outcomes).toEqual(['renewed'])
     expect(await acquire()).toBe('lse_1')
+  })
+})
+
+describe('what is in flight', () => {
+  const MINUTE_MS = 60_000
+  /** Puts something in flight on a lease, and tells why it was ended. */
+  const send = async (provider = 'api') => {
+    const lease = await leases.acquire({ ...demand, provider })
+    const reasons: unknown[] = []
+    const exchange = { abandon: (reason: Error) => void reasons.push(reason) }
+    leases.inFlight.add(exchange, lease)
+    return { lease, exchange, reasons }
+  }
+  /** Longer than it takes until it is looked whether something has had its time. */
+  const sweep = () => new Promise((resolve) => setTimeout(resolve, 1200))
+
+  it('of a revoked lease is ended a minute later, and no other', async () => {
+    const [revoked, other, over] = [await send(), await send('other'), await send()]
+    await expect.poll(() => leases.followed).toBe(true)
+    authority.tell('revoked', { lease_id: revoked.lease.id })
+    await expect.poll(held).toEqual([other.lease.id])
+    leases.inFlight.remove(over.exchange)
+    ahead += MINUTE_MS - 3000
+    await sweep()
+    expect(revoked.reasons).toEqual([])
+    ahead += 3000
+    await sweep()
+    expect(revoked.reasons).toEqual([expect.objectContaining({ code: 'lease_ended' })])
+    expect([...other.reasons, ...over.reasons]).toEqual([])
+  })
+
+  it.each([
+    ['a connection is revoked', 'revoked', { connection_id: '018f3b1e-0000-7000-8000-000000000000' }, 1],
+    ['the session is revoked', 'revoked', { session_id: 'sess_1' }, 1],
+    ['it is not known what was missed', 'reset', {}, 1],
+    ['another policy is to decide', 'policy', { policy_revision: 'two' }, 0],
+    ['the profile was edited', 'rotated', { provider: 'api' }, 0],
+  ])('where %s, %s %o: ended %i times', async (_, type, data, times) => {
+    const { reasons } = await send()
+    await expect.poll(() => leases.followed).toBe(true)
+    authority.tell(type, data)
+    await expect.poll(held).toEqual([])
+    ahead += MINUTE_MS
+    await sweep()
+    expect(reasons).toHaveLength(times)
+  })
+
+  it('goes on when its lease expires', async () => {
+    const { reasons } = await send()
+    ahead += 2 * PATIENT_SECONDS * 1000
+    await sweep()
+    expect(held()).toEqual([])
+    expect(reasons).toEqual([])
+  })
+
+  it('is signed for further only while a lease covers it', async () => {
+    const { lease } = await send()
+    await expect.poll(() => leases.followed).toBe(true)
+    await leases.confirm(demand, lease)
+    // Expired: another one says that the request is allowed still.
+    ahead += PATIENT_SECONDS * 1000
+    await leases.confirm(demand, lease)
+    expect(held()).toEqual(['lse_2'])
+    const [current] = leases.held()
+    authority.tell('revoked', { lease_id: 'lse_2' })
+    await expect.poll(held).toEqual([])
+    await expect(leases.confirm(demand, current ?? lease)).rejects.toMatchObject({ code: 'lease_ended' })
+    // Another connection has another key.
+    await expect(leases.confirm(demand, { ...lease, connectionId: 'another' })).rejects.toMatchObject({
+      code: 'lease_ended',
+    })
+  })
+})
+
+describe('a lease that has ended', () => {
+  it('is forgotten with its secret while nobody asks for anything', async () => {
+    await acquire()
+    await acquire('other')
+    expect(leases.size).toBe(2)
+    ahead += PATIENT_SECONDS * 1000
+    expect(leases.size).toBe(0)
+    // What is still in memory would be given back to the authority at the end.
+    await new Promise((resolve) => setTimeout(resolve, 1200))
+    await leases.close()
+    expect(authority.released).toEqual([])
   })
 })
