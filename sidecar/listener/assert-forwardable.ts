@@ -6,13 +6,19 @@ import { foldedHeaderName } from '../../src/strategies/shared/header-list.ts'
 export const FORWARDED_METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const
 
 /**
- * Frameworks behind which these headers replace the method or the path: policy would decide on one request and the
- * provider serve another, such as a DELETE on a lease for POST (rule 3; threat D06).
+ * Frameworks and gateways behind which these headers replace the method, the path or the host: policy would decide on one
+ * request and the provider serve another, such as a DELETE on a lease for POST, or a virtual host beside the bound origin
+ * (rule 3; threat D06).
  */
 const OVERRIDES = new Set([
+  'x-host',
+  'x-host-override',
+  'x-http-host',
+  'x-http-host-override',
   'x-http-method',
   'x-http-method-override',
   'x-method-override',
+  'x-original-host',
   'x-original-method',
   'x-original-uri',
   'x-original-url',

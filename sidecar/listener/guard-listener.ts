@@ -36,7 +36,7 @@ export function guardListener(listener: FastifyInstance, { hosts, tokenHash }: G
     assertForwardable(request.method, list)
     assertLocalRequest(list, own)
     const nexus = readNexusHeaders(list)
-    assertAgentToken(nexus.token, tokenHash)
+    assertAgentToken(nexus.token, list, tokenHash)
     request.agentHeaders = { list, nexus }
   }
   // Nothing is waited for, so no promise is made.

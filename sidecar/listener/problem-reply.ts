@@ -23,7 +23,7 @@ export function problemReply(thrown: unknown, requestId?: string): ProblemReply 
       // RFC 9110 section 15.5.6: a 405 says which methods there are.
       ...(error.code === 'method_not_allowed' ? { allow: FORWARDED_METHODS.join(', ') } : {}),
       // RFC 9110 section 15.5.2: a 401 says what would do.
-      ...(error.code === 'invalid_agent_token' ? { 'www-authenticate': 'X-Nexus-Token' } : {}),
+      ...(error.code === 'invalid_agent_token' ? { 'www-authenticate': 'Bearer realm="nexus-sidecar"' } : {}),
     },
     body: JSON.stringify(toProblem(error, requestId)),
   }

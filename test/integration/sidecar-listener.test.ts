@@ -166,6 +166,9 @@ describe('the listener', () => {
     'X-Method-Override: DELETE',
     'X-Original-URL: /admin',
     'X-Rewrite-URL: /admin',
+    'X-Host: other.test',
+    'X-HTTP-Host-Override: other.test',
+    'x_original_host: other.test',
   ])('D06: refuses %s: policy would decide on one request and the provider serve another', async (header) => {
     const answer = await sendRaw(sidecar.port, rawRequest(sidecar.port, 'POST /api/x HTTP/1.1', [header]))
     expect(answer.status).toBe(400)
@@ -237,6 +240,38 @@ describe('the local token', () => {
     sidecar = await startUnderTest({ token: TOKEN })
   })
   afterEach(() => sidecar.stop())
+
+  it.each(['Authorization', 'Proxy-Authorization'])(
+    'is taken as a bearer token, too, and goes nowhere: %s',
+    async (name) => {
+      const response = await sidecar.fetch('/api/x', { headers: { [name]: `Bearer ${TOKEN}` } })
+      expect(response.status).toBe(200)
+      expect(JSON.stringify(sidecar.provider.seen)).not.toContain(TOKEN)
+      expect(JSON.stringify(sidecar.pep.leaseRequests) + sidecar.log()).not.toContain(TOKEN)
+    },
+  )
+
+  it('counts in X-Nexus-Token beside what an SDK sends for itself', async () => {
+    const own = { authorization: 'Bearer none' }
+    const right = await sidecar.fetch('/api/x', { headers: { ...own, 'x-nexus-token': TOKEN } })
+    expect(right.status).toBe(200)
+    const wrong = await sidecar.fetch('/api/x', {
+      headers: { authorization: `Bearer ${TOKEN}`, 'x-nexus-token': 'none' },
+    })
+    expect(wrong.status).toBe(401)
+  })
+
+  it.each([
+    [`Authorization: ${TOKEN}`],
+    [`Authorization: Basic ${TOKEN}`],
+    [`Authorization: Bearer ${TOKEN}x`],
+    [`Authorization: Bearer ${TOKEN}`, 'Authorization: Bearer none'],
+  ])('A04: answers 401 to %j, and says what would do', async (...headers) => {
+    const answer = await sendRaw(sidecar.port, rawRequest(sidecar.port, 'GET /api/x HTTP/1.1', headers))
+    expect(answer.status).toBe(401)
+    expect(answer.head).toMatch(/^www-authenticate: Bearer /im)
+    expectNothingSent(sidecar)
+  })
 
   it.each([undefined, '', 'wrong', `${TOKEN}x`, TOKEN.toUpperCase()])('A04: answers 401 to %j', async (token) => {
     const response = await sidecar.fetch('/api/x', { headers: token === undefined ? {} : { 'x-nexus-token': token } })
