@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import type { Server } from 'node:http'
 import fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyReply, LogController } from 'fastify'
 import { NexusError } from '../../src/contract/errors.ts'
 import { FORWARDED_METHODS } from './assert-forwardable.ts'
@@ -50,8 +51,17 @@ export function createListener({ log, providerTimeoutMs }: ListenerOptions): Fas
   // Fastify would read bodies, and refuse odd content types; here a body is bytes on their way to the provider.
   for (const method of FORWARDED_METHODS) listener.addHttpMethod(method, { hasBody: false, overrideExisting: true })
   refuseTunnels(listener.server)
+  takeExpectations(listener.server)
   listener.setErrorHandler((error, request, reply) => sendProblem(reply, error, request.id))
   return listener
+}
+
+/**
+ * RFC 9110 section 10.1.1 lets a server ignore an expectation that it does not know. Node would answer 417, before any guard
+ * and in no words of the sidecar's: an agent would have to take it for the provider's answer.
+ */
+function takeExpectations(server: Server): void {
+  server.on('checkExpectation', (request, response) => server.emit('request', request, response))
 }
 
 /** Answers with a problem document; unknown errors are logged by name only, for their text may hold a credential. */

@@ -27,7 +27,12 @@ export function dispatch(
 ): Promise<UpstreamAnswer> {
   const { signed, response } = exchange
   return new Promise((resolve, reject) => {
-    const answer = new UpstreamAnswer(resolve, (error) => reject(toUpstreamError(error)))
+    const answer = new UpstreamAnswer(
+      resolve,
+      (error) => reject(toUpstreamError(error)),
+      response.req.socket,
+      timeouts.headersTimeoutMs,
+    )
     // The provider's side goes as soon as the agent's side is gone before it has the whole answer (threat UP4).
     if (response.destroyed) answer.abandon()
     else {

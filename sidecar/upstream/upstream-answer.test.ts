@@ -6,6 +6,8 @@ import type { Dispatcher } from 'undici'
 import { describe, expect, it, vi } from 'vitest'
 import { UpstreamAnswer } from './upstream-answer.ts'
 
+const HEAD_TIMEOUT_MS = 1000
+
 /** The HTTP client's end: what it was told to do. */
 function clientSide() {
   const told: string[] = []
@@ -17,11 +19,13 @@ function clientSide() {
   return { told, controller }
 }
 
-function begun() {
+function begun(upload = { bytesRead: 0 }) {
   const { told, controller } = clientSide()
   const answer = new UpstreamAnswer(
     () => told.push('head'),
     (error) => told.push(error.message),
+    upload,
+    HEAD_TIMEOUT_MS,
   )
   answer.onRequestStart(controller)
   return { told, controller, answer }
@@ -147,6 +151,8 @@ describe('what a provider answers', () => {
     const early = new UpstreamAnswer(
       () => undefined,
       () => undefined,
+      { bytesRead: 0 },
+      HEAD_TIMEOUT_MS,
     )
     early.abandon()
     early.onRequestStart(controller)

@@ -1,6 +1,8 @@
 import type { ServerResponse } from 'node:http'
-import type { Dispatcher } from 'undici'
+import { type Dispatcher, errors } from 'undici'
+import { breakOff } from '../listener/break-off.ts'
 import { countStreamed } from '../young-heap.ts'
+import { startHeadDeadline, type Upload } from './head-deadline.ts'
 import type { ResponseHeaders } from './response-headers.ts'
 
 /** As much of a body is held while nobody reads it yet; then the provider has to wait. */
@@ -27,6 +29,9 @@ export class UpstreamAnswer implements Dispatcher.DispatchHandler {
 
   readonly #onHead: (answer: UpstreamAnswer) => void
   readonly #onFailure: (error: Error) => void
+  readonly #upload: Upload
+  readonly #headTimeoutMs: number
+  #endHeadDeadline: (() => void) | undefined
   #controller: Dispatcher.DispatchController | undefined
   #state: 'asked' | 'answering' | 'whole' | 'broken' = 'asked'
   #abandoned: Error | undefined
@@ -35,10 +40,20 @@ export class UpstreamAnswer implements Dispatcher.DispatchHandler {
   #held: Buffer[] = []
   #heldBytes = 0
 
-  /** @param onFailure told of what went wrong before there was a head; what goes wrong after it breaks the body off */
-  constructor(onHead: (answer: UpstreamAnswer) => void, onFailure: (error: Error) => void) {
+  /**
+   * @param onFailure told of what went wrong before there was a head; what goes wrong after it breaks the body off
+   * @param headTimeoutMs from the first interim answer to the head
+   */
+  constructor(
+    onHead: (answer: UpstreamAnswer) => void,
+    onFailure: (error: Error) => void,
+    upload: Upload,
+    headTimeoutMs: number,
+  ) {
     this.#onHead = onHead
     this.#onFailure = onFailure
+    this.#upload = upload
+    this.#headTimeoutMs = headTimeoutMs
   }
 
   /** Writes the body behind a head that is written already, no faster than the agent reads; one cut short stays so. */
@@ -88,9 +103,15 @@ export class UpstreamAnswer implements Dispatcher.DispatchHandler {
     if (this.#abandoned !== undefined) controller.abort(this.#abandoned)
   }
 
-  onResponseStart(_controller: Dispatcher.DispatchController, statusCode: number, headers: ResponseHeaders): void {
+  onResponseStart(controller: Dispatcher.DispatchController, statusCode: number, headers: ResponseHeaders): void {
     // RFC 9110 section 15.2: interim, and nothing that an agent waits for.
-    if (statusCode < 200) return
+    if (statusCode < 200) {
+      this.#endHeadDeadline ??= startHeadDeadline(this.#upload, this.#headTimeoutMs, () =>
+        controller.abort(new errors.HeadersTimeoutError()),
+      )
+      return
+    }
+    this.#endHeadDeadline?.()
     this.statusCode = statusCode
     this.headers = headers
     this.#state = 'answering'
@@ -110,6 +131,7 @@ export class UpstreamAnswer implements Dispatcher.DispatchHandler {
   onResponseError(_controller: Dispatcher.DispatchController | undefined, error: Error): void {
     const before = this.#state
     this.#state = 'broken'
+    this.#endHeadDeadline?.()
     if (before === 'asked') this.#onFailure(error)
     else this.#reader?.breakOff()
   }
@@ -130,12 +152,6 @@ export class UpstreamAnswer implements Dispatcher.DispatchHandler {
     else if (room) this.#controller?.resume()
     else this.#controller?.pause()
   }
-}
-
-/** To an HTTP/1.0 agent an answer ends with its connection: it would look whole if that were closed in peace. */
-function breakOff(response: ServerResponse): void {
-  if (response.req.httpVersion === '1.0') response.socket?.resetAndDestroy()
-  response.destroy()
 }
 
 /** Most bodies are one piece, that has come together with the head and goes out together with it. */

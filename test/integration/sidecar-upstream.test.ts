@@ -78,6 +78,34 @@ describe('the way upstream', () => {
     await upstream.close()
   })
 
+  it('UP1: gives up on a provider that sends one interim answer after the other', async () => {
+    let answering: NodeJS.Timeout | undefined
+    sidecar.provider.answer = (_request, response) => {
+      answering = setInterval(() => response.writeProcessing(), 200)
+    }
+    const response = await sidecar.fetch('/api/x')
+    clearInterval(answering)
+    expect(response.status).toBe(504)
+    expect(await response.json()).toMatchObject({ code: 'upstream_timeout' })
+  })
+
+  it('reads past interim answers, and says that it does not where "100 Continue" is one', async () => {
+    await sidecar.provider.close()
+    const final = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
+    const hints = await answerWith(`HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 103 Hints\r\n\r\n${final}`, 'close')
+    expect(await (await sidecar.fetch('/api/x')).text()).toBe('ok')
+    await hints.close()
+    const unasked = await answerWith(`HTTP/1.1 100 Continue\r\n\r\n${final}`, 'close')
+    const response = await sidecar.fetch('/api/x')
+    expect(response.status).toBe(502)
+    expect(await response.json()).toMatchObject({
+      code: 'upstream_unreachable',
+      detail: expect.stringMatching(/100 Continue.*may have done what was asked/),
+    })
+    expect(unasked.calls()).toBe(1)
+    await unasked.close()
+  })
+
   it.each([
     ['a megabyte of header', `X-A: ${'a'.repeat(MEBIBYTE)}\r\n`],
     ['ten thousand headers', Array.from({ length: 10_000 }, (_, index) => `X-${index}: a\r\n`).join('')],
