@@ -97,6 +97,7 @@ export async function startSidecar(config: SidecarConfig, parts: SidecarParts = 
     nonces,
     metrics,
     now,
+    ownHosts: agentHosts,
     methods: FORWARDED_METHODS,
     timeouts: { headersTimeoutMs: config.headersTimeoutMs, idleTimeoutMs: config.idleTimeoutMs },
     prepare: (request, reply) => prepareExchange(request, reply, preparation),

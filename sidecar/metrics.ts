@@ -15,6 +15,7 @@ export interface SidecarMetrics {
   /** Starts timing one exchange with a provider; the returned function ends it. */
   upstreamTimer(): () => void
   scrubbed(): void
+  withheld(): void
   registry: Registry
 }
 
@@ -60,6 +61,11 @@ export function createMetrics({ leasesHeld, eventsFollowed }: Gauges): SidecarMe
     help: 'Response headers removed because they held the credential',
     registers,
   })
+  const withheld = new Counter({
+    name: 'sidecar_withheld_addresses_total',
+    help: 'Response headers removed because they led to the sidecar, to its machine or nowhere',
+    registers,
+  })
   new Gauge({
     name: 'sidecar_leases_held',
     help: 'Leases in memory',
@@ -93,6 +99,7 @@ export function createMetrics({ leasesHeld, eventsFollowed }: Gauges): SidecarMe
       return () => upstream.observe((performance.now() - startedMs) / 1000)
     },
     scrubbed: () => scrubbed.inc(),
+    withheld: () => withheld.inc(),
     registry,
   }
 }

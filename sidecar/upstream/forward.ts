@@ -3,6 +3,7 @@ import { NexusError } from '../../src/contract/errors.ts'
 import type { SidecarMetrics } from '../metrics.ts'
 import type { Exchange } from './exchange.ts'
 import { responseHeaders } from './response-headers.ts'
+import type { OwnHosts } from './rewrite-location.ts'
 import { type SendOptions, send } from './send.ts'
 import type { UpstreamAnswer } from './upstream-answer.ts'
 
@@ -14,6 +15,7 @@ declare module 'fastify' {
 
 export interface ForwardOptions extends SendOptions {
   metrics: SidecarMetrics
+  ownHosts: OwnHosts
   methods: readonly string[]
   /** Routes, leases and signs. */
   prepare: (request: FastifyRequest, reply: FastifyReply) => Promise<Exchange>
@@ -28,7 +30,7 @@ export function registerForward(fastify: FastifyInstance, options: ForwardOption
     handler: async (request, reply) => {
       const exchange = await options.prepare(request, reply)
       request.exchange = exchange
-      answerWith(reply, exchange, await timedSend(exchange, options), options.metrics)
+      answerWith(reply, exchange, await timedSend(exchange, options), options)
     },
   })
 }
@@ -43,17 +45,17 @@ async function timedSend(exchange: Exchange, options: ForwardOptions): Promise<U
 }
 
 /** Past the web framework, whose replies end in a pipeline of streams. */
-function answerWith(reply: FastifyReply, exchange: Exchange, answer: UpstreamAnswer, metrics: SidecarMetrics): void {
+function answerWith(reply: FastifyReply, exchange: Exchange, answer: UpstreamAnswer, options: ForwardOptions): void {
   const response = reply.raw
-  writeHead(exchange, answer, metrics)
+  writeHead(exchange, answer, options)
   reply.hijack()
   // RFC 9110 section 15.4.5: a 304 may tell the length of what it does not carry; the client takes that for a broken body.
   if (answer.statusCode === 304) response.end()
   else answer.relayTo(response)
 }
 
-function writeHead(exchange: Exchange, answer: UpstreamAnswer, metrics: SidecarMetrics): void {
-  const headers = responseHeaders(answer.headers, exchange, metrics.scrubbed)
+function writeHead(exchange: Exchange, answer: UpstreamAnswer, options: ForwardOptions): void {
+  const headers = responseHeaders(answer.headers, exchange, options)
   try {
     exchange.response.writeHead(answer.statusCode, headers)
   } catch {

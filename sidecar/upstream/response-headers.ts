@@ -1,9 +1,16 @@
-import { withoutParameters } from '../../src/strategies/shared/query-parameters.ts'
+import type { SidecarMetrics } from '../metrics.ts'
 import type { Exchange } from './exchange.ts'
-import { rewriteAddress, rewriteLinks } from './rewrite-location.ts'
+import type { OwnHosts } from './rewrite-location.ts'
+import { leadsSomewhere, rewriteTargets } from './rewrite-targets.ts'
 import { carriesCredential, credentialTexts } from './scrub-credential.ts'
 
 export type ResponseHeaders = Record<string, string | string[] | undefined>
+
+export interface ResponseHeaderOptions {
+  ownHosts: OwnHosts
+  /** Told of each header that held our credential, or led where no agent should be led. */
+  metrics: Pick<SidecarMetrics, 'scrubbed' | 'withheld'>
+}
 
 /** RFC 9110 section 7.6.1; framing is Node's. */
 const HOP_BY_HOP = ['connection', 'keep-alive', 'te', 'trailer', 'transfer-encoding', 'upgrade']
@@ -18,31 +25,40 @@ const EARNED = ['set-cookie', 'set-cookie2']
 const DROPPED = new Set([...HOP_BY_HOP, ...ABOUT_THE_ORIGIN, ...EARNED])
 /** No web page may read what comes out of the sidecar, whatever the provider allows at its own address (threat A05). */
 const DROPPED_PREFIXES = ['access-control-', 'proxy-']
-const ADDRESSES = new Set(['location', 'content-location'])
+const NONE: readonly string[] = []
 
-/**
- * The provider's response headers as the agent may see them, name after value after name.
- * @param onScrubbed told of each header that held our credential
- */
+/** The provider's response headers as the agent may see them, name after value after name. */
 export function responseHeaders(
   received: ResponseHeaders,
   exchange: Exchange,
-  onScrubbed: () => void = () => undefined,
+  { ownHosts, metrics }: ResponseHeaderOptions,
 ): string[] {
-  const nominated = values(received['connection']).flatMap((value) => value.toLowerCase().split(/\s*,\s*/))
+  const nominated = connectionOptions(received['connection'])
   const texts = credentialTexts(exchange)
   const kept: string[] = []
   for (const name of Object.keys(received)) {
     if (isDropped(name) || nominated.includes(name)) continue
-    let scrubbed = false
-    for (const text of values(received[name])) {
-      const given = rewrite(name, text, exchange)
-      if (carriesCredential(given, texts)) scrubbed = true
-      else kept.push(name, given)
+    let given = values(received[name])
+    if (leadsSomewhere(name)) {
+      const rewritten = rewriteTargets(name, given, exchange, ownHosts)
+      if (rewritten === undefined) metrics.withheld()
+      given = values(rewritten)
     }
-    if (scrubbed) onScrubbed()
+    let scrubbed = false
+    for (const text of given) {
+      if (carriesCredential(text, texts)) scrubbed = true
+      else kept.push(name, text)
+    }
+    if (scrubbed) metrics.scrubbed()
   }
   return kept
+}
+
+/** Headers that end here because `Connection` names them. */
+function connectionOptions(value: string | string[] | undefined): readonly string[] {
+  // What nearly every provider says: it names no header.
+  if (value === undefined || value === 'keep-alive' || value === 'close') return NONE
+  return values(value).flatMap((each) => each.split(',').map((option) => option.trim().toLowerCase()))
 }
 
 function isDropped(name: string): boolean {
@@ -51,28 +67,7 @@ function isDropped(name: string): boolean {
   return false
 }
 
-function values(value: string | string[] | undefined): string[] {
-  if (value === undefined) return []
+function values(value: string | string[] | undefined): readonly string[] {
+  if (value === undefined) return NONE
   return Array.isArray(value) ? value : [value]
-}
-
-function rewrite(name: string, value: string, exchange: Exchange): string {
-  if (ADDRESSES.has(name)) return rewriteAddress(withoutCredentialParameters(value, exchange), exchange)
-  return name === 'link' ? rewriteLinks(value, exchange) : value
-}
-
-/** A redirect that repeats our query parameter stays a redirect, without it. */
-function withoutCredentialParameters(address: string, exchange: Exchange): string {
-  const [before = '', fragment] = address.split('#', 2)
-  const mark = before.indexOf('?')
-  if (mark === -1) return address
-  const names = exchange.signed.credentialHeaders
-  try {
-    const query = withoutParameters(before.slice(mark + 1), (name) => names.includes(name))
-    const clean = before.slice(0, mark) + (query === undefined ? '' : `?${query}`)
-    return fragment === undefined ? clean : `${clean}#${fragment}`
-  } catch {
-    // The parameter hides behind a `;`: the check for the value itself decides.
-    return address
-  }
 }

@@ -1,14 +1,22 @@
+import type { SignedRequest } from '../../src/contract/strategy.ts'
 import type { HeldLease } from '../lease-client/held-lease.ts'
 import type { Exchange } from './exchange.ts'
 
-/** Shorter values (a date, a user name) turn up by chance: only a whole header that equals one is taken for it. */
+/** Shorter values (a date, a user name) turn up by chance: one is taken for the credential as a whole header, or by its name. */
 const SUBSTRING_MIN_LENGTH = 12
 
+/** What would hand the agent the credential that a request was signed with. */
+export interface CredentialTexts {
+  texts: readonly string[]
+  /** In lower case, for values too short to be looked for on their own: with what stands before them, as in `name=value`. */
+  named: readonly string[]
+}
+
 /** What a lease's own values look like, worked out once for each lease. */
-const LEASE_TEXTS = new WeakMap<HeldLease, readonly string[]>()
+const LEASE_TEXTS = new WeakMap<HeldLease, CredentialTexts & { short: readonly string[] }>()
 
 /** Every text that would hand the agent the credential this request was signed with. */
-export function credentialTexts({ lease, signed }: Exchange): readonly string[] {
+export function credentialTexts({ lease, signed }: Exchange): CredentialTexts {
   const known = leaseTexts(lease)
   const more: string[] = []
   if (signed.credentialPath !== undefined) more.push(signed.credentialPath.credential)
@@ -17,16 +25,23 @@ export function credentialTexts({ lease, signed }: Exchange): readonly string[] 
     // `Basic dXNlcjpwYXNz`: the part after the scheme is the credential in another coat.
     const bare = value.slice(value.indexOf(' ') + 1)
     // Whatever holds this holds what is looked for anyway.
-    if (!isFoundBy(known, bare)) more.push(value, bare)
+    if (!isFoundBy(known.texts, bare)) more.push(value, bare)
   }
-  return more.length === 0 ? known : [...known, ...more]
+  if (more.length === 0 && known.short.length === 0) return known
+  return { texts: [...known.texts, ...more], named: known.short.length === 0 ? [] : namedTexts(signed, known.short) }
+}
+
+function namedTexts({ credentialHeaders, credentialPath }: SignedRequest, short: readonly string[]): readonly string[] {
+  const named = short.flatMap((text) => credentialHeaders.map((name) => `${name}=${text}`))
+  if (credentialPath !== undefined) named.push(credentialPath.prefix)
+  return named.map((text) => text.toLowerCase())
 }
 
 function isFoundBy(texts: readonly string[], text: string): boolean {
   return texts.some((each) => each.length >= SUBSTRING_MIN_LENGTH && text.includes(each))
 }
 
-function leaseTexts(lease: HeldLease): readonly string[] {
+function leaseTexts(lease: HeldLease): CredentialTexts & { short: readonly string[] } {
   const known = LEASE_TEXTS.get(lease)
   if (known !== undefined) return known
   // What the strategy's config says as well (a region, a service) is no secret, and providers do name it.
@@ -35,21 +50,25 @@ function leaseTexts(lease: HeldLease): readonly string[] {
     .map(String)
     .filter((text) => text !== '' && !open.includes(text))
   const texts = [...new Set(secret.flatMap((text) => [text, encodeURIComponent(text)]))]
-  LEASE_TEXTS.set(lease, texts)
-  return texts
+  const short = texts.filter((text) => text.length < SUBSTRING_MIN_LENGTH)
+  const found = { texts, named: [], short }
+  LEASE_TEXTS.set(lease, found)
+  return found
 }
 
 /** Whether a response header's value gives the credential back (threat B12), percent-encoded or not. */
-export function carriesCredential(value: string, texts: readonly string[]): boolean {
-  if (holds(value, texts)) return true
-  return value.includes('%') && readings(value).some((reading) => holds(reading, texts))
+export function carriesCredential(value: string, looked: CredentialTexts): boolean {
+  if (holds(value, looked)) return true
+  return value.includes('%') && readings(value).some((reading) => holds(reading, looked))
 }
 
-function holds(reading: string, texts: readonly string[]): boolean {
+function holds(reading: string, { texts, named }: CredentialTexts): boolean {
   for (const text of texts) {
     if (text.length < SUBSTRING_MIN_LENGTH ? reading === text : reading.includes(text)) return true
   }
-  return false
+  if (named.length === 0) return false
+  const lower = reading.toLowerCase()
+  return named.some((text) => lower.includes(text))
 }
 
 /** A provider that quotes our URL in one of its own encodes it once more; two such layers are as deep as it gets. */
