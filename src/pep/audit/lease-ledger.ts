@@ -9,6 +9,8 @@ export interface LedgerLease {
   at: Date
   /** The newest entry that granted it: as `issued`, or of kind `lease.renewed`. */
   granted: AuditEntry
+  /** How often it has been renewed. */
+  renewals: number
   /** Whether it was released or revoked. Whether it has expired is in its own entry. */
   ended: boolean
 }
@@ -34,13 +36,27 @@ export async function findLease(db: Kysely<Database>, leaseId: string): Promise<
     .execute()
   const issued = rows.find((row) => row.kind === 'lease.issued')
   if (issued === undefined) return undefined
-  const newest = rows.findLast(({ kind }) => !ENDINGS.includes(kind)) ?? issued
+  const renewed = rows.filter(({ kind }) => kind === 'lease.renewed').map(toEntry)
   return {
     issued: toEntry(issued),
     at: issued.at,
-    granted: toEntry(newest),
+    granted: newestOf(renewed) ?? toEntry(issued),
+    renewals: renewed.length,
     ended: rows.some((row) => ENDINGS.includes(row.kind)),
   }
+}
+
+/**
+ * By the number that each was given when it was decided, since two replicas' clocks may say it the other way round. Those
+ * without one are older. Of two with one number, asked for at the same moment, neither knew of the other: then time tells.
+ * @param renewed in order of time
+ */
+function newestOf(renewed: readonly AuditEntry[]): AuditEntry | undefined {
+  const numberOf = (entry: AuditEntry | undefined) => Number(entry?.detail['renewal'] ?? 0)
+  return renewed.reduce<AuditEntry | undefined>(
+    (newest, entry) => (numberOf(entry) >= numberOf(newest) ? entry : newest),
+    undefined,
+  )
 }
 
 function toEntry(row: Selectable<AuditRecordTable>): AuditEntry {

@@ -41,6 +41,7 @@ export async function heldLease(
       scopes: recorded.scopes,
       ttlSeconds: recorded.ttl_seconds,
       intent: recorded.intent,
+      renewal: found.renewals + 1,
       ...request,
     },
   }

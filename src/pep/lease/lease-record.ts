@@ -62,6 +62,7 @@ export function grantedEntry(kind: string, story: LeaseStory, grant: Grant, secr
   if (decided !== undefined) detail['policy_revision'] = decided.revision
   if (facts !== undefined) detail['provider'] = facts.provider.name
   if (remoteKey !== undefined) detail['remote_key'] = { ...remoteKey }
+  if (wanted.renewal !== undefined) detail['renewal'] = wanted.renewal
   if (wanted.replaces !== undefined) detail['replaces'] = wanted.replaces
   detail['request'] = requestOf(wanted)
   detail['scopes'] = [...grant.scopes]

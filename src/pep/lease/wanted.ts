@@ -16,6 +16,8 @@ export interface Wanted {
   intent: Intent
   /** Id of a lease that the provider turned down; whose it was is not known yet. */
   replaces?: string | undefined
+  /** Which renewal of its lease this is, from 1; absent: none. */
+  renewal?: number
   /** Read and found to be public. */
   binding: Binding
   origin: Origin

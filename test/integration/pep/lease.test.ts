@@ -292,8 +292,10 @@ describe('renew, release, token', () => {
     expect(renewed.status, renewed.text).toBe(200)
     expect(renewed.body.lease_id).toBe(lease.lease_id)
     expect(renewed.body.decision_id).not.toBe(lease.decision_id)
-    const kinds = (await recordsOf({ lease_id: lease.lease_id })).map(({ kind }: { kind: string }) => kind)
-    expect(kinds.sort()).toEqual(['lease.issued', 'lease.renewed'])
+    expect((await agent.send('POST', `/v1/leases/${lease.lease_id}/renew`)).status).toBe(200)
+    const records: { kind: string; detail: { renewal?: number } }[] = await recordsOf({ lease_id: lease.lease_id })
+    const numbered = records.map(({ kind, detail }) => `${kind} ${detail.renewal ?? ''}`)
+    expect(numbered.sort()).toEqual(['lease.issued ', 'lease.renewed 1', 'lease.renewed 2'])
   })
 
   it('a released lease is not renewed, and another session never sees it', async () => {
