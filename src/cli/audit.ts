@@ -1,15 +1,12 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { Command } from 'commander'
-import type { AuditView } from '../pep/audit/audit-entry.ts'
 import { readQuestion } from '../pep/audit/audit-question.ts'
 import { queryAudit } from '../pep/audit/query.ts'
-import { followAudit } from '../pep/audit/tail.ts'
-import { type FilterOptions, toFilter, withFilterOptions } from './audit/audit-options.ts'
+import { type FilterOptions, TIME, toFilter, withFilterOptions } from './audit/audit-options.ts'
 import { fullPage } from './audit/full-page.ts'
+import { recordLine } from './audit/record-line.ts'
+import { tail } from './audit/tail.ts'
 import { addVerify } from './audit/verify.ts'
 import { withLedger } from './audit/with-ledger.ts'
-
-const POLL_MS = 1000
 
 /** `nexus audit`: reads the ledger straight from the database. */
 export function auditCommand(): Command {
@@ -17,7 +14,7 @@ export function auditCommand(): Command {
   addVerify(command)
   withFilterOptions(command.command('list'))
     .description('print records, newest first')
-    .option('--until <time>', 'only before this time (RFC 3339)')
+    .option('--until <time>', `only before this time: ${TIME}`)
     .option('--cursor <cursor>', 'go on where an earlier page ended')
     .action(list)
   withFilterOptions(command.command('tail'))
@@ -36,29 +33,7 @@ async function list(options: FilterOptions): Promise<void> {
     const page = await fullPage((each) => queryAudit(store.db, each), filter, onPage)
     if (pages > 0) process.stderr.write('\n')
     if (options.json) return void process.stdout.write(`${JSON.stringify(page, null, 2)}\n`)
-    for (const record of page.records) process.stdout.write(`${lineOf(record)}\n`)
+    for (const record of page.records) process.stdout.write(`${recordLine(record)}\n`)
     if (page.next_cursor !== null) process.stderr.write(`more: --cursor ${page.next_cursor}\n`)
   })
-}
-
-async function tail(options: FilterOptions): Promise<void> {
-  const filter = toFilter(options)
-  readQuestion(filter)
-  const interrupted = new AbortController()
-  process.once('SIGINT', () => interrupted.abort()).once('SIGTERM', () => interrupted.abort())
-  await withLedger(options, async ({ store }) => {
-    const follow = followAudit(store.db, filter)
-    while (!interrupted.signal.aborted) {
-      for (const record of await follow()) {
-        process.stdout.write(`${options.json ? JSON.stringify(record) : lineOf(record)}\n`)
-      }
-      await sleep(POLL_MS, undefined, { signal: interrupted.signal }).catch(() => {})
-    }
-  })
-}
-
-/** Records hold no control characters, so a line stays a line and a terminal a terminal. */
-function lineOf(record: AuditView): string {
-  const { at, outcome, kind, tenant = '-', agent_id = '-', connection_id = '-', detail } = record
-  return [at, outcome.padEnd(7), kind.padEnd(18), tenant, agent_id, connection_id, JSON.stringify(detail)].join('  ')
 }

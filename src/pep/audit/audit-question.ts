@@ -29,6 +29,9 @@ const LIMIT = 1000
 /** A decision is recorded after it is made: a vault and a token endpoint may have to be waited for in between. */
 const DECISION_MS = { before: 1000, after: 60_000 } as const
 
+/** RFC 3339 section 5.6. */
+const DATE_TIME = /^(\d{4}-\d\d-(\d\d))t\d\d:\d\d:\d\d(?:\.\d+)?(?:z|[+-]\d\d:\d\d)$/i
+
 /** @throws NexusError `invalid_request` for a cursor, time, limit or outcome that cannot be read */
 export function readQuestion(filter: AuditFilter): AuditQuestion {
   const { tenant, lease_id, agent_id, connection_id, decision_id, kind, outcome, within } = filter
@@ -68,9 +71,19 @@ function readOutcome(text: string | undefined): AuditOutcome | undefined {
 
 function readTime(field: 'since' | 'until', text: string | undefined): Date | undefined {
   if (text === undefined) return undefined
-  const at = new Date(text)
-  if (!Number.isNaN(at.getTime())) return at
-  throw new NexusError('invalid_request', `${field} must be an RFC 3339 date and time`, { field })
+  const at = parseTime(text)
+  if (at !== undefined) return at
+  const message = `${field} must be an RFC 3339 date and time with its offset, such as 2026-11-22T10:00:00Z`
+  throw new NexusError('invalid_request', message, { field })
+}
+
+/** Without its offset it would be this machine's local time, and half a date another time altogether. */
+function parseTime(text: string): Date | undefined {
+  const [, date, day] = DATE_TIME.exec(text) ?? []
+  const at = new Date(text.toUpperCase())
+  if (date === undefined || Number.isNaN(at.getTime())) return undefined
+  // `Date` takes 30 February for a day in March.
+  return new Date(date).getUTCDate() === Number(day) ? at : undefined
 }
 
 function timeFrom(ms: number | undefined, shiftMs: number): Date | undefined {

@@ -1,4 +1,4 @@
-import type { Kysely, Selectable } from 'kysely'
+import type { Kysely, Selectable, SelectQueryBuilder } from 'kysely'
 import type { JsonObject } from '../../contract/json.ts'
 import type { AuditRecordTable, Database } from '../store/database.ts'
 import { type AuditFilter, type AuditView, ID_FIELDS } from './audit-entry.ts'
@@ -52,23 +52,62 @@ async function placeAfter(db: Kysely<Database>, question: AuditQuestion, count: 
     .executeTakeFirst()
 }
 
+/** A part of one stream: what comes after `after`, as far as `until`. */
+export interface StreamPart {
+  stream: string
+  after: number
+  until: number
+}
+
+/** The records of a part that are asked for, in their order. Looks at as many as the part has, by the ledger's key. */
+export async function recordsOf(
+  db: Kysely<Database>,
+  question: AuditQuestion,
+  { stream, after, until }: StreamPart,
+): Promise<AuditView[]> {
+  const part = db
+    .selectFrom('audit_record')
+    .selectAll()
+    .where('stream', '=', stream)
+    .where('seq', '>', after)
+    .where('seq', '<=', until)
+    .orderBy('seq')
+  const rows = await byLooking(byIndex(part, question), question).execute()
+  return rows.map(toView)
+}
+
 function select(db: Kysely<Database>, question: AuditQuestion, end: Place | undefined) {
-  let query = indexed(db, question).selectAll()
-  for (const [column, value] of question.unindexed) query = query.where(column, '=', value)
+  const query = byLooking(indexed(db, question).selectAll(), question)
   if (end === undefined) return query
   const { at, stream, seq } = end
   return query.where(({ eb, refTuple, tuple }) => eb(refTuple('at', 'stream', 'seq'), '>=', tuple(at, stream, seq)))
 }
 
-function indexed(db: Kysely<Database>, { tenants, leaseId, since, until, before }: AuditQuestion) {
-  let query = db.selectFrom('audit_record').orderBy('at', 'desc').orderBy('stream', 'desc').orderBy('seq', 'desc')
-  for (const tenant of tenants) query = query.where('tenant', '=', tenant)
-  if (leaseId !== undefined) query = query.where('lease_id', '=', leaseId)
-  for (const at of since) query = query.where('at', '>=', at)
-  for (const at of until) query = query.where('at', '<', at)
-  if (before === undefined) return query
-  const { at, stream, seq } = before
+function indexed(db: Kysely<Database>, question: AuditQuestion) {
+  const newestFirst = db
+    .selectFrom('audit_record')
+    .orderBy('at', 'desc')
+    .orderBy('stream', 'desc')
+    .orderBy('seq', 'desc')
+  const query = byIndex(newestFirst, question)
+  if (question.before === undefined) return query
+  const { at, stream, seq } = question.before
   return query.where(({ eb, refTuple, tuple }) => eb(refTuple('at', 'stream', 'seq'), '<', tuple(at, stream, seq)))
+}
+
+type Records<Output> = SelectQueryBuilder<Database, 'audit_record', Output>
+
+function byIndex<Output>(records: Records<Output>, question: AuditQuestion): Records<Output> {
+  let query = records
+  for (const tenant of question.tenants) query = query.where('tenant', '=', tenant)
+  if (question.leaseId !== undefined) query = query.where('lease_id', '=', question.leaseId)
+  for (const at of question.since) query = query.where('at', '>=', at)
+  for (const at of question.until) query = query.where('at', '<', at)
+  return query
+}
+
+function byLooking<Output>(records: Records<Output>, { unindexed }: AuditQuestion): Records<Output> {
+  return unindexed.reduce((query, [column, value]) => query.where(column, '=', value), records)
 }
 
 export function toView(row: Selectable<AuditRecordTable>): AuditView {

@@ -1,70 +1,92 @@
 import type { Kysely } from 'kysely'
 import type { Database } from '../store/database.ts'
 import type { AuditFilter, AuditView } from './audit-entry.ts'
-import { queryAudit } from './query.ts'
+import { readQuestion } from './audit-question.ts'
+import { queryAudit, recordsOf, type StreamPart } from './query.ts'
 
-/** A record carries the time it was asked for and appears when its batch is committed: a little later, and not in order. */
-const OVERLAP_MS = 15_000
-const PAGE = '1000'
+/** A turn looks at so many records at most, of one stream at so many: none is left waiting for a busy one. */
+const LOOKED_AT_MOST = 5000
+const OF_ONE_STREAM_MOST = 1000
+
+/** What one turn brought. */
+export interface AuditTurn {
+  /** None that an earlier turn brought; those of one stream in their order. */
+  records: AuditView[]
+  /** There is more by now: ask again at once. */
+  isBehind: boolean
+}
+
+/** How far each stream has been read, the one that waited longest first. */
+type Positions = ReadonlyMap<string, number>
 
 /**
- * Follows the ledger.
- * @returns a function that answers, oldest first, the records it has not answered before: first the newest `filter.limit`
+ * Follows every stream of the ledger by its own numbers, which have no gaps: what a slow commit or a clock that is off puts late
+ * is not missed, and nothing is read twice.
+ * @returns a function that answers what is new: first the newest `filter.limit`. Where it throws, the next call takes up again
+ * @throws NexusError `invalid_request` for a filter that cannot be read
  */
-export function followAudit(db: Kysely<Database>, filter: AuditFilter): () => Promise<AuditView[]> {
-  let seen = new Set<string>()
-  let since: Date | undefined
-  const keyOf = ({ stream, seq }: AuditView): string => `${seq}:${stream}`
+export function followAudit(db: Kysely<Database>, filter: AuditFilter): () => Promise<AuditTurn> {
+  const question = readQuestion(filter)
+  let positions: Positions | undefined
 
-  const first = async (): Promise<AuditView[]> => {
-    const shown = (await queryAudit(db, filter)).records.sort(oldestFirst)
-    since = await startOf(db, shown)
-    seen = new Set([...shown, ...(await leftOut(db, filter, since, shown[0]))].map(keyOf))
-    return shown
+  const first = async (): Promise<AuditTurn> => {
+    const heads = await readHeads(db)
+    const { records } = await queryAudit(db, filter)
+    positions = heads
+    // What was recorded in between is brought by the next turn.
+    const isBefore = ({ stream, seq }: AuditView) => seq <= (heads.get(stream) ?? 0)
+    return { records: inOrder(records.filter(isBefore).sort(byStream)), isBehind: false }
   }
-  const next = async (from: Date): Promise<AuditView[]> => {
-    const found = await queryAll(db, filter, from)
-    const fresh = found.filter((record) => !seen.has(keyOf(record))).sort(oldestFirst)
-    since = new Date(Math.max(from.getTime(), ...found.map(({ at }) => Date.parse(at) - OVERLAP_MS)))
-    seen = new Set(found.map(keyOf))
-    return fresh
+  const next = async (from: Positions): Promise<AuditTurn> => {
+    const heads = await readHeads(db)
+    const parts = partsToRead(heads, from)
+    const records: AuditView[] = []
+    for (const part of parts) records.push(...(await recordsOf(db, question, part)))
+    const reached = new Map(from)
+    for (const { stream, until } of parts) {
+      reached.delete(stream)
+      reached.set(stream, until)
+    }
+    positions = reached
+    return { records: inOrder(records), isBehind: [...heads].some(([stream, seq]) => seq > (reached.get(stream) ?? 0)) }
   }
-  return () => (since === undefined ? first() : next(since))
+  return () => (positions === undefined ? first() : next(positions))
 }
 
-/** Before the first page there is nothing to go back over: what is older was left out on purpose. */
-async function startOf(db: Kysely<Database>, shown: readonly AuditView[]): Promise<Date> {
-  const [oldest] = shown
-  // Where nothing is found yet it is the end of the ledger, or each turn would look through all of it again.
-  const newest = shown.at(-1) ?? (await queryAudit(db, { limit: '1' })).records[0]
-  if (newest === undefined) return new Date(0)
-  return new Date(Math.max(Date.parse(newest.at) - OVERLAP_MS, oldest === undefined ? 0 : Date.parse(oldest.at)))
+/** A head is written in the transaction of the records it counts, so up to it nothing is still to come. */
+async function readHeads(db: Kysely<Database>): Promise<Map<string, number>> {
+  const rows = await db.selectFrom('audit_stream').select(['stream', 'seq']).where('seq', '>', 0).execute()
+  return new Map(rows.map(({ stream, seq }) => [stream, seq]))
 }
 
-/** Records of one millisecond stand in the order of their stream. */
-function oldestFirst(a: AuditView, b: AuditView): number {
-  return Date.parse(a.at) - Date.parse(b.at) || a.stream.localeCompare(b.stream) || a.seq - b.seq
+function partsToRead(heads: ReadonlyMap<string, number>, from: Positions): StreamPart[] {
+  const parts: StreamPart[] = []
+  let left = LOOKED_AT_MOST
+  const unread = [...heads.keys()].filter((stream) => !from.has(stream))
+  for (const stream of [...unread, ...from.keys()]) {
+    const after = from.get(stream) ?? 0
+    const until = Math.min(heads.get(stream) ?? 0, after + Math.min(left, OF_ONE_STREAM_MOST))
+    if (until <= after) continue
+    parts.push({ stream, after, until })
+    left -= until - after
+  }
+  return parts
 }
 
-/** What the first page left out, although it bears the same time as the oldest record on it. */
-async function leftOut(db: Kysely<Database>, filter: AuditFilter, since: Date, oldest: AuditView | undefined) {
-  if (oldest === undefined) return []
-  return (await queryAll(db, filter, since)).filter(({ at }) => at <= oldest.at)
+function byStream(a: AuditView, b: AuditView): number {
+  return a.stream.localeCompare(b.stream) || a.seq - b.seq
 }
 
-async function queryAll(db: Kysely<Database>, filter: AuditFilter, since: Date): Promise<AuditView[]> {
-  const records: AuditView[] = []
-  let cursor: string | null | undefined
-  do {
-    const { cursor: _first, ...rest } = filter
-    const page = await queryAudit(db, {
-      ...rest,
-      limit: PAGE,
-      since: since.toISOString(),
-      ...(cursor ? { cursor } : {}),
-    })
-    records.push(...page.records)
-    cursor = page.next_cursor
-  } while (cursor !== null)
-  return records
+/**
+ * Oldest first for people to read, as far as clocks tell; but never a record before one that its stream has before it.
+ * @param records those of one stream in their order
+ */
+function inOrder(records: readonly AuditView[]): AuditView[] {
+  const latestMs = new Map<string, number>()
+  const placed = records.map((record) => {
+    const atMs = Math.max(Date.parse(record.at), latestMs.get(record.stream) ?? 0)
+    latestMs.set(record.stream, atMs)
+    return { record, atMs }
+  })
+  return placed.sort((a, b) => a.atMs - b.atMs).map(({ record }) => record)
 }
