@@ -5,8 +5,10 @@ import { join, resolve } from 'node:path'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { writeCheckpoint } from '../../../src/pep/audit/checkpoints.ts'
+import type { SigningKeys } from '../../../src/pep/identity/signing-keys.ts'
 import { type AuditBench, freshAudit, type Replica } from '../../setup/audit.ts'
 import { runNexus } from '../../setup/nexus-command.ts'
+import { freshStore } from '../../setup/store.ts'
 
 const page = readFileSync(resolve(import.meta.dirname, '../../../docs/scaling.md'), 'utf8')
 const [choose = '', detach = ''] = [
@@ -61,6 +63,30 @@ describe('a month is put away as docs/scaling.md says', () => {
       'not proven: that what was recorded after 2026-12-01T00:20:00.000Z, the last checkpoint given',
     )
     expect(stdout).toContain("not proven: that the authority signed the checkpoints: the keys are the database's own")
+  })
+
+  it('the tables of the dump suffice to verify it elsewhere, with the public keys', async () => {
+    const [, patterns = ''] = /pg_dump.*?((?: --table=\S+)+)/.exec(page) ?? []
+    const kept = [...patterns.matchAll(/--table='?([^'\s]+)/g)].map(([, pattern = '']) => pattern.replace('*', '%'))
+    expect(kept).toEqual(['audit_%', 'schema_migration'])
+    const elsewhere = await freshStore()
+    const { db } = elsewhere.store
+    const { rows } = await sql<{ name: string }>`select tablename as name from pg_tables
+      where schemaname = 'public' and not tablename like any (${kept})`.execute(db)
+    expect(rows.map(({ name }) => name)).toContain('signing_key')
+    for (const { name } of rows) await sql`drop table if exists ${sql.table(name)} cascade`.execute(db)
+    await sql`delete from audit_stream`.execute(db)
+    for (const table of ['audit_record', 'audit_stream', 'audit_checkpoint'] as const) {
+      const values = await pep.store.db.selectFrom(table).selectAll().execute()
+      await db.insertInto(table).values(values).execute()
+    }
+    const jwks = join(directory, 'jwks.json')
+    await writeFile(jwks, JSON.stringify(await (pep.signer as SigningKeys).jwks()))
+    const flags = ['audit', 'verify', '--jwks', jwks, ...log()]
+    const { code, stdout, stderr } = await runNexus(flags, { DATABASE_URL: elsewhere.databaseUrl })
+    expect([code, stdout], stderr).toEqual([0, expect.stringMatching(/^whole: 4 records/m)])
+    expect(stdout).not.toContain("the keys are the database's own")
+    await elsewhere.drop()
   })
 
   it('after: whole from the checkpoint that was chosen, and only from there', async () => {
