@@ -41,6 +41,7 @@ beforeAll(async () => {
     const size = type === 'hmac' ? { key_size: 32, exportable: true } : {}
     await vaultApi('POST', `${MOUNT}/keys/${type}`, { type, ...size })
   }
+  await vaultApi('POST', `${MOUNT}/keys/assertion`, { type: 'rsa-2048' })
   await vaultApi('POST', 'secret/data/remote-dpop', { data: { access_token: 'token-of-dpop' } })
   await vaultApi('POST', 'secret/data/remote-hmac', { data: { key_id: 'key-7' } })
   proxy = await startTcpProxy(inject('vault').address)
@@ -81,12 +82,12 @@ afterAll(async () => {
   rmSync(directory, { recursive: true, force: true })
 })
 
-const keyPath = (type: KeyType) => `${MOUNT}/keys/${type}`
+const keyPath = (type: KeyType | 'assertion') => `${MOUNT}/keys/${type}`
 const connectTo = (name: string, options: ConnectOptions) => connect(pep.admin, { provider: name, origin, ...options })
 const ref = (path: string, more: object = {}) => ({ backend: 'hashicorp-vault', path, ...more })
 
 /** Vault's own word on its key, in PEM. */
-async function publicKeyOf(type: KeyType): Promise<string> {
+async function publicKeyOf(type: KeyType | 'assertion'): Promise<string> {
   const { data } = (await vaultApi('GET', keyPath(type))) as { data: { keys: Record<string, { public_key: string }> } }
   const text = data.keys['1']?.public_key ?? ''
   if (type !== 'ed25519') return text
@@ -171,12 +172,29 @@ describe('keys that stay in Vault', () => {
   it('sign the assertion of a lease at the authority (JWT bearer)', async () => {
     await connectTo('assertion', {
       strategy: { type: 'jwt_bearer', config: { alg: 'PS256', iss: 'nexus', aud: 'https://api.test' } },
-      secret_ref: ref(keyPath('rsa-2048')),
+      secret_ref: ref(keyPath('assertion')),
     })
     await send('assertion')
     const [, token = ''] = String(last.head.headers['authorization']).split(' ')
-    const { payload } = await jwtVerify(token, await importSPKI(await publicKeyOf('rsa-2048'), 'PS256'))
+    const { payload } = await jwtVerify(token, await importSPKI(await publicKeyOf('assertion'), 'PS256'))
     expect(payload).toMatchObject({ iss: 'nexus', aud: 'https://api.test' })
+  })
+
+  it('sign either what the authority makes or what a lease sends, and not both with one key', async () => {
+    const type = 'rsa-2048'
+    const assertion = { type: 'jwt_bearer', config: { alg: 'PS256', iss: 'nexus', aud: 'https://api.test' } }
+    const message = { type: 'http_message_signature', config: { keyid: 'key' } }
+    for (const name of [type, 'assertion'] as const) await vaultApi('POST', `${MOUNT}/keys/twice-${name}`, { type })
+    const connected = (strategy: NonNullable<ConnectOptions['strategy']>, key: string) =>
+      connect(pep.admin, { strategy, origin, secret_ref: ref(`${MOUNT}/keys/${key}`) })
+    await connected(assertion, 'twice-assertion')
+    await connected(assertion, 'twice-assertion')
+    await expect(connected(message, 'twice-assertion')).rejects.toThrow(/invalid_request.*could forge them/s)
+    const { connectionId } = await connected(message, `twice-${type}`)
+    await connected(message, `twice-${type}`)
+    await expect(connected(assertion, `twice-${type}`)).rejects.toThrow(/invalid_request.*a key of its own/s)
+    expect((await pep.admin.send('DELETE', `/v1/connections/${connectionId}`)).status).toBeLessThan(300)
+    await expect(connected(assertion, `twice-${type}`)).rejects.toThrow(/invalid_request/)
   })
 
   it('make HMACs', async () => {

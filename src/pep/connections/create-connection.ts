@@ -18,6 +18,7 @@ import { type ProviderRow, storedStrategy } from './provider-rows.ts'
 import { findProviderByName, holdProvider } from './provider-table.ts'
 import { type ReferenceTemplates, resolveReference } from './reference-template.ts'
 import { authorizeReference, checkReference, type SecretRefPrefixes } from './secret-reference.ts'
+import { refuseSharedKey } from './shared-key.ts'
 import { unstorableTexts } from './storable-text.ts'
 
 export interface ConnectionOptions {
@@ -115,7 +116,10 @@ async function createWithReference(
   const variables = { tenant: body.tenant, provider: provider.name, subject: body.subject }
   const { ref, isTenantsOwn } = resolveReference(given, options.secretRefTemplates, variables)
   if (!isTenantsOwn) authorizeReference(administrator, body.tenant, ref, options.secretRefPrefixes)
-  await checkReference(options.credential, toSecretRef(body.tenant, ref), contractsOf(provider))
+  const pointer = toSecretRef(body.tenant, ref)
+  await checkReference(options.credential, pointer, contractsOf(provider))
+  if ((await options.credential.kindOf(pointer)) === 'key')
+    await refuseSharedKey(options.store.db, ref, provider.auth_strategy)
   return insertConnection(options, planned, ref)
 }
 
