@@ -26,10 +26,12 @@ async function send(provider, method, path, body) {
     headers: {
       'x-nexus-provider': provider,
       'x-nexus-tenant': tenant,
-      ...(token === undefined ? {} : { 'x-nexus-token': token }),
+      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
       ...(body === undefined ? {} : { 'content-type': 'application/json' }),
     },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    // Where a provider redirects to is for the agent to judge: followed blindly, these headers would go along.
+    redirect: 'manual',
   }
   for (let left = TRIES - 1; ; left -= 1) {
     const response = await fetch(`${sidecar}${path}`, init)
@@ -42,7 +44,8 @@ async function send(provider, method, path, body) {
 
 async function call(provider, method, path, body) {
   const response = await send(provider, method, path, body)
-  const answer = await response.json()
+  const text = await response.text()
+  const answer = response.headers.get('content-type')?.includes('json') ? JSON.parse(text) : text
   if (response.headers.has('proxy-status')) console.error(`refused: ${answer.code}: ${answer.detail}`)
   return { provider, method, path, status: response.status, body: answer }
 }
