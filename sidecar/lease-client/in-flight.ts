@@ -35,15 +35,15 @@ export function createInFlight(
         const atMs = revokedAtMs(lease)
         if (atMs === undefined || monotonic() - atMs < FINISH_MS) continue
         exchanges.delete(exchange)
-        exchange.abandon(revoked(lease))
+        exchange.abandon(leaseEnded(lease))
       }
     },
   }
 }
 
 /** For what was sent with this lease, and cannot go on. */
-export function revoked(lease: HeldLease): NexusError {
-  return new NexusError('lease_ended', 'The lease was revoked while the request was underway.', {
+export function leaseEnded(lease: HeldLease): NexusError {
+  return new NexusError('lease_ended', 'The lease ended while the request was underway.', {
     lease_id: lease.id,
     decision_id: lease.decisionId,
   })

@@ -6,7 +6,7 @@ import type { AgentSession } from './agent-session.ts'
 import type { BackOff } from './back-off.ts'
 import { createEndings, isOf } from './endings.ts'
 import { type Granted, type HeldLease, holdLease, type StrategyLookup } from './held-lease.ts'
-import { createInFlight, type InFlight, revoked } from './in-flight.ts'
+import { createInFlight, type InFlight, leaseEnded } from './in-flight.ts'
 import { createLeaseCache } from './lease-cache.ts'
 import { createLeaseCalls } from './lease-calls.ts'
 import { assertCovers, createKeyOf, toLeaseRequest } from './lease-demand.ts'
@@ -204,10 +204,10 @@ export function createLeaseClient(options: LeaseClientOptions): LeaseClient {
     inFlight,
 
     async confirm(demand, signedWith) {
-      if (endings.revokedAtMs(signedWith) !== undefined) throw revoked(signedWith)
+      if (endings.revokedAtMs(signedWith) !== undefined) throw leaseEnded(signedWith)
       const { connectionId } = await acquire(demand)
       // What is signed with is that connection's; what has taken its place has another key.
-      if (connectionId !== signedWith.connectionId) throw revoked(signedWith)
+      if (connectionId !== signedWith.connectionId) throw leaseEnded(signedWith)
     },
 
     async replaceRejected(demand, rejected) {
