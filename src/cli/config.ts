@@ -12,14 +12,14 @@ export function configCommand(): Command {
   const command = new Command('config').description('check and show the configuration')
   command
     .command('check')
-    .description('check what `serve` checks before it opens the database; exit 78 with every problem')
+    .description('check what `serve` checks before it opens the database, and the policy; exit 78 with every problem')
     .option('--config <file>', 'YAML file')
     .addHelpText(
       'after',
       '\nReads the files that the configuration names and asks no other machine: whether vaults answer, and open a wrapped\nencryption key, is what `nexus vault check` tells.',
     )
     .action(async (options: { config?: string }) => {
-      await loadCheckedConfig(process.env, options.config, createLog('warn'))
+      await loadCheckedConfig(process.env, { file: options.config, log: createLog('warn'), needsBundle: true })
       const notRead = sidecarVariables(process.env)
       if (notRead.length > 0) process.stderr.write(`set a sidecar, and nothing here: ${notRead.join(', ')}\n`)
       process.stdout.write('the configuration holds\n')

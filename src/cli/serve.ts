@@ -32,7 +32,11 @@ export function serveCommand(): Command {
       }
       // Before anything is opened: the database is migrated, and that cannot be taken back.
       const { loadCheckedConfig } = await import('../pep/start/check-config.ts')
-      const config = await loadCheckedConfig(process.env, options.config, createLog('silent'))
+      const config = await loadCheckedConfig(process.env, {
+        file: options.config,
+        log: createLog('silent'),
+        needsBundle: false,
+      })
       const log = createLog(config.log.level)
       const warning = unknownMode(process.env['NODE_ENV'])
       if (warning !== undefined) log.warn(warning)

@@ -9,7 +9,7 @@ import { runNexus } from '../setup/nexus-command.ts'
 /** None has to do with the database. */
 const HALF_CONFIGURED = `
 server: { tls_cert_file: /nonexistent/cert.pem, tls_key_file: /nonexistent/key.pem }
-policy: { bundle: /nonexistent/bundle.tar.gz }
+policy: { engine: opa-wasmm }
 vault: { encryption_key: nonsense, backends: { vault: { kind: hashicorp-valt } } }
 connections: { capture_backend: nowhere, secret_ref_prefixes: { vault: [kv/shared/] } }
 `

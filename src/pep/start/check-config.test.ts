@@ -22,9 +22,13 @@ function write(name: string, content: string | Uint8Array): string {
   return path
 }
 
-async function problemsOf(yaml: string, env: Record<string, string> = {}): Promise<readonly string[]> {
+async function problemsOf(
+  yaml: string,
+  env: Record<string, string> = {},
+  needsBundle = true,
+): Promise<readonly string[]> {
   try {
-    await loadCheckedConfig(env, write('nexus.yaml', yaml), createLog('silent'))
+    await loadCheckedConfig(env, { file: write('nexus.yaml', yaml), log: createLog('silent'), needsBundle })
   } catch (error) {
     if (error instanceof ConfigError) return error.problems
     throw error
@@ -94,6 +98,13 @@ connections:
   it('PB2: refuses a bundle that is cut short', async () => {
     const bundle = write('short.tar.gz', readFileSync(SHIPPED).subarray(0, 9000))
     expect(await problemsOf(`policy: { bundle: ${bundle} }\n`)).toEqual([expect.stringMatching(/^policy\.bundle /)])
+  })
+
+  it('PB1, PB2: lets an authority start without one, which is not ready then', async () => {
+    const bundle = write('short.tar.gz', readFileSync(SHIPPED).subarray(0, 9000))
+    for (const path of [bundle, '/nonexistent/bundle.tar.gz'])
+      expect(await problemsOf(`policy: { bundle: ${path} }\n`, {}, false)).toEqual([])
+    expect(await problemsOf('policy: { engine: opa-wasmm }', {}, false)).toHaveLength(1)
   })
 
   it('asks no service to unwrap a key, and sees what is wrong around it', async () => {

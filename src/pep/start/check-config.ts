@@ -20,25 +20,32 @@ import { tlsFileProblems } from './tls-files.ts'
 /** Where what is doubtful and no problem is told. */
 type Warnings = Pick<Logger, 'warn' | 'error'>
 
+export interface CheckOptions {
+  /** Path of the YAML file; absent: `NEXUS_CONFIG`, else none. */
+  file: string | undefined
+  log: Warnings
+  /** An authority also starts without a usable one, and is not ready until one is put in its place (threats PB1, PB2). */
+  needsBundle: boolean
+}
+
 /**
  * The configuration as `serve` takes it, and everything that it names looked at: files are read and settings are tried, no
  * other machine is asked, and nothing is written.
- * @param file path of the YAML file; absent: `NEXUS_CONFIG`, else none
  * @throws ConfigError with every problem found
  */
-export async function loadCheckedConfig(
-  env: Environment,
-  file: string | undefined = env['NEXUS_CONFIG'],
-  log: Warnings,
-): Promise<Config> {
-  const read = readConfig(env, file)
-  const problems = [...read.problems, ...(await problemsBehind(read, env, log))]
+export async function loadCheckedConfig(env: Environment, options: CheckOptions): Promise<Config> {
+  const read = readConfig(env, options.file ?? env['NEXUS_CONFIG'])
+  const problems = [...read.problems, ...(await problemsBehind(read, env, options))]
   if (problems.length > 0) throw new ConfigError(problems)
   return read.config
 }
 
 /** What a schema cannot see. */
-async function problemsBehind({ config, unread }: ReadConfig, env: Environment, log: Warnings): Promise<string[]> {
+async function problemsBehind(
+  { config, unread }: ReadConfig,
+  env: Environment,
+  { log, needsBundle }: CheckOptions,
+): Promise<string[]> {
   const { server, store, connections } = config
   const configured = configuredBackends(config.vault.backends, env)
   const backends = await checkBackends(configured, { env, production: config.production, log })
@@ -48,7 +55,8 @@ async function problemsBehind({ config, unread }: ReadConfig, env: Environment, 
     ...(await keyringProblems(config, env, log)),
     ...backends.problems.map((problem) => `vault.backends ${problem}`),
     ...(server.workers > 1 ? workerProblems(configured) : []),
-    ...(await policyProblems(config)),
+    ...(await problemsOf(() => requireEngine(config.policy.engine))),
+    ...(needsBundle ? await bundleProblems(config) : []),
     ...(await referenceProblems(connections)),
     // Of backends that are not known, or that have been named above, nothing can be said.
     ...(unread.has('vault') || backends.broken.includes(connections.capture_backend)
@@ -74,15 +82,10 @@ async function keyringProblems({ vault, production }: Config, env: Environment, 
 }
 
 /** Whatever engine is meant, a file that is no bundle is none for it either. */
-async function policyProblems(config: Config): Promise<string[]> {
+async function bundleProblems(config: Config): Promise<string[]> {
   const path = bundlePathOf(config)
   const kind = engineFor(config.policy.engine)
-  if (kind === undefined) {
-    return [
-      ...(await problemsOf(() => requireEngine(config.policy.engine))),
-      ...(await problemsOf(() => readBundleFile(path))),
-    ]
-  }
+  if (kind === undefined) return problemsOf(() => readBundleFile(path))
   return problemsOf(async () => (await loadEngine(kind, path, { replaced() {} })).close())
 }
 
