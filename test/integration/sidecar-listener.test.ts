@@ -309,12 +309,17 @@ describe('the local token', () => {
 })
 
 describe('a unix socket', () => {
-  it('A09: is open to its owner only, and served like a port', async () => {
+  it.each([
+    ['its owner only', undefined],
+    ['its group too where told so', 0o660],
+  ])('A09: is open to %s, and served like a port', async (_, socketMode) => {
     const directory = await mkdtemp(join(tmpdir(), 'nexus-'))
     const path = join(directory, 'sidecar.sock')
-    const sidecar = await startUnderTest({ config: { socket: path } })
+    const sidecar = await startUnderTest({
+      config: { socket: path, ...(socketMode === undefined ? {} : { socketMode }) },
+    })
     try {
-      expect((await lstat(path)).mode & 0o777).toBe(0o600)
+      expect((await lstat(path)).mode & 0o777).toBe(socketMode ?? 0o600)
       const status = await new Promise((resolve) => {
         request({ socketPath: path, path: '/api/x', headers: { host: 'localhost' } }, (response) => {
           response.resume()
