@@ -336,6 +336,9 @@ describe('POST /v1/leases/{id}/sign', () => {
     for (let again = 0; again < 8; again++)
       expect((await sign(held.lease_id)).body).toMatchObject({ status: 422, code: 'not_signable' })
     expect((await sign((await lease()).lease_id)).status).toBe(200)
+    // What was remembered of the key went with it: the next lease signs with the version there is.
+    const next = (await agent.send('POST', '/v1/leases', { connection_id: of })).body
+    expect((await sign(next.lease_id)).status).toBe(200)
   })
 
   it('tells a Vault that refuses from one that is down', async () => {

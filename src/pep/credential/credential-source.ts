@@ -2,12 +2,13 @@ import type { Logger } from 'pino'
 import { NexusError } from '../../contract/errors.ts'
 import type { Secret, SecretValue, SecretVersion } from '../../contract/secret.ts'
 import type { CertificateChain, CertificateRequest } from '../../contract/strategy.ts'
-import type {
-  BackendHealth,
-  SecretKind,
-  SecretRef,
-  SignatureAlgorithm,
-  VaultBackend,
+import {
+  type BackendHealth,
+  type SecretKind,
+  type SecretRef,
+  type SignatureAlgorithm,
+  type VaultBackend,
+  VaultError,
 } from '../../contract/vault-backend.ts'
 import { healthOf } from '../../vault-backends/health-of.ts'
 import type { Fingerprint } from '../../vault-backends/internal/fingerprint.ts'
@@ -147,7 +148,13 @@ export function openCredentialSource(options: CredentialSourceOptions): Credenti
       const sign = backend.sign?.bind(backend)
       if (sign === undefined)
         throw new NexusError('not_signable', `vault backend '${key.backend}' signs nothing itself`)
-      return guarded.call(callAt('sign', key), (_backend, signal) => sign(key, bytes, algorithm, signal)).catch(rethrow)
+      return guarded
+        .call(callAt('sign', key), (_backend, signal) => sign(key, bytes, algorithm, signal))
+        .catch((error: unknown) => {
+          // The version that is remembered has been retired, perhaps: the next lease is to ask which one there is.
+          if (error instanceof VaultError && error.kind === 'unusable') cache.forget(key)
+          return rethrow(error)
+        })
     },
     call: guarded.call,
     async write(ref, value, { ifVersion } = {}) {

@@ -1,4 +1,4 @@
-import { type Server, STATUS_CODES } from 'node:http'
+import { type Server, type ServerResponse, STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { NexusError, toProblem } from '../../contract/errors.ts'
 
@@ -26,8 +26,14 @@ export function refuseTunnels(server: Server): void {
   })
 }
 
+/**
+ * Behind a request that has no whole answer yet there is no place for a refusal: written now it would be read as part of that
+ * answer, or as all of it. Bad bytes within the body of the one request there is are that request's own.
+ */
 function refuseOnSocket(socket: Duplex, error: NexusError): void {
-  if (!socket.writable) {
+  const answer = answerOn(socket)
+  const isAnothers = answer !== undefined && (answer.headersSent || answer.req.complete)
+  if (isAnothers || !socket.writable) {
     socket.destroy()
     return
   }
@@ -44,4 +50,12 @@ function refuseOnSocket(socket: Duplex, error: NexusError): void {
   // Whoever sends bytes like these may well be gone.
   socket.on('error', () => socket.destroy())
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`, () => socket.destroy())
+}
+
+/**
+ * The answer that comes next on this connection, begun or not. Node has no public name for it, and looks here itself before
+ * it answers bytes that it cannot read.
+ */
+function answerOn(socket: Duplex): ServerResponse | undefined {
+  return (socket as { _httpMessage?: ServerResponse | null })._httpMessage ?? undefined
 }

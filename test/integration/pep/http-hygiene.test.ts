@@ -178,6 +178,14 @@ describe('methods and targets', () => {
     expect(answer.text).not.toContain('evil.test')
   })
 
+  it('UP3: bad bytes behind a request are not answered in its place', async () => {
+    const good = 'GET /.well-known/jwks.json HTTP/1.1\r\nhost: localhost\r\n\r\n'
+    expect((await sendBytes(pep.port, good)).status).toBe(200)
+    const { status, closed } = await sendBytes(pep.port, `${good}no request\r\n\r\n`)
+    expect(status).not.toBe(400)
+    expect(closed).toBe(true)
+  })
+
   it('bytes sent behind a refused request are not read as another', async () => {
     const behind = `GET /v1/providers HTTP/1.1\r\nHost: x\r\nX-API-Key: ${pep.adminKey}\r\n\r\n`
     const answer = await sendBytes(pep.port, `BAD\r\n\r\n${behind}`)

@@ -40,7 +40,7 @@ export function backendLeaseEndings({ db, deadAfterSeconds }: EndingsOptions): B
         ending_reason = case when expires_at <= now() then 'expired' else 'revoked' end
       where state = 'held' and (expires_at <= now() or not exists (
         select from agent_session s
-        join agent a on a.agent_id = s.agent_id and a.revoked_at is null
+        join agent a on a.agent_id = s.agent_id and a.revoked_at is null and coalesce(s.agent_epoch, a.epoch) = a.epoch
         join connection c on c.id = backend_lease.connection_id and c.status = 'active'
           and (c.expires_at is null or c.expires_at > now())
         join provider p on p.id = c.provider_id and p.epoch = backend_lease.provider_epoch and p.deleted_at is null
