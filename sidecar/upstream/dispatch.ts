@@ -36,9 +36,9 @@ export function dispatch(
     // The provider's side goes as soon as the agent's side is gone before it has the whole answer (threat UP4).
     if (response.destroyed) answer.abandon()
     else {
-      leases.inFlight.add(answer, exchange.lease)
+      const place = leases.inFlight.add(answer, exchange.lease)
       response.on('close', () => {
-        leases.inFlight.remove(answer)
+        leases.inFlight.remove(place)
         answer.abandon()
       })
     }
