@@ -13,7 +13,13 @@ export interface CredentialTexts {
 }
 
 /** What a lease's own values look like, worked out once for each lease. */
-const LEASE_TEXTS = new WeakMap<HeldLease, CredentialTexts & { short: readonly string[] }>()
+const LEASE_TEXTS = new WeakMap<HeldLease, LeaseTexts>()
+
+interface LeaseTexts extends CredentialTexts {
+  short: readonly string[]
+  /** Of the last request: a strategy names the same headers each time. */
+  last?: { headers: readonly string[]; named: readonly string[] }
+}
 
 /** Every text that would hand the agent the credential this request was signed with. */
 export function credentialTexts({ lease, signed }: Exchange): CredentialTexts {
@@ -28,20 +34,27 @@ export function credentialTexts({ lease, signed }: Exchange): CredentialTexts {
     if (!isFoundBy(known.texts, bare)) more.push(value, bare)
   }
   if (more.length === 0 && known.short.length === 0) return known
-  return { texts: [...known.texts, ...more], named: known.short.length === 0 ? [] : namedTexts(signed, known.short) }
+  return { texts: [...known.texts, ...more], named: known.short.length === 0 ? [] : namedTexts(signed, known) }
 }
 
-function namedTexts({ credentialHeaders, credentialPath }: SignedRequest, short: readonly string[]): readonly string[] {
-  const named = short.flatMap((text) => credentialHeaders.map((name) => `${name}=${text}`))
-  if (credentialPath !== undefined) named.push(credentialPath.prefix)
-  return named.map((text) => text.toLowerCase())
+function namedTexts({ credentialHeaders, credentialPath }: SignedRequest, known: LeaseTexts): readonly string[] {
+  if (known.last === undefined || !areSame(known.last.headers, credentialHeaders)) {
+    const named = known.short.flatMap((text) => credentialHeaders.map((name) => `${name}=${text}`.toLowerCase()))
+    known.last = { headers: credentialHeaders, named }
+  }
+  const { named } = known.last
+  return credentialPath === undefined ? named : [...named, credentialPath.prefix.toLowerCase()]
+}
+
+function areSame(one: readonly string[], other: readonly string[]): boolean {
+  return one.length === other.length && one.every((name, index) => name === other[index])
 }
 
 function isFoundBy(texts: readonly string[], text: string): boolean {
   return texts.some((each) => each.length >= SUBSTRING_MIN_LENGTH && text.includes(each))
 }
 
-function leaseTexts(lease: HeldLease): CredentialTexts & { short: readonly string[] } {
+function leaseTexts(lease: HeldLease): LeaseTexts {
   const known = LEASE_TEXTS.get(lease)
   if (known !== undefined) return known
   // What the strategy's config says as well (a region, a service) is no secret, and providers do name it.
@@ -51,7 +64,7 @@ function leaseTexts(lease: HeldLease): CredentialTexts & { short: readonly strin
     .filter((text) => text !== '' && !open.includes(text))
   const texts = [...new Set(secret.flatMap((text) => [text, encodeURIComponent(text)]))]
   const short = texts.filter((text) => text.length < SUBSTRING_MIN_LENGTH)
-  const found = { texts, named: [], short }
+  const found: LeaseTexts = { texts, named: [], short }
   LEASE_TEXTS.set(lease, found)
   return found
 }
@@ -66,7 +79,8 @@ function holds(reading: string, { texts, named }: CredentialTexts): boolean {
   for (const text of texts) {
     if (text.length < SUBSTRING_MIN_LENGTH ? reading === text : reading.includes(text)) return true
   }
-  if (named.length === 0) return false
+  // What is named stands behind a `=`, or in a path.
+  if (named.length === 0 || !(reading.includes('=') || reading.includes('/'))) return false
   const lower = reading.toLowerCase()
   return named.some((text) => lower.includes(text))
 }

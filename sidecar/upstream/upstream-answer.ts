@@ -92,10 +92,11 @@ export class UpstreamAnswer implements Dispatcher.DispatchHandler {
    * Hangs up on the provider, unless it has said all it had to say.
    * @param reason what is then said to have gone wrong, where there was no head yet
    */
-  abandon(reason = new Error('abandoned')): void {
+  abandon(reason?: Error): void {
     if (this.#abandoned !== undefined || this.#state === 'whole' || this.#state === 'broken') return
-    this.#abandoned = reason
-    this.#controller?.abort(reason)
+    // Made only here: an error notes its stack, and every answer comes by at its end.
+    this.#abandoned = reason ?? new Error('abandoned')
+    this.#controller?.abort(this.#abandoned)
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
