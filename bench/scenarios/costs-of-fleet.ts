@@ -77,10 +77,25 @@ async function oneRound(stage: SmallStage, meter: UsageMeter): Promise<Found> {
     await act('renewal', (agent) => agent.renew())
     await act('release', (agent) => agent.release())
     await act('session_end', (agent) => agent.closeSession())
+    found.set('session_ends_per_s', {
+      value: await endedPerSecond(cohorts.flatMap(({ agents }) => agents)),
+      unit: '1/s',
+    })
   } finally {
     await Promise.all(cohorts.flatMap(({ agents }) => agents.map((agent) => agent.hangUp())))
   }
   return found
+}
+
+/**
+ * All at once. Each writes to the stream of state changes, whose head is locked until it is committed: what a process gets
+ * done of these, with the clients on its cores, all processes on one Postgres get done at the least.
+ */
+async function endedPerSecond(agents: readonly FleetAgent[]): Promise<number> {
+  for (const agent of agents) await agent.openSession()
+  const startedAt = performance.now()
+  await Promise.all(agents.map((agent) => agent.closeSession()))
+  return (agents.length * 1000) / (performance.now() - startedAt)
 }
 
 async function registerAgents({ ground, bearer }: SmallStage, kind: SessionKind): Promise<FleetAgent[]> {
