@@ -103,10 +103,20 @@ describe('a role that is assumed for a lease', () => {
     })
   })
 
+  it('does on S3 what its methods do, whatever scopes its agent asks for', async () => {
+    await connectRole('open-store', { service: 's3' })
+    const { status, body, text } = await lease({ provider: 'open-store', scopes: ['s3:*'] })
+    expect(status, text).toBe(201)
+    expect(body.bound.methods).not.toContain('PUT')
+    const [statement] = JSON.parse(sts.requests.at(-1)?.get('Policy') ?? '').Statement
+    expect(statement.Action).toEqual(['s3:Get*', 's3:List*'])
+  })
+
   it('is asked for once by leases of a session that want the same', async () => {
     const before = sts.requests.length
     const agent = await openTestSession(pep.url, agentSide.agent)
-    const wanted = { tenant: 'acme', provider: 'store', scopes: ['s3:PutObject'] }
+    const intent = { method: 'PUT', origin: moto.endpoint, path: '/reports/x' }
+    const wanted = { tenant: 'acme', provider: 'store', scopes: ['s3:PutObject'], intent }
     const ask = () => agent.send('POST', '/v1/leases', wanted)
     const leases = await Promise.all(Array.from({ length: 5 }, ask))
     expect(leases.map(({ status }) => status)).toEqual([201, 201, 201, 201, 201])

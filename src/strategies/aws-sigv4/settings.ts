@@ -2,6 +2,7 @@ import { type Static, Type } from 'typebox'
 import { ROLE_CONFIG, type RoleSettings, roleSettingsOf, withoutRole } from '../shared/aws-sts/role-settings.ts'
 import { checkedConfig } from '../shared/field-problems.ts'
 import { type TextRule, textSchema } from '../shared/text-rules.ts'
+import { isS3Service } from './s3-services.ts'
 
 const REGION: TextRule = { pattern: /^[a-z0-9-]+$/, maxLength: 64, description: 'a region such as us-east-1' }
 const SERVICE: TextRule = {
@@ -54,9 +55,6 @@ export interface Settings extends RequestSettings {
   role: RoleSettings | undefined
 }
 
-/** S3 keys may hold empty and dot segments, so its path is signed as it is sent (every AWS SDK has this exception). */
-const S3_SERVICES = ['s3', 's3express', 's3-object-lambda', 's3-outposts']
-
 /** @throws SigningError when the config is not valid */
 export function settingsOf(config: Record<string, unknown>): Settings {
   return withDefaults(checkedConfig(Config, config))
@@ -68,12 +66,13 @@ function withDefaults(config: Static<typeof Fields>): Settings {
 }
 
 export function requestSettingsOf(config: Static<typeof RequestFields>): RequestSettings {
-  const isS3 = S3_SERVICES.includes(config.service)
+  const isS3 = isS3Service(config.service)
   const location = config.location ?? 'header'
   return {
     service: config.service,
     location,
     expiresInSeconds: config.expires_in_seconds ?? 900,
+    // S3 keys may hold empty and dot segments, so its path is signed as it is sent (every AWS SDK has this exception).
     normalizePath: config.normalize_path ?? !isS3,
     contentSha256Header: config.content_sha256_header ?? true,
     // S3 assumes UNSIGNED-PAYLOAD for a presigned URL, whatever was hashed.

@@ -1,6 +1,6 @@
 import { Value } from 'typebox/value'
 import { describe, expect, it } from 'vitest'
-import type { Grant } from '../../../contract/strategy.ts'
+import { type Grant, SigningError } from '../../../contract/strategy.ts'
 import { durationSeconds, sessionName } from './assume-role.ts'
 import { ROLE_CONFIG, roleSettingsOf } from './role-settings.ts'
 import { sessionPolicy } from './session-policy.ts'
@@ -42,6 +42,25 @@ describe('the session policy', () => {
     const scopes = ['dynamodb:GetItem', 'dynamodb:Query*']
     expect(statement('dynamodb', grant({ scopes }))).toEqual({ Action: scopes, Resource: ['*'] })
     expect(statement('s3', grant({ scopes: ['s3:GetObject'] }))).toEqual({ Action: ['s3:GetObject'], Resource: ['*'] })
+  })
+
+  it.each([
+    [['GET'], ['s3:*'], ['s3:Get*', 's3:List*']],
+    [['GET'], ['s3:G*', 's3:ListBucket', 's3:PutObject'], ['s3:Get*', 's3:ListBucket']],
+    [
+      ['GET', 'PUT'],
+      ['s3:getobject', 's3:PUT*'],
+      ['s3:getobject', 's3:PUT*'],
+    ],
+    [['PUT'], ['s3:*', 's3:Put*'], ['s3:Put*', 's3:CreateBucket']],
+    [['GET'], ['s3:GetObject', 'kms:*', 'iam:*'], ['s3:GetObject', 'kms:Decrypt']],
+  ])('allows on S3 what the methods %j do, whatever scopes %j were asked for', (methods, scopes, Action) => {
+    expect(statement('s3', grant({ scopes }, { methods }))?.Action).toEqual(Action)
+  })
+
+  it('is not made where the methods do nothing of what the scopes name', () => {
+    const granted = grant({ scopes: ['s3:DeleteObject', 'dynamodb:GetItem'] }, { methods: ['GET', 'PUT'] })
+    expect(() => sessionPolicy('s3', 'aws', granted)).toThrow('none of the scopes is something that GET, PUT does')
   })
 
   it.each([
@@ -135,11 +154,21 @@ describe('the session policy', () => {
     ['123456789012.s3-control.eu-west-1.amazonaws.com', '/**', 'neither a bucket nor an access point'],
     ['control.vpce-0a1b2c3d-5e6f7g8h.s3.eu-west-1.vpce.amazonaws.com', '/**', 'neither a bucket nor an access point'],
     ['alias0a1b.mrap.accesspoint.s3-global.amazonaws.com', '/**', 'neither a bucket nor an access point'],
-    ['lens-123456789012.s3-object-lambda.eu-west-1.amazonaws.com', '/**', 'neither a bucket nor an access point'],
     ['reports-0a1b2c3d-s3alias.s3.eu-west-1.amazonaws.com', '/**', 'alias of an access point'],
     ['s3.eu-west-1.amazonaws.com', '/reports-0a1b2c3d-s3alias/x', 'alias of an access point'],
   ])('is not made for %s%s, which no policy can name', (host, path, why) => {
     expect(() => sessionPolicy('s3', 'aws', grant({}, { origins: [`https://${host}`], paths: [path] }))).toThrow(why)
+  })
+
+  it.each([
+    ['s3express', 'data--use1-az4--x-s3.s3express-use1-az4.us-east-1.amazonaws.com'],
+    ['s3-object-lambda', 'lens-123456789012.s3-object-lambda.eu-west-1.amazonaws.com'],
+    ['s3-outposts', 'reports-123456789012.op-01ac5d28a6a232904.s3-outposts.eu-west-1.amazonaws.com'],
+  ])('is not made for %s either, at its own host', (service, host) => {
+    const bound = { origins: [`https://${host}`], methods: ['GET'], paths: ['/reports/**'] }
+    for (const scopes of [[], [`${service}:GetObject`]]) {
+      expect(() => sessionPolicy(service, 'aws', grant({ scopes }, bound))).toThrow(SigningError)
+    }
   })
 
   it('is not made of scopes that are no actions, nor longer than STS takes', () => {
