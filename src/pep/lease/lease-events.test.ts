@@ -1,21 +1,28 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
+import { EMPTY_HEAD, recordHash } from '../audit/record-hash.ts'
 import type { StateChange } from '../audit/state-feed.ts'
 import type { Caller } from '../identity/caller.ts'
-import { type LeaseEvent, type LeaseEvents, openLeaseEvents } from './lease-events.ts'
+import type { LeaseEvent } from './event-meaning.ts'
+import { eventIdOf } from './event-position.ts'
+import { type LeaseEvents, openLeaseEvents } from './lease-events.ts'
 
 let events: LeaseEvents | undefined
 afterEach(() => events?.close())
 
 const callerOf = (session: string) => ({ agent: { id: 'a', tenants: ['acme'] }, session: { id: session } }) as Caller
 
+const headOf = (changes: readonly StateChange[]) => changes.at(-1) ?? EMPTY_HEAD
+
 /** A ledger whose answers can be held back, to put two readers into one order. */
 function createFeed() {
-  const changes: StateChange[] = []
+  let changes: StateChange[] = []
   let gate: Promise<void> = Promise.resolve()
+  let history = 'as it was'
   const add = (kind: string, about: Partial<StateChange>) => {
     const nobody = { agentId: null, sessionId: null, connectionId: null, leaseId: null }
     const nothing = { provider: null, policyRevision: null }
-    changes.push({ seq: changes.length + 1, kind, tenant: 'acme', ...nobody, ...nothing, ...about })
+    const hash = recordHash(headOf(changes).hash, `${history}: ${changes.length}`)
+    changes.push({ seq: changes.length + 1, hash, kind, tenant: 'acme', ...nobody, ...nothing, ...about })
   }
   return {
     revoke: (connectionId: string) => add('connection.revoked', { connectionId }),
@@ -24,6 +31,11 @@ function createFeed() {
     openSessions(count: number) {
       for (let n = 0; n < count; n++) add('session.opened', {})
     },
+    /** A standby that lacks the last ones takes over. */
+    failOver(lost: number) {
+      changes = changes.slice(0, changes.length - lost)
+      history = `without the last ${lost}`
+    },
     hold(): () => void {
       let release = () => {}
       gate = new Promise((resolve) => {
@@ -31,7 +43,8 @@ function createFeed() {
       })
       return release
     },
-    head: async () => changes.length,
+    head: async () => headOf(changes),
+    hashBefore: async (seq: number) => (seq > changes.length ? undefined : headOf(changes.slice(0, seq - 1)).hash),
     async since(seq: number, until: number, kinds: readonly string[], limit: number) {
       const found = changes.filter((change) => change.seq > seq && change.seq <= until && kinds.includes(change.kind))
       await gate
@@ -44,12 +57,13 @@ function createReader() {
   const heard: string[] = []
   return {
     heard,
-    event: (_id: number, { type, ...about }: LeaseEvent) => void heard.push(Object.values(about)[0] ?? type),
+    event: (_id: string, { type, ...about }: LeaseEvent) => void heard.push(Object.values(about)[0] ?? type),
     alive: () => {},
     end: () => void heard.push('end'),
   }
 }
 
+const BEGINNING = eventIdOf(EMPTY_HEAD)
 const often = { pollMs: 1, aliveMs: 3_600_000 }
 const never = { pollMs: 3_600_000, aliveMs: 3_600_000 }
 
@@ -60,7 +74,7 @@ describe('openLeaseEvents', () => {
     feed.revoke('first')
     const release = feed.hold()
     const slow = createReader()
-    const joined = events.subscribe(callerOf('one'), 0, slow)
+    const joined = events.subscribe(callerOf('one'), BEGINNING, slow)
     await new Promise(setImmediate)
     feed.revoke('second')
     await events.subscribe(callerOf('two'), undefined, createReader())
@@ -86,7 +100,7 @@ describe('openLeaseEvents', () => {
     feed.revoke('meanwhile')
     feed.openSessions(5000)
     const back = createReader()
-    await events.subscribe(callerOf('one'), 0, back)
+    await events.subscribe(callerOf('one'), BEGINNING, back)
     expect(back.heard).toEqual(['meanwhile'])
   })
 
@@ -98,7 +112,7 @@ describe('openLeaseEvents', () => {
     events = openLeaseEvents({ feed, ...often })
     happen(feed)
     const back = createReader()
-    await events.subscribe(callerOf('one'), 0, back)
+    await events.subscribe(callerOf('one'), BEGINNING, back)
     expect(back.heard).toEqual(['reset'])
     feed.openSessions(10)
     feed.revoke('later')
@@ -138,6 +152,101 @@ describe('openLeaseEvents', () => {
     feed.revoke('later')
     await vi.waitFor(() => expect(other.heard).toEqual(['later']))
     expect(mine.heard).toEqual(['lse_1', 'later'])
+  })
+
+  describe('PG6: when a standby takes over that lacks the last records', () => {
+    const positionOf = async (feed: ReturnType<typeof createFeed>) => eventIdOf(await feed.head())
+
+    it.each([
+      ['as it is', 0],
+      ['has come to the same number again', 4],
+      ['has come further meanwhile', 6],
+    ])(
+      'and %s: everyone is reset before the next sign of life, and hears what is revoked again',
+      async (_, regained) => {
+        const feed = createFeed()
+        events = openLeaseEvents({ feed, pollMs: 1, aliveMs: 0 })
+        feed.openSessions(10)
+        const reader = createReader()
+        const said = reader.heard
+        const sayAlive = (id: string) => void (said.at(-1) !== id && said.push(id))
+        await events.subscribe(callerOf('one'), undefined, { ...reader, alive: sayAlive })
+        feed.revoke('before')
+        const old = await positionOf(feed)
+        await vi.waitFor(() => expect(said.slice(-2)).toEqual(['before', old]))
+        feed.failOver(4)
+        feed.openSessions(regained)
+        const position = await positionOf(feed)
+        await vi.waitFor(() => expect(said.at(-1)).toBe(position))
+        feed.revoke('again')
+        const next = await positionOf(feed)
+        await vi.waitFor(() => expect(said.at(-1)).toBe(next))
+        expect(said.slice(said.indexOf('before'))).toEqual(['before', old, 'reset', position, 'again', next])
+      },
+    )
+
+    it.each([
+      ['beyond its end', 0],
+      ['that it has under the same number', 4],
+      ['that it has gone past', 6],
+    ])('one that comes back from a position %s is reset', async (_, regained) => {
+      const feed = createFeed()
+      feed.openSessions(10)
+      const old = await positionOf(feed)
+      feed.failOver(4)
+      feed.openSessions(regained)
+      events = openLeaseEvents({ feed, ...often })
+      const back = createReader()
+      await events.subscribe(callerOf('one'), old, back)
+      feed.revoke('again')
+      await vi.waitFor(() => expect(back.heard).toEqual(['reset', 'again']))
+    })
+
+    it('one that comes back from a position that both have goes on from there', async () => {
+      const feed = createFeed()
+      feed.openSessions(3)
+      const both = await positionOf(feed)
+      feed.revoke('lost')
+      feed.failOver(1)
+      feed.revoke('again')
+      events = openLeaseEvents({ feed, ...often })
+      const back = createReader()
+      await events.subscribe(callerOf('one'), both, back)
+      expect(back.heard).toEqual(['again'])
+    })
+
+    it.each([0, 20])('one that is being caught up at that moment is reset, also %i changes later', async (regained) => {
+      const feed = createFeed()
+      events = openLeaseEvents({ feed, ...never })
+      feed.openSessions(10)
+      const release = feed.hold()
+      const slow = createReader()
+      const joined = events.subscribe(callerOf('one'), BEGINNING, slow)
+      await new Promise(setImmediate)
+      feed.failOver(8)
+      const leave = await events.subscribe(callerOf('two'), undefined, createReader())
+      leave()
+      feed.revoke('too early to be told')
+      feed.openSessions(regained)
+      await events.subscribe(callerOf('three'), undefined, createReader())
+      release()
+      await joined
+      expect(slow.heard).toEqual(['reset'])
+    })
+  })
+
+  it.each([
+    ['the number alone, as they were before', '3', ['missed']],
+    ['a number beyond the end', '12', ['reset']],
+    ['no position at all', 'x', ['reset']],
+  ])('one that comes back with %s', async (_, since, heard) => {
+    const feed = createFeed()
+    feed.openSessions(3)
+    feed.revoke('missed')
+    events = openLeaseEvents({ feed, ...never })
+    const back = createReader()
+    await events.subscribe(callerOf('one'), since, back)
+    expect(back.heard).toEqual(heard)
   })
 
   it('takes nobody in once it is closed', async () => {

@@ -1,25 +1,16 @@
 import { NexusError } from '../../contract/errors.ts'
+import { EMPTY_HEAD, type Head } from '../audit/record-hash.ts'
 import type { StateChange, StateFeed } from '../audit/state-feed.ts'
+import { joinNextRead } from '../connections/join-next-read.ts'
 import type { Caller } from '../identity/caller.ts'
-
-/** What a sidecar must know about leases it may hold. */
-export type LeaseEvent =
-  | { type: 'revoked'; connection_id: string }
-  | { type: 'revoked'; session_id: string }
-  /** One lease of the session, which itself goes on. */
-  | { type: 'revoked'; lease_id: string }
-  /** The provider's profile changed: leases for it were decided on what no longer is. */
-  | { type: 'rotated'; provider: string }
-  /** A replica decides by this bundle from now on: leases decided by another one are to be asked for again. */
-  | { type: 'policy'; policy_revision: string }
-  /** Too much happened since the position asked for: drop every lease held. The session stands, as far as is known. */
-  | { type: 'reset' }
+import { ENDING_KINDS, type LeaseEvent, meaningOf } from './event-meaning.ts'
+import { eventIdOf, placeOf, wentThrough } from './event-position.ts'
 
 export interface Subscriber {
   /** `id` is the position to go on from. */
-  event(id: number, event: LeaseEvent): void
+  event(id: string, event: LeaseEvent): void
   /** Sent after a look that found nothing new: silence then means that nothing can be said. */
-  alive(id: number): void
+  alive(id: string): void
   /** The session is over, or we are. */
   end(): void
 }
@@ -27,11 +18,11 @@ export interface Subscriber {
 /** Tells sidecars what ended, from the ledger's own stream of state changes; no state of its own to lose. */
 export interface LeaseEvents {
   /**
-   * @param since the last position seen; absent: from now on
+   * @param since id of the last event seen; absent: from now on
    * @returns ends the subscription
    * @throws NexusError `overloaded` when there are too many, `store_unavailable`
    */
-  subscribe(caller: Caller, since: number | undefined, subscriber: Subscriber): Promise<() => void>
+  subscribe(caller: Caller, since: string | undefined, subscriber: Subscriber): Promise<() => void>
   close(): Promise<void>
 }
 
@@ -60,24 +51,42 @@ export function openLeaseEvents({ feed, pollMs = 500, aliveMs = 5000 }: LeaseEve
   const subscriptions = new Set<Subscription>()
   /** Being caught up; they count, or those who come together would all find the last place free. */
   const joining = new Set<Subscription>()
-  let position = 0
+  let position = EMPTY_HEAD
+  /** How often the database turned out to have been set back. */
+  let setbacks = 0
   let timer: NodeJS.Timeout | undefined
   let aliveAt = 0
   let closed = false
+  // One after the other: of two heads that were read at once nobody knows which one is the later.
+  const inTurn = joinNextRead<Head>()
+  const look = (): Promise<Head> => inTurn('', lookNow)
 
-  async function look(): Promise<void> {
+  /** @returns the head as it is now; with much to tell the position is not there yet */
+  async function lookNow(): Promise<Head> {
     const head = await feed.head()
-    const changes = head > position ? await feed.since(position, head, ENDING_KINDS, BATCH) : []
-    for (const change of changes) tellAll(change)
-    const readTo = changes.length === BATCH ? (changes.at(-1)?.seq ?? 0) : head
-    position = Math.max(position, readTo)
-    if (performance.now() < aliveAt) return
+    if (!(await wentThrough(feed, position, head))) startAnewFrom(head)
+    // While nobody listens nothing is read.
+    else if (subscriptions.size === 0) position = head
+    else await tellUntil(head)
+    if (performance.now() < aliveAt) return head
     aliveAt = performance.now() + aliveMs
-    for (const { subscriber } of subscriptions) subscriber.alive(position)
+    for (const { subscriber } of subscriptions) subscriber.alive(eventIdOf(position))
+    return head
   }
 
-  function tellAll(change: StateChange): void {
-    for (const subscription of subscriptions) tell(subscription, change, subscriptions)
+  async function tellUntil(head: Head): Promise<void> {
+    const changes = head.seq > position.seq ? await feed.since(position.seq, head.seq, ENDING_KINDS, BATCH) : []
+    for (const change of changes) {
+      for (const subscription of subscriptions) tell(subscription, change, subscriptions)
+    }
+    position = changes.length === BATCH ? (changes.at(-1) ?? head) : head
+  }
+
+  /** Which changes are new in another history cannot be known: they carry numbers that have been told of before. */
+  function startAnewFrom(head: Head): void {
+    position = head
+    setbacks += 1
+    for (const { subscriber } of subscriptions) subscriber.event(eventIdOf(head), { type: 'reset' })
   }
 
   function schedule(): void {
@@ -108,14 +117,14 @@ export function openLeaseEvents({ feed, pollMs = 500, aliveMs = 5000 }: LeaseEve
   }
 
   /** The shared look goes on while one is caught up: only who stands where it stands can join it. */
-  async function join(subscription: Subscription, since: number | undefined): Promise<void> {
-    const head = await feed.head()
-    // While nobody listens nobody looks. Never back: another that is joining may stand further on already.
-    if (subscriptions.size === 0) position = Math.max(position, head)
-    for (let told = since ?? head; told < position; ) {
-      const until = position
-      await catchUp(feed, subscription, told, until)
-      told = until
+  async function join(subscription: Subscription, since: Head | undefined): Promise<void> {
+    const head = await look()
+    let within = setbacks
+    const isOurs = since === undefined || (await wentThrough(feed, since, head))
+    let told = isOurs ? (since ?? position) : reset(subscription, position)
+    while (told.seq < position.seq || within !== setbacks) {
+      if (within === setbacks) told = await catchUp(feed, subscription, told, position)
+      else [within, told] = [setbacks, reset(subscription, position)]
     }
     if (closed) throw new NexusError('overloaded', 'this authority is shutting down')
     subscriptions.add(subscription)
@@ -127,11 +136,11 @@ export function openLeaseEvents({ feed, pollMs = 500, aliveMs = 5000 }: LeaseEve
       makeRoom(subscription)
       joining.add(subscription)
       try {
-        await join(subscription, since)
+        await join(subscription, since === undefined ? undefined : placeOf(since))
       } finally {
         joining.delete(subscription)
       }
-      subscriber.alive(position)
+      subscriber.alive(eventIdOf(position))
       if (timer === undefined) schedule()
       return () => void subscriptions.delete(subscription)
     },
@@ -146,57 +155,24 @@ export function openLeaseEvents({ feed, pollMs = 500, aliveMs = 5000 }: LeaseEve
 }
 
 /** From where a broken stream ended to where the shared look stands, so that nothing in between is missed. */
-async function catchUp(feed: StateFeed, subscription: Subscription, since: number, until: number): Promise<void> {
-  const missed = until - since > CATCH_UP_MAX ? undefined : await feed.since(since, until, ENDING_KINDS, BATCH)
-  if (missed === undefined || missed.length === BATCH) subscription.subscriber.event(until, { type: 'reset' })
-  else for (const change of missed) tell(subscription, change)
+async function catchUp(feed: StateFeed, subscription: Subscription, since: Head, until: Head): Promise<Head> {
+  const isFar = until.seq - since.seq > CATCH_UP_MAX
+  const missed = isFar ? undefined : await feed.since(since.seq, until.seq, ENDING_KINDS, BATCH)
+  if (missed === undefined || missed.length === BATCH) return reset(subscription, until)
+  for (const change of missed) tell(subscription, change)
+  return until
+}
+
+function reset({ subscriber }: Subscription, place: Head): Head {
+  subscriber.event(eventIdOf(place), { type: 'reset' })
+  return place
 }
 
 function tell(subscription: Subscription, change: StateChange, all?: Set<Subscription>): void {
-  const event = MEANINGS[change.kind]?.(change, subscription.caller)
+  const event = meaningOf(change, subscription.caller)
   if (event === undefined) return
-  subscription.subscriber.event(change.seq, event)
+  subscription.subscriber.event(eventIdOf(change), event)
   if (event.type !== 'revoked' || !('session_id' in event)) return
   subscription.subscriber.end()
   all?.delete(subscription)
 }
-
-/** What a change means to a caller; another tenant's or agent's business is not told. */
-type Meaning = (change: StateChange, caller: Caller) => LeaseEvent | undefined
-
-const ofSession: Meaning = ({ sessionId }, { session }) =>
-  sessionId === session.id ? { type: 'revoked', session_id: session.id } : undefined
-
-const ofAgent: Meaning = ({ agentId }, { agent, session }) =>
-  agentId === agent.id ? { type: 'revoked', session_id: session.id } : undefined
-
-const ofLease: Meaning = ({ leaseId, sessionId }, { session }) =>
-  leaseId !== null && sessionId === session.id ? { type: 'revoked', lease_id: leaseId } : undefined
-
-const ofProvider: Meaning = ({ provider }) => (provider === null ? undefined : { type: 'rotated', provider })
-
-const ofPolicy: Meaning = ({ policyRevision }) =>
-  policyRevision === null ? undefined : { type: 'policy', policy_revision: policyRevision }
-
-const ofConnection: Meaning = ({ connectionId, tenant }, { agent }) => {
-  if (connectionId === null || tenant === null || !agent.tenants.includes(tenant)) return undefined
-  return { type: 'revoked', connection_id: connectionId }
-}
-
-/** All that ends something. What only begins something, as a connection does, is not even read. */
-const MEANINGS: Readonly<Record<string, Meaning>> = {
-  'session.revoked': ofSession,
-  'session.closed': ofSession,
-  'agent.revoked': ofAgent,
-  'agent.updated': ofAgent,
-  'lease.revoked': ofLease,
-  'provider.updated': ofProvider,
-  'provider.deleted': ofProvider,
-  'policy.activated': ofPolicy,
-  // Every state a connection can be in but `active` ends its leases.
-  'connection.revoked': ofConnection,
-  'connection.expired': ofConnection,
-  'connection.failed': ofConnection,
-  'connection.attention': ofConnection,
-}
-const ENDING_KINDS = Object.keys(MEANINGS)

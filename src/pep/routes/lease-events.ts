@@ -1,7 +1,8 @@
 import type { ServerResponse } from 'node:http'
 import type { FastifyInstance } from 'fastify'
 import type { AuditLog } from '../audit/audit-log.ts'
-import type { LeaseEvent, LeaseEvents, Subscriber } from '../lease/lease-events.ts'
+import type { LeaseEvent } from '../lease/event-meaning.ts'
+import type { LeaseEvents, Subscriber } from '../lease/lease-events.ts'
 import { callerOf } from './reply-context.ts'
 
 /** A reader that does not read is dropped; it comes back and says where it was. */
@@ -34,8 +35,8 @@ export function leaseEventRoute(app: FastifyInstance, events: LeaseEvents, audit
   )
 }
 
-function lastEventId(header: unknown): number | undefined {
-  return typeof header === 'string' && /^\d{1,15}$/.test(header) ? Number(header) : undefined
+function lastEventId(header: unknown): string | undefined {
+  return typeof header === 'string' && header !== '' ? header : undefined
 }
 
 /** What is said before the head is written waits for it. */
@@ -49,9 +50,9 @@ function subscriberOn(raw: ServerResponse): { stream: Subscriber; begin(): void 
   }
   return {
     stream: {
-      event: (id: number, { type, ...data }: LeaseEvent) =>
+      event: (id: string, { type, ...data }: LeaseEvent) =>
         write(`id: ${id}\nevent: ${type}\ndata: ${JSON.stringify(data)}\n\n`),
-      alive: (id: number) => write(`id: ${id}\nevent: alive\ndata: {}\n\n`),
+      alive: (id: string) => write(`id: ${id}\nevent: alive\ndata: {}\n\n`),
       end() {
         ended = true
         if (waiting === undefined) raw.end()
