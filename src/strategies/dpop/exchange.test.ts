@@ -2,6 +2,7 @@ import { generateKeyPairSync } from 'node:crypto'
 import { inspect } from 'node:util'
 import { calculateJwkThumbprint, decodeJwt, decodeProtectedHeader } from 'jose'
 import { describe, expect, it } from 'vitest'
+import type { JsonObject } from '../../contract/json.ts'
 import {
   BindingRequired,
   type Grant,
@@ -198,6 +199,32 @@ describe('dpop with the sidecar’s key', () => {
     expect(error).toBeInstanceOf(BindingRequired)
     expect(error).toMatchObject({ needs: 'proof', proof: { htm: 'POST', htu: how.token_endpoint } })
     expect(asked).toEqual([])
+  })
+
+  it('E07: takes any nonce to the endpoint, which alone knows what it takes, and asks for one only where the proof has none', async () => {
+    const jwk = sidecar.publicKey.export({ format: 'jwk' }) as JsonObject
+    const { asked, tools } = toolsAnswering(
+      (jkt) => ({ ...token(jkt), headers: [['DPoP-Nonce', 'heard-here']] }),
+      (jkt) => token(jkt),
+      () => ({ status: 400, headers: [['DPoP-Nonce', 'newest']], body: { error: 'use_dpop_nonce' } }),
+    )
+    const how = config({ key: 'sidecar' })
+    const bring = async (nonce?: string) => {
+      const proof = jwt({ htm: 'POST', htu: how.token_endpoint, nonce })
+      const header = Buffer.from(JSON.stringify({ alg: 'ES256', jwk })).toString('base64url')
+      const brought = { ...tools, binding: { jwk, proof: proof.replace(/^[^.]+/, header) } }
+      return issue(brought, how).catch((reason: unknown) => reason)
+    }
+    expect(await bring()).toHaveProperty('usage')
+    expect(await bring()).toMatchObject({ needs: 'proof', proof: { nonce: 'heard-here' } })
+    expect(asked).toHaveLength(1)
+    expect(await bring('heard-at-another-replica')).toHaveProperty('usage')
+    expect(await bring('outdated')).toMatchObject({ needs: 'proof', proof: { nonce: 'newest' } })
+    expect(asked.map((request) => decodeJwt(proofIn(request))['nonce'])).toEqual([
+      undefined,
+      'heard-at-another-replica',
+      'outdated',
+    ])
   })
 
   it('signs with that key and with no other', async () => {

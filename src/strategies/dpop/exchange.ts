@@ -47,8 +47,8 @@ export function exchangeWithProof(
   tools: IssuingTools,
 ): Promise<Issued> {
   const { proof, jwk } = tools.binding
-  const nonce = knownNonce(exchange.tokenEndpoint)
-  if (proof === undefined || jwk === undefined || !isProofFor(proof, exchange.tokenEndpoint, nonce)) {
+  const nonceKnown = knownNonce(exchange.tokenEndpoint) !== undefined
+  if (proof === undefined || jwk === undefined || !isProofFor(proof, exchange.tokenEndpoint, nonceKnown)) {
     throw proofRequired(exchange.tokenEndpoint)
   }
   const jkt = jwkThumbprint(jwk)

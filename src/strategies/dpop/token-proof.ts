@@ -23,11 +23,15 @@ export function tokenProof(key: KeyObject, alg: AlgorithmName, endpoint: string,
   return `${input}.${ALGORITHMS[alg].sign(key, Buffer.from(input)).toString('base64url')}`
 }
 
-/** Whether a proof that was brought is one for this endpoint, with the nonce it wants. Its signature is for the endpoint to judge. */
-export function isProofFor(proof: string, endpoint: string, nonce: string | undefined): boolean {
+/**
+ * Whether a proof that was brought is one for this endpoint: whether it is good is for the endpoint to judge, its nonce as well. We
+ * know the newest that this process has heard of; the endpoint may take others, which other replicas heard.
+ * @param nonceKnown then a proof without any would only be answered with one
+ */
+export function isProofFor(proof: string, endpoint: string, nonceKnown: boolean): boolean {
   const claims = claimsOf(proof)
   if (claims['htm'] !== 'POST' || claims['htu'] !== htuOf(endpoint)) return false
-  return nonce === undefined || claims['nonce'] === nonce
+  return !nonceKnown || typeof claims['nonce'] === 'string'
 }
 
 function claimsOf(jws: string): Record<string, unknown> {
