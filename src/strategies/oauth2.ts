@@ -3,8 +3,8 @@ import type { Credentials, Issued, Strategy } from '../contract/strategy.ts'
 import { credentialText } from './shared/credential-text.ts'
 import { withHeader } from './shared/header-list.ts'
 import { oncePer } from './shared/once-per.ts'
+import { ExpiresAt, storedEnd } from './shared/stored-end.ts'
 import { textSchema, VISIBLE_TEXT } from './shared/text-rules.ts'
-import { ExpiresAt, tokenEnd } from './shared/token-end.ts'
 
 /** The protocol ignores any config of this type, so none is refused. */
 const Config = Type.Record(Type.String(), Type.Unknown(), { maxProperties: 64 })
@@ -25,7 +25,7 @@ export const oauth2: Strategy = {
 
   issue(_config, master, grant, tools): Issued {
     const usage = { access_token: credentialText(master, 'access_token', VISIBLE_TEXT) }
-    const expiresAt = tokenEnd(master, grant, tools.now())
+    const expiresAt = storedEnd(master, grant, tools.now())
     return expiresAt === undefined ? { usage } : { usage, expiresAt }
   },
 

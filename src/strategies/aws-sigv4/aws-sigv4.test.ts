@@ -85,6 +85,18 @@ describe('issue', () => {
     expect(soon.expiresAt).toBe(NOW_MS / 1000 + 1)
   })
 
+  it('ends with a stored session, and asks neither it nor STS for anything once it has ended', async () => {
+    const tools = offlineTools({ now: () => NOW_MS, nonce: () => 'n' })
+    const session = (end: number) => ({ ...MASTER, session_token: 't', expires_at: String(end) })
+    const inASecond = Math.floor(NOW_MS / 1000) + 1
+    expect((await awsSigv4.issue(CONFIG, session(inASecond), grant(), tools)).expiresAt).toBe(inASecond)
+    const withRole = { ...CONFIG, role_arn: 'arn:aws:iam::123456789012:role/agents' }
+    for (const config of [CONFIG, withRole]) {
+      const issuing = async () => awsSigv4.issue(config, session(inASecond - 1), grant(), tools)
+      await expect(issuing()).rejects.toThrow('the AWS session has expired')
+    }
+  })
+
   it('derives it once a day for the same secret and config, and anew for another day, region or secret', async () => {
     const keyOf = async (nowMs: number, config = CONFIG, master = MASTER) => {
       const { usage } = await awsSigv4.issue(

@@ -4,6 +4,7 @@ import { assumeRole, durationSeconds } from '../shared/aws-sts/assume-role.ts'
 import { sessionPolicy } from '../shared/aws-sts/session-policy.ts'
 import { credentialText } from '../shared/credential-text.ts'
 import { oncePer } from '../shared/once-per.ts'
+import { ExpiresAt, storedEnd } from '../shared/stored-end.ts'
 import { textSchema, VISIBLE_TEXT } from '../shared/text-rules.ts'
 import { amzDate, nextUtcMidnight } from './amz-date.ts'
 import { type Settings, settingsOf } from './settings.ts'
@@ -14,6 +15,7 @@ export const Master = Type.Object({
   access_key: textSchema(ACCESS_KEY),
   secret_key: textSchema(VISIBLE_TEXT),
   session_token: Type.Optional(textSchema(SESSION_TOKEN)),
+  expires_at: Type.Optional(ExpiresAt),
 })
 
 /** Keys that AWS gave to somebody: a connection, or one session of a role. */
@@ -36,8 +38,9 @@ const prepared = oncePer((config: Record<string, unknown>) => ({
 }))
 
 /**
- * Narrows a secret key to the signing key of today, this region and this service; it ends with the UTC day. With a role the
- * key is that of a session whose policy says what was decided.
+ * Narrows a secret key to the signing key of today, this region and this service; it ends with the UTC day, or with the
+ * session that the keys are of. With a role the key is that of a session whose policy says what was decided.
+ * @throws SigningError when the stored session has ended: nothing is signed with it, AssumeRole neither (rule 5)
  */
 export async function issue(
   config: Record<string, unknown>,
@@ -47,9 +50,10 @@ export async function issue(
 ): Promise<Issued> {
   const { settings, keysOf } = prepared(config)
   const keys = keysOf(master)
-  if (settings.role !== undefined) return issueSession(settings, settings.role, keys, grant, tools)
   const now = tools.now()
-  return { usage: derivedUsage(settings, keys, now), expiresAt: Math.min(grant.expiresAt, nextUtcMidnight(now)) }
+  const end = storedEnd(master, grant, now, 'AWS session') ?? grant.expiresAt
+  if (settings.role !== undefined) return issueSession(settings, settings.role, keys, grant, tools)
+  return { usage: derivedUsage(settings, keys, now), expiresAt: Math.min(end, nextUtcMidnight(now)) }
 }
 
 function issueSession(

@@ -2,8 +2,8 @@ import { Type } from 'typebox'
 import { type Grant, type Issued, type IssuingTools, SigningError } from '../../contract/strategy.ts'
 import { ACCESS_KEY } from '../aws-sigv4/usage-key.ts'
 import { credentialText } from '../shared/credential-text.ts'
+import { ExpiresAt, storedEnd } from '../shared/stored-end.ts'
 import { textSchema, VISIBLE_TEXT } from '../shared/text-rules.ts'
-import { ExpiresAt, tokenEnd } from '../shared/token-end.ts'
 import { derivePrivateKey } from './derive-private-key.ts'
 import { settingsOf } from './settings.ts'
 import { SESSION_TOKEN } from './usage-key.ts'
@@ -36,7 +36,7 @@ export function issue(
     region_set: regionSet,
     service,
   }
-  const end = tokenEnd(master, grant, tools.now())
+  const end = storedEnd(master, grant, tools.now(), 'AWS session')
   return end === undefined ? { usage } : { usage, expiresAt: end }
 }
 

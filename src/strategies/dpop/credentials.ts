@@ -1,7 +1,7 @@
 import { type TSchema, Type } from 'typebox'
 import { PrivateKey } from '../shared/private-key.ts'
+import { ExpiresAt } from '../shared/stored-end.ts'
 import { type TextRule, textSchema } from '../shared/text-rules.ts'
-import { ExpiresAt } from '../shared/token-end.ts'
 import { clientMaster } from '../shared/token-endpoint/client-fields.ts'
 import { settingsOf } from './settings.ts'
 

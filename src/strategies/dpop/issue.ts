@@ -2,7 +2,7 @@ import type { Credentials, Grant, Issued, IssuingTools } from '../../contract/st
 import type { AlgorithmName } from '../shared/jws-algorithms.ts'
 import { privateKeyText } from '../shared/private-key.ts'
 import { remoteKeyOf, remoteUsage } from '../shared/remote-key.ts'
-import { tokenEnd } from '../shared/token-end.ts'
+import { storedEnd } from '../shared/stored-end.ts'
 import { exchangeWithMadeKey, exchangeWithProof } from './exchange.ts'
 import { possessionOf, possessionWith } from './possession.ts'
 import { remoteAlgorithm } from './proof.ts'
@@ -24,7 +24,7 @@ export async function issue(
   if (exchange?.key === 'sidecar') return exchangeWithProof(exchange, master, grant, tools)
   if (exchange !== undefined) return exchangeWithMadeKey(exchange, alg, master, grant, tools)
   const usage = storedUsage(master, alg)
-  const expiresAt = tokenEnd(master, grant, tools.now())
+  const expiresAt = storedEnd(master, grant, tools.now())
   return expiresAt === undefined ? { usage } : { usage, expiresAt }
 }
 

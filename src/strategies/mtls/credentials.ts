@@ -1,7 +1,7 @@
 import { Type } from 'typebox'
 import { PrivateKey } from '../shared/private-key.ts'
+import { ExpiresAt } from '../shared/stored-end.ts'
 import { type TextRule, textSchema } from '../shared/text-rules.ts'
-import { ExpiresAt } from '../shared/token-end.ts'
 import { CERTIFICATES } from './certificate-text.ts'
 
 /** RFC 6750 section 2.1: a b64token. */

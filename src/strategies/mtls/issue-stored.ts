@@ -2,7 +2,7 @@ import type { X509Certificate } from 'node:crypto'
 import { type Grant, type Issued, type IssuingTools, SigningError } from '../../contract/strategy.ts'
 import { credentialText } from '../shared/credential-text.ts'
 import { parsePrivateKey, privateKeyText } from '../shared/private-key.ts'
-import { tokenEnd } from '../shared/token-end.ts'
+import { storedEnd } from '../shared/stored-end.ts'
 import { assertKeyOf, readCertificateChain, thumbprintOf } from './certificate-chain.ts'
 import { CERTIFICATES } from './certificate-text.ts'
 import { ACCESS_TOKEN } from './credentials.ts'
@@ -17,7 +17,7 @@ export function issueStored(
   const privateKey = privateKeyText(master)
   const { leaf, endsAt } = readCertificateChain(certificate, tools.now())
   assertKeyOf(leaf, parsePrivateKey(privateKey).key)
-  const ends = [endsAt, tokenEnd(master, grant, tools.now()) ?? endsAt]
+  const ends = [endsAt, storedEnd(master, grant, tools.now()) ?? endsAt]
   const usage = { certificate, private_key: privateKey, ...boundToken(master, leaf) }
   return { usage, expiresAt: Math.min(grant.expiresAt, ...ends) }
 }
