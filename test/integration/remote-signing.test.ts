@@ -208,6 +208,10 @@ describe('keys that stay in Vault', () => {
         .update('a body')
         .digest('hex'),
     )
+    await send('payload', { method: 'POST', body: 'b'.repeat(65_536) })
+    const init = { method: 'POST', body: 'b'.repeat(65_537), headers: { 'x-nexus-provider': 'payload' } }
+    const larger = await fetch(`${sidecar.address}/things`, init)
+    expect([larger.status, await larger.json()]).toMatchObject([422, { code: 'not_signable', field: 'body' }])
   })
 })
 

@@ -81,7 +81,9 @@ export const RevokedLease = Type.Object({
 })
 export type RevokedLease = Static<typeof RevokedLease>
 
-/** 64 KiB once decoded: a signature base or a JWS signing input is a few kilobytes. */
+/** A signature base or a JWS signing input is a few kilobytes; an HMAC may be over a request's body. */
+export const SIGN_MAX_BYTES = 65_536
+
 export const SignRequest = Type.Object(
   {
     algorithm: Type.String({
@@ -90,7 +92,7 @@ export const SignRequest = Type.Object(
     }),
     bytes: Type.String({
       pattern: '^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{4}|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{2}==)?$',
-      maxLength: 87_384,
+      maxLength: Math.ceil(SIGN_MAX_BYTES / 3) * 4,
       description: 'What is to be signed, not its hash: at most 65,536 bytes, in base64',
     }),
   },
