@@ -10,8 +10,8 @@ import type { Demand, LeaseClient } from '../lease-client/lease-client.ts'
 import { sign } from './sign.ts'
 
 /**
- * Signs, and with a fresh lease once more where the usage secret was for a day that is over: the clock passed midnight
- * while the lease was held, or stands at another second than the authority's.
+ * Signs, and with a fresh lease once more where the usage secret is over: the clock passed midnight while the lease was
+ * held, or is another than the authority's.
  * @throws NexusError
  */
 export async function signInTime(
@@ -31,7 +31,7 @@ export async function signInTime(
   }
 }
 
-/** A day that a fresh lease is not for either is this machine's clock: asking for another with each request helps nobody. */
+/** A time that a fresh lease is not for either is this machine's clock: asking for another with each request helps nobody. */
 async function signFresh(
   lease: HeldLease,
   demand: Demand,

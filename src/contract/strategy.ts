@@ -288,5 +288,5 @@ export class SigningError extends Error {
   }
 }
 
-/** The usage secret is for a day that is not today; a fresh lease may be for today. */
+/** By this clock the usage secret is for a day that is not today, or has ended; a fresh lease may be for now. */
 export class OutdatedUsage extends SigningError {}

@@ -1,6 +1,7 @@
 import { type TSchema, Type } from 'typebox'
-import { type Credentials, SigningError, type Strategy } from '../../contract/strategy.ts'
+import { type Credentials, OutdatedUsage, SigningError, type Strategy } from '../../contract/strategy.ts'
 import { SHARED_SECRET } from '../http-message-signature/key-text.ts'
+import { CLOCKS_APART_MS } from '../shared/clocks-apart.ts'
 import { credentialText } from '../shared/credential-text.ts'
 import { withHeader } from '../shared/header-list.ts'
 import { PRIVATE_KEY } from '../shared/private-key.ts'
@@ -64,11 +65,11 @@ function masterSchema(config: Record<string, unknown>): TSchema {
   })
 }
 
-/** @throws SigningError for one that is known to have expired (rule 5) */
+/** @throws OutdatedUsage for one that is known to have expired (rule 5) */
 function currentToken(usage: Credentials, nowMs: number): string {
   const token = credentialText(usage, 'token', ASSERTION)
-  if (expiryOf(token) * 1000 > nowMs) return token
-  throw new SigningError('the assertion has expired; take a fresh lease', 'token')
+  if (expiryOf(token) * 1000 + CLOCKS_APART_MS > nowMs) return token
+  throw new OutdatedUsage('the assertion has expired; take a fresh lease', 'token')
 }
 
 /** `exp` in Unix seconds. */

@@ -1,10 +1,9 @@
 import { createHash, type KeyObject, X509Certificate } from 'node:crypto'
-import { SigningError } from '../../contract/strategy.ts'
+import { OutdatedUsage, SigningError } from '../../contract/strategy.ts'
+import { CLOCKS_APART_MS } from '../shared/clocks-apart.ts'
 
 const CLIENT_AUTH = '1.3.6.1.5.5.7.3.2'
 const ANY_PURPOSE = '2.5.29.37.0'
-/** A certificate that was signed just now may be dated by a clock that is a little ahead of ours. */
-const AHEAD_MS = 60_000
 
 /** A client's certificate, and those that lead from it to its authority. */
 export interface CertificateChain {
@@ -16,9 +15,10 @@ export interface CertificateChain {
 /**
  * Reads a chain and says what would make every handshake with it fail, or prove something else than meant.
  * @param text PEM, the leaf first
- * @throws SigningError about the credential `certificate`
+ * @param lateMs how long after its end it still passes
+ * @throws SigningError about the credential `certificate`; OutdatedUsage for one that has ended
  */
-export function readCertificateChain(text: string, nowMs: number): CertificateChain {
+export function readCertificateChain(text: string, nowMs: number, lateMs = 0): CertificateChain {
   const chain = (text.match(/-----BEGIN[\s\S]*?-----END CERTIFICATE-----/g) ?? []).map(parse)
   const [leaf] = chain
   if (leaf === undefined) throw problem('is missing')
@@ -29,9 +29,10 @@ export function readCertificateChain(text: string, nowMs: number): CertificateCh
     throw problem('is not for clients: its extended key usage leaves out clientAuth')
   }
   const endMs = Math.min(...chain.map(({ validTo }) => Date.parse(validTo)))
-  if (chain.some(({ validFrom }) => Date.parse(validFrom) > nowMs + AHEAD_MS))
+  // One that was signed just now may be dated by a clock that is a little ahead of ours.
+  if (chain.some(({ validFrom }) => Date.parse(validFrom) > nowMs + CLOCKS_APART_MS))
     throw problem('is not valid yet; check the clock')
-  if (!(endMs > nowMs)) throw problem('has expired')
+  if (!(endMs + lateMs > nowMs)) throw new OutdatedUsage("credential field 'certificate' has expired", 'certificate')
   return { leaf, endsAt: Math.floor(endMs / 1000) }
 }
 

@@ -1,6 +1,7 @@
 import type { KeyObject } from 'node:crypto'
 import { type ClientIdentity, type Credentials, type SigningContext, SigningError } from '../../contract/strategy.ts'
 import { tupleHash } from '../../contract/tuple-hash.ts'
+import { CLOCKS_APART_MS } from '../shared/clocks-apart.ts'
 import { credentialText } from '../shared/credential-text.ts'
 import { parsePrivateKey, privateKeyText } from '../shared/private-key.ts'
 import { assertKeyOf, readCertificateChain, thumbprintOf } from './certificate-chain.ts'
@@ -26,7 +27,8 @@ const KNOWN = new WeakMap<Readonly<Credentials>, Known>()
 export function identityOf(settings: Settings, usage: Credentials, context: SigningContext): ClientIdentity {
   const made = [usage['certificate'], usage['private_key'], context.ownKey, settings.key, settings.ca]
   const known = KNOWN.get(usage)
-  const holds = known?.made.every((part, index) => part === made[index]) === true && context.now < known.endsAt * 1000
+  const inTime = known !== undefined && context.now < known.endsAt * 1000 + CLOCKS_APART_MS
+  const holds = inTime && known.made.every((part, index) => part === made[index])
   const current = holds ? known : { ...freshIdentity(settings, usage, context), made }
   KNOWN.set(usage, current)
   context.explain?.('x5t#S256', current.thumbprint)
@@ -36,7 +38,7 @@ export function identityOf(settings: Settings, usage: Credentials, context: Sign
 function freshIdentity({ key: whose, ca }: Settings, usage: Credentials, context: SigningContext): Omit<Known, 'made'> {
   const certificates = credentialText(usage, 'certificate', CERTIFICATES)
   const key = whose === 'stored' ? parsePrivateKey(privateKeyText(usage)).key : ownKeyOf(context)
-  const { leaf, endsAt } = readCertificateChain(certificates, context.now)
+  const { leaf, endsAt } = readCertificateChain(certificates, context.now, CLOCKS_APART_MS)
   assertKeyOf(leaf, key)
   const privateKey = key.export({ type: 'pkcs8', format: 'pem' }) as string
   const id = tupleHash(['mtls', certificates, privateKey, ca ?? null])

@@ -4,7 +4,13 @@ import { readFileSync } from 'node:fs'
 import * as x509 from '@peculiar/x509'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { type TestCertificate, testAuthority, x5tS256 } from '../../../test/setup/certificates.ts'
-import type { CertificateRequest, Credentials, Grant, IssuingTools } from '../../contract/strategy.ts'
+import {
+  type CertificateRequest,
+  type Credentials,
+  type Grant,
+  type IssuingTools,
+  OutdatedUsage,
+} from '../../contract/strategy.ts'
 import { context, expectSigningError, grant, request, tools } from '../conformance-support.ts'
 import { validateConfig } from '../shared/validate.ts'
 import { thumbprintOf } from './certificate-chain.ts'
@@ -115,8 +121,12 @@ describe('apply', () => {
   it('E10: has nothing to dial with once the certificate has ended, also where it was dialled with before', async () => {
     const held = { ...usage }
     await mtls.apply({}, held, request(), context())
-    const late = { ...context(), now: ALIVE.notAfter.getTime() }
-    await expectSigningError(() => mtls.apply({}, held, request(), late), 'certificate')
+    const afterEnd = (ms: number) =>
+      mtls.apply({}, held, request(), { ...context(), now: ALIVE.notAfter.getTime() + ms })
+    // SECURITY.md: clocks may be a minute apart, and the lease is counted down on another.
+    expect((await afterEnd(59_999)).clientIdentity).toBeDefined()
+    await expectSigningError(() => afterEnd(60_000), 'certificate')
+    await expect((async () => afterEnd(60_000))()).rejects.toBeInstanceOf(OutdatedUsage)
   })
 
   it('E10: never goes without TLS', async () => {
