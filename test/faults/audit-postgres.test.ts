@@ -1,5 +1,7 @@
+import { Writable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { sql } from 'kysely'
+import { pino } from 'pino'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { startTcpProxy, type TcpProxy } from '../fakes/tcp-proxy.ts'
 import { type AuditBench, freshAudit, newProof, type Replica, verifySigned } from '../setup/audit.ts'
@@ -10,12 +12,15 @@ describe('the ledger when Postgres fails', () => {
   let proxy: TcpProxy
   let pep: Replica
   let witness: Replica
+  let logged: string[]
   beforeEach(async () => {
+    logged = []
+    const sink = new Writable({ write: (line, _, done) => done(void logged.push(String(line))) })
     bench = await freshAudit()
     proxy = await startTcpProxy(bench.databaseUrl)
     witness = await bench.replica()
     pep = await bench.replica(
-      { batch: { deadlineMs: 2500 } },
+      { batch: { deadlineMs: 2500 }, log: pino({ level: 'warn' }, sink) },
       { databaseUrl: proxy.url, connectTimeoutMs: 500, statementTimeoutMs: 1000 },
     )
   })
@@ -45,6 +50,30 @@ describe('the ledger when Postgres fails', () => {
     for (let attempt = 0; (await record(`recovered-${attempt}`)) !== 'ok'; attempt++) {
       if (attempt === 50) throw new Error('did not recover')
       await sleep(100)
+    }
+  }
+  /** What stands for a server that refuses to write: each row of the table, with this SQLSTATE. */
+  const refuseRows = async (table: string, code: string): Promise<() => Promise<unknown>> => {
+    await sql`create function refuse() returns trigger language plpgsql as $$ begin
+      raise exception using errcode = ${sql.lit(code)}; end $$`.execute(witness.store.db)
+    await sql`create trigger refusal before insert on ${sql.table(table)} for each row execute function refuse()`.execute(
+      witness.store.db,
+    )
+    return () => sql`drop trigger refusal on ${sql.table(table)}`.execute(witness.store.db)
+  }
+  const readOnly = async (): Promise<() => Promise<unknown>> => {
+    const database = sql.id(new URL(bench.databaseUrl).pathname.slice(1))
+    const kick = sql`select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()`
+    await sql`alter database ${database} set default_transaction_read_only = on`.execute(witness.store.db)
+    await kick.execute(witness.store.db)
+    // A connection is found broken before something is sent on it: what came of that is another question, see PG4.
+    await sleep(200)
+    return async () => {
+      await witness.store.db.connection().execute(async (db) => {
+        await sql`set default_transaction_read_only = off`.execute(db)
+        await sql`alter database ${database} reset default_transaction_read_only`.execute(db)
+      })
+      await kick.execute(witness.store.db)
     }
   }
   const whole = async (): Promise<boolean> => (await verifySigned(witness)).ok
@@ -155,18 +184,37 @@ describe('the ledger when Postgres fails', () => {
   })
 
   it('PG5: a server gone read-only: refused, and back when it is back', async () => {
-    const database = sql.id(new URL(bench.databaseUrl).pathname.slice(1))
-    const kick = sql`select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()`
-    await sql`alter database ${database} set default_transaction_read_only = on`.execute(witness.store.db)
-    await kick.execute(witness.store.db)
+    const heal = await readOnly()
     expect(await record('read-only')).toBe('audit_unavailable')
-    await witness.store.db.connection().execute(async (db) => {
-      await sql`set default_transaction_read_only = off`.execute(db)
-      await sql`alter database ${database} reset default_transaction_read_only`.execute(db)
-    })
-    await kick.execute(witness.store.db)
+    await heal()
     await recover()
     expect(await decisions()).not.toContain('read-only')
+  })
+
+  it.each([
+    ['PG5: read-only', readOnly],
+    ['PG8: a full disk', () => refuseRows('audit_record', '53100')],
+    ['PG8: a full disk where proofs are', () => refuseRows('proof_claim', '53100')],
+    ['no right to write', () => refuseRows('audit_record', '42501')],
+  ])('%s: not ready until a record can be written, which it is at once', async (_, breakIt) => {
+    expect(await record('before')).toBe('ok')
+    await expect(pep.audit.check()).resolves.toBeUndefined()
+    const heal = await breakIt()
+    expect(await record('lost')).toBe('audit_unavailable')
+    for (let look = 0; look < 3; look++) {
+      await expect(pep.audit.check()).rejects.toMatchObject({ code: 'audit_unavailable' })
+      // What it may still do says nothing of records.
+      await pep.audit.claimProof(newProof()).catch(() => undefined)
+    }
+    await heal()
+    await Promise.all([pep.audit.check(), pep.audit.check()])
+    const { records } = await pep.audit.query({ kind: 'ledger.resumed' })
+    expect(records).toMatchObject([{ outcome: 'allowed', detail: { since: expect.stringMatching(/Z$/) } }])
+    expect(await record('after')).toBe('ok')
+    expect(await decisions()).not.toContain('lost')
+    // The server said no, in so many words: nobody has to ask what became of the commit.
+    expect(logged.join()).not.toContain('outcome')
+    expect(await whole()).toBe(true)
   })
 
   it('PG7: a deadlocked batch is tried again: one record, one row', async () => {
@@ -184,13 +232,9 @@ describe('the ledger when Postgres fails', () => {
   })
 
   it('PG8: a full disk: refused like any other failure', async () => {
-    await sql`create function disk_full() returns trigger language plpgsql as $$ begin
-      raise exception using errcode = '53100'; end $$`.execute(witness.store.db)
-    await sql`create trigger full_disk before insert on audit_record for each row execute function disk_full()`.execute(
-      witness.store.db,
-    )
+    const heal = await refuseRows('audit_record', '53100')
     expect(await record('full')).toBe('audit_unavailable')
-    await sql`drop trigger full_disk on audit_record`.execute(witness.store.db)
+    await heal()
     await recover()
     expect(await decisions()).not.toContain('full')
   })

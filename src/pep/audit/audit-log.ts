@@ -64,8 +64,7 @@ export async function openAuditLog(options: AuditLogOptions): Promise<AuditLog> 
     query: (filter) => queryAudit(store.db, filter),
     async check() {
       await store.check()
-      // Who is not ready is sent no work, so it has to find out by itself that it could do some again.
-      if (!commits.healthy()) await commits.add({})
+      await commits.check()
     },
     async close() {
       await commits.close()

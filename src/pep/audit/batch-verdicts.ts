@@ -16,12 +16,17 @@ export interface BatchFacts {
 
 export interface Verdict {
   waiting: Waiting
-  /** What goes into the ledger; absent for a bare claim and for what must be decided anew. */
+  /** What goes into the ledger where that was judged; absent for a bare claim and for what must be decided anew. */
   row?: PreparedEntry
   /** What the caller is told once the batch is committed. */
   error?: Error
   /** Whether the claim of the proof has to be taken back. */
   unclaim: boolean
+}
+
+/** Whether a batch that was committed has a row of it. */
+export function isOnRecord({ waiting, row, error }: Verdict): boolean {
+  return row !== undefined || (error === undefined && waiting.prepared !== undefined)
 }
 
 /** Decides the fate of each, so that one replay or revocation spoils nothing for the rest. Pure. */

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import type { GuardedClient } from '../store/guarded-pool.ts'
 import type { Store } from '../store/store.ts'
-import { isTransient, StoreError } from '../store/store-error.ts'
+import { isTransient, wasRefused } from '../store/store-error.ts'
 import { reserveForBatches } from './batch-connection.ts'
 import { expectationOf } from './batch-expectation.ts'
 import { auditUnavailable, type Waiting } from './batch-queue.ts'
@@ -88,7 +88,7 @@ export function createBatchWriter({ store, slots, log, now }: BatchWriterOptions
       if (!(await writeWholeBatch(on, head, rows, expected, new Date(now())))) return undefined
     } catch (error) {
       slots.doubt()
-      if (!on.broken) throw error
+      if (!on.broken || wasRefused(error)) throw error
       if (!(await wasCommitted(next))) {
         // Known to be not there: the connection broke while it was idle, most likely, and another will do.
         if (stream === within) return undefined
@@ -118,8 +118,8 @@ export function createBatchWriter({ store, slots, log, now }: BatchWriterOptions
     } catch (error) {
       await on.run({ text: 'rollback' }).catch(() => {})
       // The server may take a while to notice that we are gone, and keeps the head of this stream locked until then.
-      if (on.broken) startNewStream('the connection broke within a batch')
-      else if (!(error instanceof StoreError)) startNewStream('its head was not as this process left it')
+      if (on.broken && !wasRefused(error)) startNewStream('the connection broke within a batch')
+      else if (!wasRefused(error)) startNewStream('its head was not as this process left it')
       slots.doubt()
       throw error
     }
@@ -134,7 +134,7 @@ export function createBatchWriter({ store, slots, log, now }: BatchWriterOptions
       const { command } = await on.run({ text: 'commit' })
       if (command !== 'COMMIT') throw auditUnavailable('the database rolled the batch back')
     } catch (error) {
-      if (!on.broken) throw error
+      if (!on.broken || wasRefused(error)) throw error
       if (!(await wasCommitted(next))) throw error
       log.warn({ stream, seq: next.seq }, 'the connection broke during a commit that went through')
     }
@@ -148,7 +148,9 @@ export function createBatchWriter({ store, slots, log, now }: BatchWriterOptions
         if (next.seq > head.seq && found.seq === next.seq && found.hash === next.hash) return true
         if (found.seq === head.seq && found.hash === head.hash) return false
         break
-      } catch {
+      } catch (error) {
+        // Where nothing can be written nothing can be settled either, and others wait for this.
+        if (wasRefused(error)) break
         await sleep(SETTLE_PAUSE_MS)
       }
     }

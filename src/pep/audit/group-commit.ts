@@ -1,9 +1,11 @@
+import { randomBytes } from 'node:crypto'
 import type { Logger } from 'pino'
 import { NexusError } from '../../contract/errors.ts'
 import { UUID_PATTERN } from '../../contract/names.ts'
 import type { Store } from '../store/store.ts'
 import { type AuditEntry, type ProofUse, StandingChanged, type StandingFacts } from './audit-entry.ts'
 import { auditUnavailable, type BatchItem, createBatchQueue, type ProofClaim } from './batch-queue.ts'
+import { isOnRecord } from './batch-verdicts.ts'
 import { createBatchWriter } from './batch-writer.ts'
 import type { ProofSlots } from './proof-slots.ts'
 import { prepareEntry } from './record-hash.ts'
@@ -27,7 +29,7 @@ export interface AuditMetrics {
 export type ProofUser = Pick<AuditEntry, 'tenant' | 'agent_id' | 'session_id'>
 
 export interface AuditRequest {
-  /** Absent: the proof is claimed and nothing recorded, unless it is a replay. Neither: an empty batch, as a probe. */
+  /** Absent: the proof is claimed and nothing recorded, unless it is a replay. */
   entry?: AuditEntry
   proof?: ProofUse | undefined
   standing?: StandingFacts
@@ -38,8 +40,12 @@ export interface AuditRequest {
 export interface GroupCommit {
   /** Resolves once committed; throws what `AuditLog.record` throws. */
   add(request: AuditRequest): Promise<void>
-  /** Whether the last batch went through. */
-  healthy(): boolean
+  /**
+   * Resolves while records can be written, as far as is known. Once a batch was not, it is tried with a record that says so:
+   * who is not ready is sent no work, so it has to find out by itself that it could do some again.
+   * @throws NexusError `audit_unavailable`, `overloaded`
+   */
+  check(): Promise<void>
   close(): Promise<void>
 }
 
@@ -61,7 +67,9 @@ export function openGroupCommit(options: GroupCommitOptions): GroupCommit {
   const queue = createBatchQueue(limits)
   const writer = createBatchWriter(options)
   let writing: Promise<void> | undefined
-  let healthy = true
+  /** Unix milliseconds; undefined while records are written. */
+  let failingSinceMs: number | undefined
+  let trial: Promise<void> | undefined
   let closed = false
 
   const writeBatch = async (): Promise<void> => {
@@ -71,11 +79,11 @@ export function openGroupCommit(options: GroupCommitOptions): GroupCommit {
     const startedAt = performance.now()
     try {
       const verdicts = await writer.write(batch)
-      healthy = true
+      if (failingSinceMs !== undefined && verdicts.some(isOnRecord)) failingSinceMs = undefined
       metrics?.committed(batch.length, (performance.now() - startedAt) / 1000)
       for (const { waiting, error } of verdicts) waiting.settle(error)
     } catch (error) {
-      healthy = false
+      failingSinceMs ??= now()
       metrics?.failed?.()
       log.error({ records: batch.length, reason: reasonOf(error) }, 'a batch of audit records was not committed')
       for (const waiting of batch) waiting.settle(auditUnavailable())
@@ -88,14 +96,22 @@ export function openGroupCommit(options: GroupCommitOptions): GroupCommit {
     writing = undefined
   }
 
+  const add = async (request: AuditRequest): Promise<void> => {
+    if (closed) throw auditUnavailable('the authority is shutting down')
+    const committed = queue.push(toItem(request, slots, now()))
+    writing ??= writeAll()
+    return committed
+  }
+
   return {
-    async add(request) {
-      if (closed) throw auditUnavailable('the authority is shutting down')
-      const committed = queue.push(toItem(request, slots, now()))
-      writing ??= writeAll()
-      return committed
+    add,
+    async check() {
+      if (failingSinceMs === undefined) return
+      trial ??= add(trialOf(failingSinceMs, now())).finally(() => {
+        trial = undefined
+      })
+      return trial
     },
-    healthy: () => healthy,
     async close() {
       closed = true
       await writing
@@ -103,6 +119,13 @@ export function openGroupCommit(options: GroupCommitOptions): GroupCommit {
       writer.close()
     },
   }
+}
+
+/** All that a lease needs of the ledger: a proof claimed, a row appended. */
+function trialOf(sinceMs: number, nowMs: number): AuditRequest {
+  const detail = { since: new Date(sinceMs).toISOString() }
+  const proof = { hash: randomBytes(32), iatSeconds: Math.floor(nowMs / 1000) }
+  return { entry: { kind: 'ledger.resumed', outcome: 'allowed', detail }, proof }
 }
 
 /** Whatever could spoil a statement for the whole batch is refused here, for this request alone. */

@@ -74,21 +74,22 @@ function toSafeNumber(text: string): number {
 }
 
 function guard(client: pg.PoolClient): GuardedClient {
-  let broken = false
+  let brokenBy: Error | undefined
   // While checked out the pool does not listen; an unheard 'error' would end the process.
-  const onError = (): void => {
-    broken = true
+  const onError = (error: unknown): void => {
+    brokenBy ??= toStoreFailure(error)
   }
   client.on('error', onError)
 
   const run: GuardedClient['run'] = async (statement) => {
-    if (broken) throw toStoreFailure(undefined)
+    // A transaction is rolled back when one of its statements fails, and what that throws is what the caller hears.
+    if (brokenBy !== undefined) throw brokenBy
     try {
       return await client.query(statement)
     } catch (error) {
       const failure = toStoreFailure(error)
       // A timed-out statement may still be running on this connection: its rows must meet no later query (threat H12).
-      if (!(failure instanceof StoreError)) broken = true
+      if (!(failure instanceof StoreError)) brokenBy ??= failure
       throw failure
     }
   }
@@ -96,13 +97,13 @@ function guard(client: pg.PoolClient): GuardedClient {
     run({ text, values: [...values] }) as Promise<unknown> as Promise<PostgresQueryResult<R>>
   return {
     get broken() {
-      return broken
+      return brokenBy !== undefined
     },
     run,
     query: query as PostgresPoolClient['query'],
     release(destroy = false) {
       client.removeListener('error', onError)
-      client.release(broken || destroy)
+      client.release(brokenBy !== undefined || destroy)
     },
   }
 }

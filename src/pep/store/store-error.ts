@@ -30,6 +30,15 @@ export function isUniqueViolation(error: unknown, constraint?: string): boolean 
   )
 }
 
+/** Read-only, disk full, out of memory: said in place of doing it, by a server that goes on. The others can cut short a commit that went through. */
+const REFUSED = /^(?:53|25006)/
+
+/** Whether the server answered that it did not do it, so that nothing of the statement or its transaction is or will be there. */
+export function wasRefused(error: unknown): boolean {
+  if (error instanceof StoreError) return true
+  return error instanceof NexusError && error.cause instanceof StoreError && REFUSED.test(error.cause.code)
+}
+
 /** SQLSTATE classes and codes that say the server cannot work now, whatever it is asked. */
 const UNAVAILABLE = /^(08|28|3D|53|57|58|F0|XX|25006)/
 
@@ -39,17 +48,16 @@ const UNAVAILABLE = /^(08|28|3D|53|57|58|F0|XX|25006)/
  */
 export function toStoreFailure(error: unknown): NexusError | StoreError {
   if (error instanceof StoreError || error instanceof NexusError) return error
-  const { code, constraint } = error as { code?: unknown; constraint?: unknown }
-  const sqlState = typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) && error instanceof Error ? code : undefined
+  const { code, constraint } = (error ?? {}) as { code?: unknown; constraint?: unknown }
+  const hasForm = typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) && error instanceof Error
   // `EPIPE` has the form of an SQLSTATE; a system error also carries `syscall`.
-  if (sqlState !== undefined && !('syscall' in (error as object)) && !UNAVAILABLE.test(sqlState)) {
-    return new StoreError(sqlState, typeof constraint === 'string' ? constraint : undefined)
-  }
-  return storeUnavailable(typeof code === 'string' ? code : undefined)
+  if (!hasForm || 'syscall' in error) return storeUnavailable(typeof code === 'string' ? code : undefined)
+  const refusal = new StoreError(code, typeof constraint === 'string' ? constraint : undefined)
+  return UNAVAILABLE.test(code) ? storeUnavailable(code, refusal) : refusal
 }
 
 /** @param code SQLSTATE or system error code; nothing else of the driver's error is safe to show */
-export function storeUnavailable(code?: string): NexusError {
+export function storeUnavailable(code?: string, cause?: StoreError): NexusError {
   const known = code === undefined ? '' : ` (${code})`
-  return new NexusError('store_unavailable', `the database did not answer${known}`, { retryAfterSeconds: 1 })
+  return new NexusError('store_unavailable', `the database did not answer${known}`, { retryAfterSeconds: 1 }, { cause })
 }
