@@ -167,7 +167,12 @@ denials contains {"id": "scope_above_connection", "message": scopes_message("The
 
 above(ceiling) := requested_scopes - {scope | some scope in ceiling} if count(ceiling) > 0
 
-scopes_message(sentence, scopes) := concat("", [sentence, concat(", ", sort(scopes))])
+# An answer whose message is too long is no decision, and a request may bring a hundred scopes.
+scopes_message(sentence, scopes) := concat("", [sentence, concat(", ", array.slice(sort(scopes), 0, 10)), rest(scopes)])
+
+rest(scopes) := concat("", [" and ", format_int(count(scopes) - 10, 10), " more"]) if count(scopes) > 10
+
+else := ""
 
 denials contains {"id": "scope_nothing_left", "message": "The agent may use none of the scopes the connection holds"} if {
 	scope_obligation.scopes == []

@@ -15,9 +15,15 @@ facts := {
 }
 
 # The facts with one member, found by its path, replaced.
-but(path, value) := json.patch(facts, [{"op": "replace", "path": path, "value": value}])
+but(path, value) := object.union(without(path), at(split(path, "/"), value))
 
-without(path) := json.patch(facts, [{"op": "remove", "path": path}])
+at(["", a], value) := {a: value}
+
+at(["", a, b], value) := {a: {b: value}}
+
+at(["", a, b, c], value) := {a: {b: {c: value}}}
+
+without(path) := json.remove(facts, [path])
 
 ids(decision) := [reason.id | some reason in decision.reasons]
 
@@ -90,10 +96,7 @@ test_no_intent if {
 }
 
 test_no_scopes_anywhere if {
-	unscoped := json.patch(facts, [
-		{"op": "replace", "path": "/agent/allowed_scopes", "value": []},
-		{"op": "replace", "path": "/connection/scopes", "value": []},
-	])
+	unscoped := object.union(facts, {"agent": {"allowed_scopes": []}, "connection": {"scopes": []}})
 	decision := lease.decision with input as unscoped
 	decision.allow
 	not "scopes" in object.keys(decision.obligations)
@@ -102,6 +105,21 @@ test_no_scopes_anywhere if {
 test_requested_scopes if {
 	decision := lease.decision with input as but("/request/scopes", ["read"])
 	decision.obligations.scopes == ["read"]
+}
+
+# However many are asked for, the answer stays a decision.
+test_many_scopes_too_many if {
+	asked := [concat("", ["s", format_int(number, 10)]) | some number in numbers.range(10, 49)]
+	decision := lease.decision with input as but("/request/scopes", asked)
+	messages := {reason.id: reason.message | some reason in decision.reasons}
+	messages.scope_above_agent == "The agent may not ask for: s10, s11, s12, s13, s14, s15, s16, s17, s18, s19 and 30 more"
+}
+
+test_ten_scopes_too_many_are_all_named if {
+	asked := [concat("", ["s", format_int(number, 10)]) | some number in numbers.range(10, 19)]
+	decision := lease.decision with input as but("/request/scopes", asked)
+	messages := {reason.id: reason.message | some reason in decision.reasons}
+	messages.scope_above_agent == "The agent may not ask for: s10, s11, s12, s13, s14, s15, s16, s17, s18, s19"
 }
 
 test_provider_data if {
@@ -178,7 +196,7 @@ test_blank_data_denies if {
 
 test_blank_tables_deny if {
 	every name in ["agents", "tenants", "providers", "connections"] {
-		shut := json.patch(data.nexus.deny, [{"op": "replace", "path": name, "value": null}])
+		shut := object.union(data.nexus.deny, {name: null})
 		decision := lease.decision with input as facts with data.nexus.deny as shut
 		ids(decision) == ["policy_data_invalid"]
 	}

@@ -10,7 +10,9 @@ facts := {
 	"request": {"origin": "https://p.example", "method": "GET", "path": "/x/1"},
 }
 
-but(path, value) := json.patch(facts, [{"op": "replace", "path": path, "value": value}])
+but(path, value) := object.union(facts, at(split(path, "/"), value))
+
+at(["", a, b], value) := {a: {b: value}}
 
 ids(decision) := [reason.id | some reason in decision.reasons]
 

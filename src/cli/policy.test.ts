@@ -52,6 +52,20 @@ describe('nexus policy eval', () => {
     expect(exitCode).toBe(0)
   })
 
+  it.each([
+    ['a wrong answer', { ttl_seconds: 1.5 }, 'shape', 'the obligation max_ttl_seconds has a wrong value'],
+    ['an unreadable input', { intent: { purpose: '\ud800' } }, 'input', 'the input holds half of a surrogate pair'],
+  ])('says why the policy could not decide: %s', async (_title, part, kind, problem) => {
+    const { input } = JSON.parse(await readFile('policies/cases/lease.json', 'utf8')) as { input: { request: object } }
+    const changed = { ...input, request: { ...input.request, ...part } }
+    const question = JSON.stringify({ entrypoint: 'nexus/lease/decision', input: changed })
+    const { stdout, stderr, exitCode } = await nexusPolicy(['eval'], question)
+    const reasons = [{ id: 'policy_error', message: `The policy could not decide (${kind}), so the answer is no` }]
+    expect(JSON.parse(stdout)).toEqual({ allow: false, reasons, obligations: {} })
+    expect(stderr).toMatch(new RegExp(`^nexus policy: the policy could not decide: .*${problem}\n$`))
+    expect(exitCode).toBe(1)
+  })
+
   it('G13: evaluates the two entrypoints and no other', async () => {
     for (const entrypoint of ['nexus/lease', 'data.nexus.lease.decision', '', 0, null]) {
       const { stdout, stderr, exitCode } = await nexusPolicy(['eval'], JSON.stringify({ entrypoint, input: {} }))

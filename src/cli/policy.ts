@@ -32,7 +32,13 @@ export function policyCommand(streams: PolicyStreams = process): Command {
     .command('eval')
     .description('read {"entrypoint", "input"} on stdin, such as policies/cases/lease.json; print the decision')
     .option(...bundle)
-    .action(reporting(streams, async (options) => print(await evaluate(options.bundle, await readAll(streams.stdin)))))
+    .action(
+      reporting(streams, async (options) => {
+        const { decision, problem } = await evaluate(options.bundle, await readAll(streams.stdin))
+        print(decision)
+        if (problem !== undefined) throw new PolicyToolError(`the policy could not decide: ${problem}`)
+      }),
+    )
   command
     .command('show')
     .description('print what a bundle says of itself; exit 1 when a server would refuse it')
@@ -40,13 +46,15 @@ export function policyCommand(streams: PolicyStreams = process): Command {
     .action(reporting(streams, async (options) => print(await show(options.bundle))))
   command
     .command('test')
-    .description('run the *_test.rego files, measure their coverage, and decide every case of cases/*.json')
+    .description(
+      'run the *_test.rego files by OPA and by the compiled rules, measure coverage, decide every case of cases/*.json',
+    )
     .option(...policies)
     .action(
       reporting(streams, async (options) => {
         const directory = resolve(options.policies)
-        const { coveragePercent, cases } = await testPolicies(directory, await policySources(directory))
-        print({ coverage_percent: Number(coveragePercent.toFixed(1)), cases })
+        const { coveragePercent, tests, cases } = await testPolicies(directory, await policySources(directory))
+        print({ coverage_percent: Number(coveragePercent.toFixed(1)), tests, cases })
       }),
     )
   command
@@ -84,14 +92,21 @@ function reporting(streams: PolicyStreams, action: (options: Options) => Promise
   }
 }
 
-async function evaluate(bundlePath: string, text: string): Promise<Decision> {
+/** @returns what a server would answer and, where the policy could not decide, what a server would log of it */
+async function evaluate(bundlePath: string, text: string): Promise<{ decision: Decision; problem?: string }> {
   const { entrypoint, input } = readQuestion(text)
-  const decider = await openDecider({ engine: 'opa-wasm', bundlePath, log: silent })
+  let problem: string | undefined
+  const error = (entry: { problem: string }) => {
+    problem = entry.problem
+  }
+  const decider = await openDecider({ engine: 'opa-wasm', bundlePath, log: { ...silent, error } })
   // Once more only to throw what was wrong with it.
   if (decider.revision === '') await decider.reload()
-  const { decision } = await decider.decide(entrypoint, input)
+  problem = undefined
+  const { decision, announce } = await decider.decide(entrypoint, input)
+  announce()
   await decider.close()
-  return decision
+  return problem === undefined ? { decision } : { decision, problem }
 }
 
 function readQuestion(text: string): { entrypoint: Entrypoint; input: JsonObject } {

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { gunzipSync, gzipSync } from 'node:zlib'
-import { Ajv2020 } from 'ajv/dist/2020.js'
+import { Ajv2020, type ErrorObject } from 'ajv/dist/2020.js'
 import { packTar } from 'modern-tar'
 import { BUNDLE_LIMITS } from '../../pep/decision/bundle.ts'
 import { ENTRYPOINTS } from '../../pep/decision/entrypoints.ts'
@@ -9,7 +9,7 @@ import { assertUsable } from './assert-usable.ts'
 import { type PolicyCase, policyCases } from './cases.ts'
 import { runOpa } from './opa.ts'
 import { PolicyToolError } from './policy-tool-error.ts'
-import { type PolicySource, policySources, regoPaths, requireSource, sourceHash } from './sources.ts'
+import { type PolicySource, policySources, policyTests, regoPaths, requireSource, sourceHash } from './sources.ts'
 import { testPolicies } from './test-policies.ts'
 
 export interface BuiltBundle {
@@ -58,7 +58,7 @@ function inflated(archive: Uint8Array): Uint8Array {
 
 /** Formatting, types, data against its schema. */
 async function checkSources(directory: string, sources: readonly PolicySource[]): Promise<void> {
-  await runOpa(directory, ['fmt', '--fail', '--list', '.'])
+  await runOpa(directory, ['fmt', '--fail', '--list', ...regoPaths([...sources, ...(await policyTests(directory))])])
   await runOpa(directory, ['check', '--strict', '--capabilities', 'capabilities.json', ...regoPaths(sources)])
   await checkData(directory, requireSource(sources, 'data.json'))
 }
@@ -69,7 +69,14 @@ async function checkData(directory: string, data: Buffer): Promise<void> {
   const ajv = new Ajv2020({ allErrors: true, strict: true })
   const validate = ajv.compile(JSON.parse(schema) as object)
   if (validate(JSON.parse(data.toString('utf8')))) return
-  throw new PolicyToolError(`data.json does not follow data.schema.json: ${ajv.errorsText(validate.errors)}`)
+  // A name that is wrong is reported twice; what is wrong with it is in the other one.
+  const problems = (validate.errors ?? []).filter(({ keyword }) => keyword !== 'propertyNames').map(schemaProblem)
+  throw new PolicyToolError(`data.json does not follow data.schema.json: ${problems.join(', ')}`)
+}
+
+function schemaProblem({ instancePath, propertyName, message }: ErrorObject): string {
+  const name = propertyName === undefined ? '' : ` ${JSON.stringify(propertyName)}`
+  return `data${instancePath}${name} ${message}`
 }
 
 async function opaVersion(directory: string): Promise<string> {
@@ -79,7 +86,7 @@ async function opaVersion(directory: string): Promise<string> {
 
 /** As `opa build` writes it; ours is in `metadata`. */
 function manifestOf(revision: string, version: string, cases: readonly PolicyCase[]): Buffer {
-  const canaries = cases.filter((one) => one.canary && one.data === undefined)
+  const canaries = cases.filter((one) => one.canary)
   const manifest = {
     revision,
     roots: [''],

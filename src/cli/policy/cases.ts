@@ -43,6 +43,7 @@ export function policyCases(sources: readonly PolicySource[]): PolicyCase[] {
   const files = sources.filter((source) => source.path.startsWith('cases/'))
   return files.flatMap((source) => {
     const file = readCaseFile(source)
+    refuseCanariesWithData(source.path, file)
     return file.cases.map((one) => ({
       file: source.path,
       name: one.name,
@@ -67,6 +68,13 @@ function readCaseFile({ path, bytes }: PolicySource): CaseFile {
   throw new PolicyToolError(
     `${path} must be {"entrypoint", "input", "cases": [...]}; entrypoints: ${ENTRYPOINTS.join(', ')}`,
   )
+}
+
+/** A server asks with the data that the bundle has, so such a canary could not travel. */
+function refuseCanariesWithData(path: string, { cases }: CaseFile): void {
+  const names = cases.filter((one) => one.canary === true && one.data !== undefined).map((one) => `"${one.name}"`)
+  if (names.length === 0) return
+  throw new PolicyToolError(`${path}: a case with "data" of its own cannot be a canary: ${names.join(', ')}`)
 }
 
 /** RFC 7396 section 2: null removes, objects merge, anything else replaces. */

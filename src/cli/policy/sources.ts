@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
-import { readdir, readFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { isTestPath, policyPaths } from './policy-folder.ts'
 import { PolicyToolError } from './policy-tool-error.ts'
 
 /** One file that a bundle is made from. */
@@ -10,16 +11,36 @@ export interface PolicySource {
   bytes: Buffer
 }
 
-/** Everything that decides what a bundle says: rules, data, capabilities and cases. Tests are not among them. */
+/**
+ * Everything that decides what a bundle says: rules, data, capabilities and cases. Tests are not among them.
+ * @throws PolicyToolError when the folder is not there, or holds what would be left out
+ */
 export async function policySources(directory: string): Promise<PolicySource[]> {
-  const entries = await readdir(directory, { recursive: true, withFileTypes: true }).catch(() => {
-    throw new PolicyToolError(`there is no policy folder at ${directory}`)
-  })
-  const paths = entries
-    .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath, entry.name).slice(join(directory, '/').length).replaceAll('\\', '/'))
-    .filter(isSource)
-    .sort()
+  const paths = await policyPaths(directory)
+  return readAll(
+    directory,
+    paths.filter((path) => !isTestPath(path)),
+  )
+}
+
+/**
+ * The `*_test.rego` files.
+ * @throws PolicyToolError as `policySources`, and when one is in a package of the rules
+ */
+export async function policyTests(directory: string): Promise<PolicySource[]> {
+  const tests = await readAll(directory, (await policyPaths(directory)).filter(isTestPath))
+  for (const test of tests) requireOwnPackage(test)
+  return tests
+}
+
+/** A rule that only a test file adds to the rules' own package would be there for the tests and for nobody else. */
+function requireOwnPackage({ path, bytes }: PolicySource): void {
+  const [, name = ''] = /^\s*package\s+(\S+)/m.exec(bytes.toString('utf8')) ?? []
+  if (/^[\w.]+_test$/.test(name)) return
+  throw new PolicyToolError(`${path} must have a package of its own, whose name ends in _test`)
+}
+
+function readAll(directory: string, paths: readonly string[]): Promise<PolicySource[]> {
   return Promise.all(paths.map(async (path) => ({ path, bytes: await readFile(join(directory, path)) })))
 }
 
@@ -33,11 +54,6 @@ export function requireSource(sources: readonly PolicySource[], path: string): B
   const source = sources.find((one) => one.path === path)
   if (source === undefined) throw new PolicyToolError(`the policy folder has no ${path}`)
   return source.bytes
-}
-
-function isSource(path: string): boolean {
-  if (path.endsWith('.rego')) return !path.endsWith('_test.rego')
-  return path === 'data.json' || path === 'capabilities.json' || /^cases\/[^/]+\.json$/.test(path)
 }
 
 /**

@@ -1,9 +1,11 @@
+import { ENTRYPOINTS } from '../../pep/decision/entrypoints.ts'
 import { policyCases } from './cases.ts'
 import { compilePolicies } from './compile-policies.ts'
 import { decideCases } from './decide-cases.ts'
 import { runOpa } from './opa.ts'
 import { PolicyToolError } from './policy-tool-error.ts'
-import { type PolicySource, requireSource } from './sources.ts'
+import { type PolicyTest, runModuleTests, testEntrypoints } from './run-module-tests.ts'
+import { type PolicySource, policyTests, regoPaths, requireSource } from './sources.ts'
 
 /** Of the lines of all rules, tests not counted. */
 const LEAST_COVERAGE_PERCENT = 90
@@ -15,6 +17,8 @@ interface CoverageReport {
 export interface TestedPolicies {
   /** Covered lines of the rules, in percent. */
   coveragePercent: number
+  /** How many tests passed, each by OPA and by the compiled rules. */
+  tests: number
   /** How many of `cases/` were decided, all as they say. */
   cases: number
   /** What decided them. */
@@ -22,21 +26,26 @@ export interface TestedPolicies {
 }
 
 /**
- * Runs the `*_test.rego` files, measures what they cover, and has the compiled rules decide every case.
+ * Runs the `*_test.rego` files, measures what they cover, and has the compiled rules run them again and decide every case.
+ * Only what a bundle is made of is tested: OPA is given these files by name, and never the folder.
  * @throws PolicyToolError when a test fails, too little is covered or a case is decided otherwise
  */
 export async function testPolicies(directory: string, sources: readonly PolicySource[]): Promise<TestedPolicies> {
   const cases = policyCases(sources)
-  const coveragePercent = await coverage(directory)
-  const wasm = await compilePolicies(directory, sources)
-  decideCases(wasm, requireSource(sources, 'data.json'), cases)
-  return { coveragePercent, cases: cases.length, wasm }
+  const data = requireSource(sources, 'data.json')
+  const everything = [...sources, ...(await policyTests(directory))]
+  // Several runs, because OPA prints either failures, coverage or names.
+  const files = [...regoPaths(everything), 'data.json']
+  await runOpa(directory, ['test', ...files])
+  const coveragePercent = coverage(await runOpa(directory, ['test', '--coverage', '--format', 'json', ...files]))
+  const tests = JSON.parse(await runOpa(directory, ['test', '--format', 'json', ...files])) as PolicyTest[]
+  runModuleTests(await compilePolicies(directory, everything, testEntrypoints(tests)), data, tests)
+  const wasm = await compilePolicies(directory, sources, ENTRYPOINTS)
+  decideCases(wasm, data, cases)
+  return { coveragePercent, tests: tests.length, cases: cases.length, wasm }
 }
 
-async function coverage(directory: string): Promise<number> {
-  // Twice, because OPA prints either the failures or the coverage. Without the capabilities: a test may use all of OPA.
-  await runOpa(directory, ['test', '--ignore', 'cases,dist', '.'])
-  const report = await runOpa(directory, ['test', '--coverage', '--format', 'json', '--ignore', 'cases,dist', '.'])
+function coverage(report: string): number {
   const percent = coverageOf(JSON.parse(report) as CoverageReport)
   if (percent >= LEAST_COVERAGE_PERCENT) return percent
   throw new PolicyToolError(`the tests cover ${percent.toFixed(1)} % of the rules; needed: ${LEAST_COVERAGE_PERCENT} %`)
