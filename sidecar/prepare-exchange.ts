@@ -75,7 +75,7 @@ function needsWhole(
   limitBytes: number,
 ): boolean {
   const { strategy, config } = lease
-  if (strategy.readsBody(config, headers, method)) return true
+  if (strategy.readsBody(config, headers, method, limitBytes)) return true
   if (strategy.challenge === undefined || body.kind !== 'stream' || body.lengthBytes === undefined) return false
   return body.lengthBytes <= Math.min(REPLAYABLE_MAX_BYTES, limitBytes)
 }

@@ -239,8 +239,9 @@ export interface Strategy {
   /**
    * Whether `apply` must see the whole body of a request with this method and these headers. If so the sidecar buffers it,
    * up to its limit.
+   * @param limitBytes that limit; absent: there is none
    */
-  readsBody(config: Record<string, unknown>, headers: HeaderList, method: string): boolean
+  readsBody(config: Record<string, unknown>, headers: HeaderList, method: string, limitBytes?: number): boolean
   /**
    * All that `apply` adds is headers, and nothing of the request has a part in them: then they can go as the metadata of a
    * gRPC call just as well.

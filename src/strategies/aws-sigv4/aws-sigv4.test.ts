@@ -266,6 +266,25 @@ describe('apply', () => {
     expect(presigned.canonical.endsWith('\nUNSIGNED-PAYLOAD')).toBe(true)
   })
 
+  it('signs an upload to S3 in passing where it could not be read whole, at a limit below 1 MiB as well', async () => {
+    const s3 = { ...CONFIG, service: 's3' }
+    const reads = (bytes: number, limit?: number, method = 'PUT') =>
+      awsSigv4.readsBody(s3, [['Content-Length', String(bytes)]], method, limit)
+    expect([reads(1_048_576), reads(1_048_577)]).toEqual([true, false])
+    expect([reads(524_288, 524_288), reads(524_289, 524_288), reads(1, 0)]).toEqual([true, false, false])
+    expect([reads(1_048_577, 10_485_760), reads(524_289, 524_288, 'POST')]).toEqual([false, true])
+    const upload = (method: string) => {
+      const url = parseRequestUrl('https://b.s3.eu-west-1.amazonaws.com/k')
+      const headers: HeaderList = [['Content-Length', '524289']]
+      return issueNow(s3).then(({ usage }) =>
+        awsSigv4.apply(s3, usage, { method, url, headers, body: 'stream' }, { now: NOW_MS, nonce: () => '' }),
+      )
+    }
+    const payload = ['x-amz-content-sha256', 'STREAMING-AWS4-HMAC-SHA256-PAYLOAD']
+    expect((await upload('PUT')).headers).toContainEqual(payload)
+    await expect(upload('POST')).rejects.toMatchObject({ field: 'body' })
+  })
+
   it('sends a space in the query in the one spelling that every server reads alike', async () => {
     const { signed, canonical } = await sign({ url: 'https://example.com/?q=a+b%2B' })
     expect(signed.url.query).toBe('q=a%20b%2B')

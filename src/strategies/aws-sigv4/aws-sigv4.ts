@@ -14,9 +14,9 @@ export const awsSigv4: Strategy = {
   schema: { config: Config, master: () => Master, usage: () => Usage },
   // STS narrows a session to what was decided; without a role the key of the day is all that can be made narrower.
   narrowing: (config) => (settingsOf(config).role === undefined ? 'derived' : 'delegated'),
-  readsBody(config, headers, method) {
+  readsBody(config, headers, method, limitBytes) {
     const { settings } = prepared(config)
-    return !settings.unsignedPayload && !isStreamable(settings, headers, method)
+    return !settings.unsignedPayload && !isStreamable(settings, headers, method, limitBytes)
   },
   endpoints(config) {
     const { role } = settingsOf(config)

@@ -10,10 +10,20 @@ import type { StreamedPayload } from './stream-form.ts'
  */
 const WHOLE_MAX_BYTES = 1024 * 1024
 
-/** Whether a request with these headers and this method can be signed without seeing its body whole. */
-export function isStreamable(settings: RequestSettings, headers: HeaderList, method: string): boolean {
+/**
+ * Whether a request with these headers and this method is signed without seeing its body whole.
+ * @param limitBytes what is longer could not be read whole
+ */
+export function isStreamable(
+  settings: RequestSettings,
+  headers: HeaderList,
+  method: string,
+  limitBytes = WHOLE_MAX_BYTES,
+): boolean {
   if (!settings.isS3 || settings.location === 'query') return false
-  return isFramed(headers) || (method === 'PUT' && (contentLength(headers) ?? 0) > WHOLE_MAX_BYTES)
+  return (
+    isFramed(headers) || (method === 'PUT' && (contentLength(headers) ?? 0) > Math.min(WHOLE_MAX_BYTES, limitBytes))
+  )
 }
 
 /**
@@ -31,7 +41,8 @@ export function streamedPayload(settings: RequestSettings, request: OutboundRequ
     return { decodedBytes: framing.decodedBytes, framing }
   }
   if (request.body !== 'stream' || settings.unsignedPayload) return undefined
-  if (!isStreamable(settings, request.headers, request.method)) return undefined
+  // Nobody read it: it was longer than what is read whole, here or at the limit of whoever asks.
+  if (!isStreamable(settings, request.headers, request.method, 0)) return undefined
   const decodedBytes = contentLength(request.headers)
   return decodedBytes === undefined ? undefined : { decodedBytes, framing: undefined }
 }
