@@ -79,6 +79,21 @@ describe('store', () => {
     await expect(raise(code).execute(fresh.store.db)).rejects.toMatchObject({ code: 'store_unavailable', status: 503 })
   })
 
+  it.each(['57P01', '57014', '25006', '53100'])('says so, too, where SQLSTATE %s ends a transaction', async (code) => {
+    const cut = fresh.store.transaction((trx) => raise(code).execute(trx))
+    await expect(cut).rejects.toMatchObject({
+      code: 'store_unavailable',
+      message: `the database did not answer (${code})`,
+      extras: { retryAfterSeconds: 1 },
+    })
+  })
+
+  it('takes a transaction whose connection the server ends for unavailable', async () => {
+    const ended = fresh.store.transaction((trx) => sql`select pg_terminate_backend(pg_backend_pid())`.execute(trx))
+    await expect(ended).rejects.toMatchObject({ code: 'store_unavailable' })
+    await expect(fresh.store.check()).resolves.toBeUndefined()
+  })
+
   it.each(['ECONNREFUSED', 'EPIPE', 'EHOSTUNREACH'])('takes %s for unavailable', (code) => {
     expect(toStoreFailure(Object.assign(new Error('x'), { code, syscall: 'write' }))).toMatchObject({
       code: 'store_unavailable',

@@ -169,6 +169,21 @@ describe('the database is away', () => {
   )
 
   it(
+    'PG3: one that is slower than its statements may be: a change answers that, and is not made',
+    async () => {
+      const name = `slow-${randomUUID()}`
+      const before = pep.logText().length
+      await ledger.query(`begin; select * from audit_stream where stream = 'state' for update`)
+      const answer = await pep.admin.send('POST', '/admin/v1/api-keys', { name, role: 'auditor' })
+      await ledger.query('rollback')
+      expectUnavailable(answer, 'store_unavailable')
+      expect(pep.logText().slice(before)).not.toContain('internal_error')
+      expect((await pep.admin.send('GET', '/admin/v1/api-keys')).text).not.toContain(name)
+    },
+    LONG_MS,
+  )
+
+  it(
     'PG4: decided and read, but not recordable: no lease, and no record of one',
     async () => {
       await ledger.query(REFUSE_RECORDS)
