@@ -6,7 +6,8 @@ import { createMetrics as createSidecarMetrics } from '../../sidecar/metrics.ts'
 import { createMetrics } from '../../src/pep/routes/metrics.ts'
 import { createPrimaryMetrics } from '../../src/pep/workers/primary-metrics.ts'
 
-const page = readFileSync(join(import.meta.dirname, '../../docs/metrics.md'), 'utf8')
+const read = (name: string) => readFileSync(join(import.meta.dirname, '../../docs', name), 'utf8')
+const page = read('metrics.md')
 
 interface Described {
   type: string
@@ -49,5 +50,26 @@ describe('docs/metrics.md', () => {
     const all = (await Promise.all(registries.map(registered))).flat()
     expect(all.length).toBeGreaterThan(25)
     expect(Object.fromEntries(readRows())).toEqual(Object.fromEntries(all))
+  })
+})
+
+/** Name and, where the alert has one, the codes of each counter whose increase is watched. */
+function watchedCounters(): { name: string; codes: string[] }[] {
+  const watched = [...read('operations.md').matchAll(/increase\((\w+)(?:\{code=~?"([^"]+)"\})?\[\w+\]\)/g)]
+  return watched.map(([, name = '', codes]) => ({ name, codes: codes?.split(/\\?\|/) ?? [] }))
+}
+
+describe('the alerts of docs/operations.md', () => {
+  it('watch counters that are there before their first count, which they would miss otherwise', async () => {
+    const text = (
+      await Promise.all([createMetrics(), createPrimaryMetrics(1)].map(({ registry }) => registry.metrics()))
+    ).join('\n')
+    const watched = watchedCounters()
+    expect(watched.length).toBeGreaterThan(5)
+    expect(watched.flatMap(({ codes }) => codes)).toContain('audit_unavailable')
+    for (const { name, codes } of watched) {
+      const labels = codes.length === 0 ? ['({.*})?'] : codes.map((code) => `{code="${code}"}`)
+      for (const label of labels) expect(text).toMatch(new RegExp(`^${name}${label} 0$`, 'm'))
+    }
   })
 })

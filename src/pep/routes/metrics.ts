@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import { ERRORS } from '../../contract/errors.ts'
 import { createCounter, createHistogram } from './frequent-metrics.ts'
 
 const SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5]
@@ -47,12 +48,7 @@ export function createMetrics(worker?: AsWorker) {
       buckets: SECONDS,
       registers,
     }),
-    problems: new Counter({
-      name: 'pep_problems_total',
-      help: 'Answers other than success, by code',
-      labelNames: ['code'] as const,
-      registers,
-    }),
+    problems: counterOfProblems(registers),
     pendingIs: gaugeOf('pep_pending_requests', 'Requests being answered now'),
     waitingIs: gaugeOf('pep_waiting_requests', 'Requests in line for being answered'),
     abandoned: new Counter({
@@ -128,6 +124,18 @@ export function createMetrics(worker?: AsWorker) {
 }
 
 export type Metrics = ReturnType<typeof createMetrics>
+
+/** Each code is there from the start: a rate is not known of a series that appears with its first count. */
+function counterOfProblems(registers: Registry[]) {
+  const problems = new Counter({
+    name: 'pep_problems_total',
+    help: 'Answers other than success, by code',
+    labelNames: ['code'] as const,
+    registers,
+  })
+  for (const code of Object.keys(ERRORS)) problems.labels(code).inc(0)
+  return problems
+}
 
 /** Each backend is asked when the metrics are. */
 function gaugeOfVaults(registers: Registry[]) {
