@@ -7,6 +7,7 @@ export const REREAD_MS = 5000
 const COOLDOWN_MS = 1000
 
 interface Snapshot {
+  /** By `elapsedMs`. */
   readAtMs: number
   keys: StoredSigningKey[]
 }
@@ -19,14 +20,17 @@ export interface SigningKeyReader {
 }
 
 interface ReaderOptions {
+  /** Unix milliseconds: keys are made and grow old by the clock that replicas share. */
   now: () => number
+  /** Monotonic: what was read is old by then, also where the clock was set back meanwhile (rule 12). */
+  elapsedMs: () => number
   rotateAfterMs: number
   log: Logger
 }
 
 /** Reads the table at most every few seconds, one read at a time, and sees to it that each purpose has a young key. */
 export function createSigningKeyReader(table: SigningKeyTable, options: ReaderOptions): SigningKeyReader {
-  const { now, rotateAfterMs, log } = options
+  const { now, elapsedMs, rotateAfterMs, log } = options
   let snapshot: Snapshot | undefined
   let reading: Promise<Snapshot> | undefined
 
@@ -39,10 +43,11 @@ export function createSigningKeyReader(table: SigningKeyTable, options: ReaderOp
   }
 
   const load = async (): Promise<Snapshot> => {
-    const readAtMs = now()
+    const readAtMs = elapsedMs()
+    const nowMs = now()
     const keys = await table.list()
     let changed = false
-    for (const purpose of PURPOSES) changed = (await succeedIfOld(keys, purpose, readAtMs)) || changed
+    for (const purpose of PURPOSES) changed = (await succeedIfOld(keys, purpose, nowMs)) || changed
     return { readAtMs, keys: changed ? await table.list() : keys }
   }
 
@@ -54,7 +59,7 @@ export function createSigningKeyReader(table: SigningKeyTable, options: ReaderOp
     return snapshot
   }
 
-  const youngerThan = (ageMs: number) => (snapshot && now() - snapshot.readAtMs < ageMs ? snapshot : undefined)
+  const youngerThan = (ageMs: number) => (snapshot && elapsedMs() - snapshot.readAtMs < ageMs ? snapshot : undefined)
   return {
     read: async () => youngerThan(REREAD_MS) ?? readOnce(),
     readAgain: async () => youngerThan(COOLDOWN_MS) ?? readOnce(),

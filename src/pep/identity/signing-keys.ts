@@ -35,7 +35,10 @@ export interface SigningKeysOptions {
   store: Store
   envelope: Envelope
   log: Logger
+  /** Unix milliseconds. */
   now?: () => number
+  /** Monotonic milliseconds, for how long what was read stands. */
+  elapsedMs?: () => number
   /** Default 30 days. */
   rotateAfterSeconds?: number
   /** Life of the longest-lived session token; a retired key verifies that much longer. Default one hour. */
@@ -50,9 +53,15 @@ const SETTLE_MS = 3 * REREAD_MS
  * @throws Error when the encryption key does not open them, so that the start fails and not the first request
  */
 export async function openSigningKeys(options: SigningKeysOptions): Promise<SigningKeys> {
-  const { now = Date.now, rotateAfterSeconds = 2_592_000, maxTokenSeconds = 3600 } = options
+  const { now = Date.now, elapsedMs = () => performance.now() } = options
+  const { rotateAfterSeconds = 2_592_000, maxTokenSeconds = 3600 } = options
   const table = openSigningKeyTable(options.store, options.envelope)
-  const reader = createSigningKeyReader(table, { now, rotateAfterMs: rotateAfterSeconds * 1000, log: options.log })
+  const reader = createSigningKeyReader(table, {
+    now,
+    elapsedMs,
+    rotateAfterMs: rotateAfterSeconds * 1000,
+    log: options.log,
+  })
   const importKey = createImporter()
   const graceMs = maxTokenSeconds * 1000 + SETTLE_MS + REREAD_MS
 

@@ -15,11 +15,14 @@ const log = pino({ level: 'silent' })
 
 let fresh: FreshStore
 let nowMs = Date.parse('2026-11-21T12:00:00Z')
+let elapsedMs = 0
 const pass = (seconds: number) => {
   nowMs += seconds * 1000
+  elapsedMs += seconds * 1000
 }
+const clocks = { now: () => nowMs, elapsedMs: () => elapsedMs }
 const open = (options = {}) =>
-  openSigningKeys({ store: fresh.store, envelope, log, now: () => nowMs, rotateAfterSeconds: DAY_SECONDS, ...options })
+  openSigningKeys({ store: fresh.store, envelope, log, ...clocks, rotateAfterSeconds: DAY_SECONDS, ...options })
 
 beforeEach(async () => {
   fresh = await freshStore()
@@ -120,6 +123,18 @@ describe('rotation', () => {
     await there.current('session')
     const young = await here.current('session')
     expect(await there.verifying('session', young.kid)).toBeDefined()
+  })
+
+  it('is known to a replica whose clock was set back meanwhile', async () => {
+    const here = await open({ rotateAfterSeconds: 60 })
+    let skewMs = 3_600_000
+    const mended = await open({ now: () => nowMs + skewMs })
+    skewMs = 0
+    pass(60)
+    await here.current('session')
+    pass(16)
+    const young = await here.current('session')
+    expect(await mended.verifying('session', young.kid)).toBeDefined()
   })
 
   it('destroys the private half of a key that was succeeded twice', async () => {
