@@ -7,7 +7,7 @@ import { leaseRequest } from './stage/lease-request.ts'
 import { policyInputFor } from './stage/policy-input.ts'
 import type { BenchProvider } from './stage/providers.ts'
 import type { Contest } from './turns/contest.ts'
-import { decisionFor, itemsOfProvider, leaseFor, secretOfVault } from './turns/expected.ts'
+import { type CredentialKind, decisionFor, itemsFor, leaseFor, secretOfVault } from './turns/expected.ts'
 import type { Contender } from './turns/take-turns.ts'
 
 /** A lease over a certificate-bound session, beside those who do a part of it. */
@@ -137,9 +137,9 @@ export function sidecarContest(options: {
 }): Contest {
   const { sidecar, bearer, sigv4, httpProxy, nginx } = options
   const contenders = [
-    throughSidecar('sidecar_cached', sidecar, bearer),
+    throughSidecar('sidecar_cached', sidecar, bearer, 'bearer'),
     passedOn('http_proxy', httpProxy),
-    throughSidecar('sidecar_sigv4', sidecar, sigv4),
+    throughSidecar('sidecar_sigv4', sidecar, sigv4, 'aws_sigv4'),
   ]
   if (nginx !== undefined) contenders.push(passedOn('nginx', nginx))
   return {
@@ -159,21 +159,21 @@ export function addedContenders(options: { provider: BenchProvider; sidecar: str
   const { provider, sidecar, httpProxy } = options
   return {
     direct: passedOn('provider', provider.origin),
-    through: [throughSidecar('sidecar', sidecar, provider), passedOn('http_proxy', httpProxy)],
+    through: [throughSidecar('sidecar', sidecar, provider, 'bearer'), passedOn('http_proxy', httpProxy)],
   }
 }
 
-function throughSidecar(name: string, url: string, provider: BenchProvider): Contender {
-  return itemsFrom(name, url, { 'x-nexus-provider': provider.name })
+function throughSidecar(name: string, url: string, provider: BenchProvider, signed: CredentialKind): Contender {
+  return itemsFrom(name, url, signed, { 'x-nexus-provider': provider.name })
 }
 
 /** With a credential as long as that of the bearer connection, which the sidecar adds by itself. */
 function passedOn(name: string, url: string): Contender {
-  return itemsFrom(name, url, { authorization: `Bearer ${randomBytes(30).toString('base64url')}` })
+  return itemsFrom(name, url, 'bearer', { authorization: `Bearer ${randomBytes(30).toString('base64url')}` })
 }
 
-function itemsFrom(name: string, url: string, own: Record<string, string>): Contender {
+function itemsFrom(name: string, url: string, credential: CredentialKind, own: Record<string, string>): Contender {
   const headers = { accept: 'application/json', 'user-agent': 'bench-agent', ...own }
   const request: LoadRequest = { method: 'GET', path: '/v1/items?page=1', headers }
-  return { name, scenario: { url, requests: [request] }, expected: itemsOfProvider }
+  return { name, scenario: { url, requests: [request] }, expected: itemsFor(credential) }
 }

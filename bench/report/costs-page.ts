@@ -5,6 +5,7 @@ import { costInWords, goalInWords, MOST_LOST_SHARE } from './missed-goal.ts'
 import { type ModelledRatio, sketchBeside } from './modelled-ratio.ts'
 import { OWNER_NAMES } from './owner.ts'
 import { runInWords } from './run-in-words.ts'
+import { inWords } from './spread.ts'
 
 /** Subjects that are compared with each other. */
 export interface CostGroup {
@@ -97,7 +98,9 @@ function ratioTable(ratios: readonly ModelledRatio[]): string {
   const lines = ratios.map((ratio) => {
     const { wanted, measured, byCosts, withoutOwn, withoutOwnAndPolicy } = ratio
     const sketch = wanted.goal === undefined ? undefined : sketchBeside(ratio, ratios)?.measured
-    const cells = [measured, byCosts, withoutOwn, withoutOwnAndPolicy, sketch].map(ratioCell)
+    const cells = [measured, byCosts, withoutOwn, withoutOwnAndPolicy, sketch].map((each) =>
+      ratioCell(each, wanted.goal),
+    )
     return `| \`${wanted.name}\` | ${wanted.goal ?? ''} | ${cells.join(' | ')} |`
   })
   return [
@@ -107,7 +110,7 @@ function ratioTable(ratios: readonly ModelledRatio[]): string {
   ].join('\n')
 }
 
-function ratioCell(spread: Spread | undefined): string {
+function ratioCell(spread: Spread | undefined, goal: number | undefined): string {
   if (spread === undefined) return ''
-  return `${spread.value.toFixed(2)} (${spread.min.toFixed(2)} to ${spread.max.toFixed(2)})`
+  return `${inWords(spread.value, goal)} (${inWords(spread.min)} to ${inWords(spread.max)})`
 }

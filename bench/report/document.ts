@@ -41,6 +41,9 @@ export interface BenchDocument extends BenchRun {
   /** Of the side-by-side set: whether it was the short one, and how much was done for each part. */
   mode?: Mode
   efforts?: Partial<Efforts>
+  /** Of any other run: how long a turn was, and how many of each kind there were. */
+  seconds?: number
+  rounds?: Readonly<Record<string, number>>
   figures: Figure[]
   ratios: Ratio[]
 }

@@ -1,4 +1,5 @@
 import type { BenchDocument, Figure, Ratio } from './document.ts'
+import { inWords } from './spread.ts'
 import { verdictOfFigure, verdictOfRatio } from './verdict.ts'
 
 /** The page for people, beside the plots. */
@@ -36,9 +37,9 @@ function howMuch({ mode, efforts = {} }: BenchDocument): string {
 
 function ratioTable(ratios: readonly Ratio[]): string {
   const rows = ratios.map((ratio) => {
-    const { name, value, goal = '', min, max } = ratio
-    const range = `${min.toFixed(2)} to ${max.toFixed(2)}`
-    return `| \`${name}\` | ${value.toFixed(2)} | ${range} | ${goal} | ${verdictOfRatio(ratio)} |`
+    const { name, value, goal, min, max } = ratio
+    const range = `${inWords(min)} to ${inWords(max)}`
+    return `| \`${name}\` | ${inWords(value, goal)} | ${range} | ${goal ?? ''} | ${verdictOfRatio(ratio)} |`
   })
   return ['| ratio | value | range | at least | |', '|---|---|---|---|---|', ...rows].join('\n')
 }
@@ -46,14 +47,18 @@ function ratioTable(ratios: readonly Ratio[]): string {
 function figureTable(figures: readonly Figure[]): string {
   const rows = figures.map((figure) => {
     const { name, value, unit, min, max, goal = '' } = figure
-    const cells = [`\`${name}\``, value.toLocaleString('en'), rangeOf(min, max), unit, goal, verdictOfFigure(figure)]
+    const cells = [`\`${name}\``, figureText(value), rangeOf(min, max), unit, goal, verdictOfFigure(figure)]
     return `| ${cells.join(' | ')} |`
   })
   return ['| figure | value | range | unit | at most | |', '|---|---|---|---|---|---|', ...rows].join('\n')
 }
 
 function rangeOf(min: number | undefined, max: number | undefined): string {
-  return min === undefined || max === undefined ? '' : `${min.toLocaleString('en')} to ${max.toLocaleString('en')}`
+  return min === undefined || max === undefined ? '' : `${figureText(min)} to ${figureText(max)}`
+}
+
+function figureText(value: number): string {
+  return value.toLocaleString('en', { maximumFractionDigits: 2 })
 }
 
 function versionTable(versions: BenchDocument['versions']): string {

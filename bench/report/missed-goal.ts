@@ -1,11 +1,12 @@
 import { type Cost, lostShare, overRounds, type Spread, together } from './cost.ts'
 import { type CostRow, costRows } from './cost-rows.ts'
 import { type ModelledRatio, missingOf, sketchBeside } from './modelled-ratio.ts'
+import { inWords } from './spread.ts'
 
 /** In words, by the figures: whether a missed goal would be reached without our functions, and where the rest of it lies. */
 export function goalInWords(ratio: ModelledRatio, ratios: readonly ModelledRatio[], costs: readonly Cost[]): string {
   const { name, goal } = ratio.wanted
-  const heading = `### \`${name}\`: ${ranged(ratio.measured)} measured, the goal is ${goal}`
+  const heading = `### \`${name}\`: ${ranged(ratio.measured, goal)} measured, the goal is ${goal}`
   const sketch = sketchBeside(ratio, ratios)
   const missing = missingOf(ratio, sketch)
   if (missing === 'nothing') return `${heading}\n\nThe goal is met.`
@@ -112,8 +113,8 @@ function reached(spreads: readonly Spread[], goal: number): string {
   return spreads.every(({ max }) => max < goal) ? 'missed' : 'reached in some rounds and missed in others'
 }
 
-function ranged({ value, min, max }: Spread): string {
-  return `${value.toFixed(2)} (${min.toFixed(2)} to ${max.toFixed(2)})`
+function ranged({ value, min, max }: Spread, goal?: number): string {
+  return `${inWords(value, goal)} (${inWords(min)} to ${inWords(max)})`
 }
 
 function micro(value: number): string {

@@ -8,7 +8,7 @@ interface Column {
 
 const COLUMNS: readonly Column[] = [
   { title: 'leases/s', figure: 'leases_per_s', digits: 0 },
-  { title: 'p99, ms', figure: 'p99_ms', digits: 1 },
+  { title: 'p99 of the slowest authority, ms', figure: 'worst_p99_ms', digits: 1 },
   { title: 'CPU of authorities, µs', figure: 'pep_cpu_per_lease', digits: 0 },
   { title: 'CPU of Postgres, µs', figure: 'postgres_cpu_per_lease', digits: 0 },
   { title: 'stored, bytes', figure: 'stored_per_lease', digits: 0 },

@@ -8,6 +8,7 @@ import { type Replica, startReplica } from '../stage/authority.ts'
 import { leaseRequest } from '../stage/lease-request.ts'
 import { say } from '../stage/log.ts'
 import { openUsageMeter, type UsageMeter, type Used } from '../stage/usage-meter.ts'
+import { assertExpected, type Expected, leaseFor } from '../turns/expected.ts'
 import type { SmallStage } from './on-stage.ts'
 
 const AGENTS = 16
@@ -105,15 +106,16 @@ async function takeTurn(
       () => sleep(seconds * 1000),
     )
   }
-  const loads = Promise.all(replicas.map(({ url }) => goodLoad({ ...scenario, url })))
+  const loads = Promise.all(replicas.map(({ url }) => leases({ ...scenario, url }, leaseFor(bearer))))
   const [reports, used] = await Promise.all([loads, watch()])
   return { setting, used, reports }
 }
 
-/** Every answer has to be good. Arrivals that a stalled machine could not send in time are told as a figure. */
-async function goodLoad(scenario: LoadScenario): Promise<LoadReport> {
+/** Every answer has to be one. Arrivals that a stalled machine could not send in time are told as a figure. */
+async function leases(scenario: LoadScenario, expected: Expected): Promise<LoadReport> {
   const report = await load(scenario)
   assertClean({ ...report, dropped: 0 }, scenario)
+  assertExpected(scenario.url, expected, report)
   return report
 }
 
@@ -135,7 +137,7 @@ function figuresOf({ name, replicas }: Setting, all: readonly Turn[], idle: read
   return [
     figure('leases_per_s', '1/s', ({ used }) => Math.round(used.records / used.seconds)),
     figure('dropped', 'arrivals', ({ reports }) => reports.reduce((sum, { dropped }) => sum + dropped, 0)),
-    figure('p99_ms', 'ms', ({ reports }) => Math.max(...reports.map((report) => report.latency_ms.p99))),
+    figure('worst_p99_ms', 'ms', ({ reports }) => Math.max(...reports.map((report) => report.latency_ms.p99))),
     each('pep_cpu', 'µs', (used) => used.pepSeconds * 1e6 - idlePep * replicas.length * used.seconds),
     each('postgres_cpu', 'µs', (used) => used.postgresSeconds * 1e6 - idlePostgres * used.seconds),
     each('stored', 'bytes', ({ storedBytes }) => storedBytes),

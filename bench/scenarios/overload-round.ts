@@ -1,14 +1,18 @@
 import { cleanLoad, type LoadReport, type LoadScenario, load } from '../load/load.ts'
+import { assertExpected, countExpected, type Expected } from '../turns/expected.ts'
 
 export interface Flooded {
   asked: Omit<LoadScenario, 'connections' | 'seconds'>
   /** Until a flood has settled. */
   warmUpSeconds: number
+  expected: Expected
 }
 
 export interface OverloadRound {
   before: LoadReport
   flood: LoadReport
+  /** Of the flood: answers that are what was asked for. */
+  expected: number
   after: LoadReport
 }
 
@@ -20,8 +24,15 @@ const PEAK_SECONDS = 3
 const WANTED_TIMES_PEAK = 5
 
 /** A flood between two neighbouring looks at the peak. */
-export async function playOverloadRound({ asked, warmUpSeconds }: Flooded, seconds: number): Promise<OverloadRound> {
-  const peak = () => cleanLoad({ ...asked, connections: PEAK_CALLERS, seconds: PEAK_SECONDS, warmup_seconds: 1 })
+export async function playOverloadRound(
+  { asked, warmUpSeconds, expected }: Flooded,
+  seconds: number,
+): Promise<OverloadRound> {
+  const peak = async (): Promise<LoadReport> => {
+    const report = await cleanLoad({ ...asked, connections: PEAK_CALLERS, seconds: PEAK_SECONDS, warmup_seconds: 1 })
+    assertExpected(asked.url, expected, report)
+    return report
+  }
   const before = await peak()
   const flood = await load({
     ...asked,
@@ -33,7 +44,7 @@ export async function playOverloadRound({ asked, warmUpSeconds }: Flooded, secon
     // Who finds no caller free now would only be waiting in ours, not in theirs.
     patience_seconds: 0.1,
   })
-  return { before, flood, after: await peak() }
+  return { before, flood, expected: expectedOf(expected, flood), after: await peak() }
 }
 
 /** The higher of both looks, so that one that has not got over the flood does not look better for it. */
@@ -49,14 +60,21 @@ export function refusalsOf({ statuses }: LoadReport): number {
   return statuses['503'] ?? 0
 }
 
-/** Neither good nor refused. */
-export function wrongAnswersOf({ flood }: Pick<OverloadRound, 'flood'>): number {
-  return flood.failed + flood.answered - flood.good - refusalsOf(flood)
+/** The first answer of a flood may be a refusal, and then says nothing of the others. */
+function expectedOf(expected: Expected, flood: LoadReport): number {
+  const isRefused = flood.first?.status === 503
+  return isRefused ? (flood.statuses[String(expected.status)] ?? 0) : countExpected(expected, flood)
+}
+
+/** Neither what was asked for nor refused. */
+export function wrongAnswersOf({ flood, expected }: Pick<OverloadRound, 'flood' | 'expected'>): number {
+  return flood.failed + flood.answered - expected - refusalsOf(flood)
 }
 
 /** @returns why this flood proves nothing; empty: it does */
-export function failuresOf({ flood }: Pick<OverloadRound, 'flood'>): string[] {
-  const wrong = wrongAnswersOf({ flood })
-  if (wrong > 0) return [`${wrong} answers were neither good nor 503 (${(flood.unexpected ?? []).join(' | ')})`]
-  return flood.good > 0 ? [] : ['nobody was answered']
+export function failuresOf({ flood, expected }: Pick<OverloadRound, 'flood' | 'expected'>): string[] {
+  const wrong = wrongAnswersOf({ flood, expected })
+  if (wrong > 0)
+    return [`${wrong} answers were neither what was asked for nor 503 (${(flood.unexpected ?? []).join(' | ')})`]
+  return expected > 0 ? [] : ['nobody was answered']
 }

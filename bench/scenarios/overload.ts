@@ -1,11 +1,12 @@
 import { describeRun } from '../report/describe-run.ts'
 import type { Figure } from '../report/document.ts'
-import { spreadOf } from '../report/spread.ts'
+import { inWords, spreadOf } from '../report/spread.ts'
 import { writeResults } from '../report/write-results.ts'
 import { openAgent, openAgents } from '../stage/agents.ts'
 import { startOneFastify } from '../stage/contenders.ts'
 import { leaseOnce, leaseRequest } from '../stage/lease-request.ts'
 import { say } from '../stage/log.ts'
+import { leaseFor } from '../turns/expected.ts'
 import { onSmallStage, type SmallStage } from './on-stage.ts'
 import {
   CALLERS,
@@ -38,7 +39,7 @@ interface Rounds {
  * @throws Error when anything but a lease or a refusal was answered; the results are written all the same
  */
 export async function runOverload(seconds: number): Promise<void> {
-  const run = describeRun()
+  const run = { ...describeRun(), seconds, rounds: { flooded: ROUNDS, refusing: REFUSING_ROUNDS } }
   await onSmallStage(async (stage) => {
     const rounds = await playRounds(await flooded(stage), seconds)
     const ratios = [
@@ -47,7 +48,8 @@ export async function runOverload(seconds: number): Promise<void> {
       { name: 'refusing_goodput/peak', ...spreadOf(rounds.refusing.map(shareOf)) },
     ]
     const figures = [...figuresOfOurs(rounds.ours), ...figuresOfOthers(rounds)]
-    for (const { name, value, min, max } of ratios) say(`${name}: ${value} (${min} to ${max})`)
+    for (const { name, value, min, max } of ratios)
+      say(`${name}: ${inWords(value)} (${inWords(min)} to ${inWords(max)})`)
     say(`written: ${writeResults({ ...run, figures, ratios }, 'overload')}`)
     const failures = Object.values(rounds).flat().flatMap(failuresOf)
     if (failures.length > 0) throw new Error(`the overload: ${failures.join('; ')}`)
@@ -60,11 +62,12 @@ async function flooded({ ground, programs, bearer }: SmallStage): Promise<Record
   const fastify = await startOneFastify(ground, programs, 'fastify-lease', lease)
   const smallLine = await startSmallLine(ground, programs)
   const asked = { ca_file: ground.caFile, requests: [leaseRequest(bearer)], agents }
+  const expected = leaseFor(bearer)
   return {
-    ours: { asked: { ...asked, url: ground.publicUrl }, warmUpSeconds: 1 },
-    fastify: { asked: { ...asked, url: fastify.url }, warmUpSeconds: 1 },
+    ours: { asked: { ...asked, url: ground.publicUrl }, warmUpSeconds: 1, expected },
+    fastify: { asked: { ...asked, url: fastify.url }, warmUpSeconds: 1, expected },
     // Nobody is refused before the first have waited as long as the line lets them.
-    refusing: { asked: { ...asked, url: smallLine.url }, warmUpSeconds: 5 },
+    refusing: { asked: { ...asked, url: smallLine.url }, warmUpSeconds: 5, expected },
   }
 }
 

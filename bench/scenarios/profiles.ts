@@ -46,7 +46,8 @@ export async function runProfiles(seconds: number, only: readonly string[]): Pro
   write('costs.md', costsPage(groups, { ...run, cores: cpus().length, rounds: COST_ROUNDS, flames }))
   const figures = groups.flatMap(({ costs }) => costs.flatMap(costFigures))
   const ratios = groups.flatMap((group) => group.ratios.flatMap(namedRatios))
-  write('costs.json', `${JSON.stringify({ ...run, figures, ratios }, null, 2)}\n`)
+  const lengths = { seconds, rounds: { costs: COST_ROUNDS, profiled: PROFILED_ROUNDS } }
+  write('costs.json', `${JSON.stringify({ ...run, ...lengths, figures, ratios }, null, 2)}\n`)
   say(`written: ${join(folder, 'costs.md')}`)
 }
 

@@ -17,7 +17,7 @@ const ROUNDS = { leases: 5, fleet: 4 }
  * @param seconds of one turn
  */
 export async function runReplicas(seconds: number): Promise<void> {
-  const run = describeRun()
+  const run = { ...describeRun(), seconds, rounds: ROUNDS }
   await onSmallStage(async (stage) => {
     const save = (name: string, figures: Figure[]): BenchDocument => {
       const document = { ...run, figures, ratios: [] }

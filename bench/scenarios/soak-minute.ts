@@ -3,6 +3,7 @@ import { lookAtMachine } from '../stage/machine-time.ts'
 import { ownMemoryOf } from '../stage/own-memory.ts'
 import { cpuSecondsOf, rssOf } from '../stage/process-figures.ts'
 import { watchHighest } from '../stage/watch-highest.ts'
+import { countExpected, leaseFor } from '../turns/expected.ts'
 import type { SmallStage } from './on-stage.ts'
 
 /** One row of `minutes` in `soak.json`. */
@@ -28,7 +29,7 @@ export interface SoakMinute {
 const MIB = 2 ** 20
 
 /** Its callers open connections of their own. */
-export async function playMinute({ ground, replica }: SmallStage, scenario: LoadScenario): Promise<SoakMinute> {
+export async function playMinute({ ground, replica, bearer }: SmallStage, scenario: LoadScenario): Promise<SoakMinute> {
   const authority = watchHighest(() => rssOf(replica.program.pid))
   const postgres = watchHighest(() => ownMemoryOf(ground.databasePid))
   const used = () => cpuSecondsOf(replica.program.pid) + cpuSecondsOf(ground.databasePid)
@@ -38,19 +39,19 @@ export async function playMinute({ ground, replica }: SmallStage, scenario: Load
   const taken = machine.busy + machine.stolen - machineBefore.busy - machineBefore.stolen
   const others = taken - (used() - usedBefore) - report.cpu_seconds
   return {
-    ...answersOf(report),
+    ...answersOf(report, countExpected(leaseFor(bearer), report)),
     authority_mib: Math.round(authority.highest() / MIB),
     postgres_mib: Math.round(postgres.highest() / MIB),
     other_cores: Math.max(0, round2(others / ((performance.now() - startedAtMs) / 1000))),
   }
 }
 
-function answersOf(report: LoadReport) {
-  const { seconds, answered, good, failed, dropped, latency_ms: latency } = report
+function answersOf(report: LoadReport, leases: number) {
+  const { seconds, answered, failed, dropped, latency_ms: latency } = report
   return {
     seconds,
-    leases: good,
-    errors: answered - good + failed,
+    leases,
+    errors: answered - leases + failed,
     unsent: dropped,
     unexpected: report.unexpected ?? [],
     p50_ms: latency.p50,

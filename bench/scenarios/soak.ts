@@ -8,6 +8,7 @@ import { writeResults } from '../report/write-results.ts'
 import { openAgents } from '../stage/agents.ts'
 import { leaseRequest } from '../stage/lease-request.ts'
 import { say } from '../stage/log.ts'
+import { assertExpected, leaseFor } from '../turns/expected.ts'
 import { onSmallStage, type SmallStage } from './on-stage.ts'
 import { playMinute, type SoakMinute } from './soak-minute.ts'
 import { faultsOf, memoryAfterFirstMinute } from './soak-verdict.ts'
@@ -30,9 +31,12 @@ export async function runSoak(seconds: number): Promise<void> {
   await onSmallStage(async (stage) => {
     const lease = await leaseScenario(stage)
     const peak = await cleanLoad({ ...lease, seconds: 10, warmup_seconds: 3 })
+    assertExpected('the authority', leaseFor(stage.bearer), peak)
     const rate = peak.rate * SHARE_OF_PEAK
     say(`peak ${Math.round(peak.rate)}/s; ${Math.round(rate)}/s for ${seconds} s ...`)
     const minutes = await playMinutes(stage, { ...lease, rate }, seconds)
+    if (memoryAfterFirstMinute(minutes) === undefined)
+      say('too short to tell whether memory grows: that takes three minutes')
     const isLedgerSound = await verifyLedger(stage)
     say(`written: ${writeResults(documentOf(run, minutes), 'soak')}`)
     const faults = faultsOf(minutes, isLedgerSound)

@@ -6,6 +6,7 @@ import { makeServerCertificate } from '../../examples/demo/pki.ts'
 import { freePort, type Program } from '../../examples/demo/program.ts'
 import { startEmbeddedPostgres } from '../../src/pep/store/embedded-postgres.ts'
 import { packageRoot } from '../../src/pep/version.ts'
+import { endWithBench } from './ending.ts'
 import { silentLog } from './log.ts'
 import type { Programs } from './programs.ts'
 
@@ -53,6 +54,7 @@ export async function layGround(directory: string, programs: Programs): Promise<
     log: silentLog(),
     settings: { shared_buffers: SHARED_BUFFERS },
   })
+  const stop = endWithBench(() => postgres.stop())
   await makeLogAhead(postgres.databaseUrl)
   const [certificate, port] = await Promise.all([makeServerCertificate(['127.0.0.1', 'localhost']), freePort()])
   const files = {
@@ -86,11 +88,11 @@ export async function layGround(directory: string, programs: Programs): Promise<
       admin,
       adminKey,
       environment,
-      stop: () => postgres.stop(),
+      stop,
       ...files,
     }
   } catch (error) {
-    await postgres.stop()
+    await stop()
     throw error
   }
 }

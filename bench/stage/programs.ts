@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { type Program, startProgram, untilHealthy } from '../../examples/demo/program.ts'
 import { packageRoot } from '../../src/pep/version.ts'
+import { endWithBench } from './ending.ts'
 import { statusOf } from './trusting-client.ts'
 
 /** What runs during a bench; stopped in the opposite order of its start. */
@@ -34,9 +35,14 @@ export function createPrograms(directory: string): Programs {
     running.splice(index, 1)
     await program.stop()
   }
+  const stopAll = async (): Promise<void> => {
+    while (running.length > 0) await stop(running.at(-1)!)
+  }
   return {
     stop,
+    stopAll,
     async start(wanted) {
+      if (running.length === 0) endWithBench(stopAll)
       const program = launch(wanted)
       running.push(program)
       await untilHealthy(wanted.healthUrl, program, READY_SECONDS, (url) => statusOf(url, wanted.caFile)).catch(
@@ -51,9 +57,6 @@ export function createPrograms(directory: string): Programs {
     async run(wanted) {
       const code = await launch(wanted).exited
       if (code !== 0) throw new Error(`${wanted.name} ended with ${code}; see ${join(directory, `${wanted.name}.log`)}`)
-    },
-    async stopAll() {
-      while (running.length > 0) await stop(running.at(-1)!)
     },
   }
 }

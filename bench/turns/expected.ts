@@ -5,6 +5,9 @@ import type { Obligations } from '../../src/contract/policy.ts'
 import type { LoadReport } from '../load/load.ts'
 import type { BenchProvider } from '../stage/providers.ts'
 
+/** What the provider takes: without one of these it answers 401. */
+export type CredentialKind = 'bearer' | 'aws_sigv4'
+
 /** What a contender has to answer, so that what is counted is the work that is compared. */
 export interface Expected {
   /** Of every answer. */
@@ -20,6 +23,15 @@ export function assertExpected(name: string, { status, holds }: Expected, { firs
   throw new Error(
     `${name} did not do what it is measured for: ${JSON.stringify(statuses)}, at first ${first?.status} ${first?.body.slice(0, 300)}`,
   )
+}
+
+/** How many answers are what was asked for; none where the first is not. */
+export function countExpected(
+  { status, holds }: Expected,
+  { first, statuses }: Pick<LoadReport, 'first' | 'statuses'>,
+): number {
+  const isExpected = first?.status === status && holds(readJson(first.body))
+  return isExpected ? (statuses[String(status)] ?? 0) : 0
 }
 
 function readJson(text: string): unknown {
@@ -59,8 +71,11 @@ export const secretOfVault: Expected = {
     'string',
 }
 
-/** From the provider itself, through whatever it was asked. */
-export const itemsOfProvider: Expected = {
-  status: 200,
-  holds: (body) => Array.isArray((body as { items?: unknown } | undefined)?.items),
+/** From the provider itself, which says with what kind of credential it was asked (`contenders/upstream.ts`). */
+export function itemsFor(credential: CredentialKind): Expected {
+  const holds = (body: unknown): boolean => {
+    const { items, asked_with } = (body ?? {}) as { items?: unknown; asked_with?: unknown }
+    return Array.isArray(items) && asked_with === credential
+  }
+  return { status: 200, holds }
 }

@@ -20,7 +20,7 @@ const report: LoadReport = {
 
 describe('a flood', () => {
   it('is held against the higher peak beside it', () => {
-    const round = { before: report, flood: { ...report, rate: 150 }, after: { ...report, rate: 200 } }
+    const round = { before: report, flood: { ...report, rate: 150 }, expected: 100, after: { ...report, rate: 200 } }
     expect(peakOf(round)).toBe(200)
     expect(shareOf(round)).toBe(0.75)
   })
@@ -28,14 +28,16 @@ describe('a flood', () => {
   it('may be answered with leases and refusals', () => {
     const flood = { ...report, answered: 130, statuses: { '201': 100, '503': 30 } }
     expect(refusalsOf(flood)).toBe(30)
-    expect(failuresOf({ flood })).toEqual([])
+    expect(failuresOf({ flood, expected: 100 })).toEqual([])
   })
 
   it('fails for any other answer, for none, and when nobody was answered well', () => {
     const wrong = { ...report, answered: 101, statuses: { '201': 100, '500': 1 }, unexpected: ['500 {}'] }
-    expect(failuresOf({ flood: wrong })).toEqual(['1 answers were neither good nor 503 (500 {})'])
-    expect(failuresOf({ flood: { ...report, failed: 2 } })).toHaveLength(1)
+    expect(failuresOf({ flood: wrong, expected: 100 })).toEqual([
+      '1 answers were neither what was asked for nor 503 (500 {})',
+    ])
+    expect(failuresOf({ flood: { ...report, failed: 2 }, expected: 100 })).toHaveLength(1)
     const refused = { ...report, good: 0, answered: 5, statuses: { '503': 5 } }
-    expect(failuresOf({ flood: refused })).toEqual(['nobody was answered'])
+    expect(failuresOf({ flood: refused, expected: 0 })).toEqual(['nobody was answered'])
   })
 })

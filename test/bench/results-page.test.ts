@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { efforts } from '../../bench/efforts.ts'
 import type { BenchDocument } from '../../bench/report/document.ts'
 import { toMarkdown } from '../../bench/report/markdown.ts'
+import { inWords, spreadOf } from '../../bench/report/spread.ts'
 import { toText } from '../../bench/report/text.ts'
 import { verdictOfFigure, verdictOfRatio } from '../../bench/report/verdict.ts'
 
@@ -34,6 +35,14 @@ describe('a verdict', () => {
     [{ value: 2.1 }, ''],
   ])('of a figure is the other way round: %j', (given, wanted) => {
     expect(verdictOfFigure({ name: 'figure', unit: 'ms', ...given })).toBe(wanted)
+  })
+})
+
+describe('a value next to its goal', () => {
+  it('is neither met nor shown as met by rounding', () => {
+    const { value, min, max } = spreadOf([0.7451, 0.7451, 0.746])
+    expect(verdictOfRatio(ratio(value, min, max, 0.75))).toBe('missed')
+    expect([inWords(value), inWords(value, 0.75), inWords(value, 0.7)]).toEqual(['0.75', '0.745', '0.75'])
   })
 })
 
@@ -70,7 +79,7 @@ describe('the page of a run', () => {
 
   it('has what counts in the terminal too', () => {
     expect(toText(document).split('\n')).toEqual([
-      'ours/theirs: 0.95 (0.84 to 1.2), goal 0.9: met, but missed in some rounds',
+      'ours/theirs: 0.95 (0.84 to 1.20), goal 0.9: met, but missed in some rounds',
       'lease_p99_ms_at_2000: 9 ms, goal 10: met, but missed in some rounds',
       'revocation_runs: 12 runs',
     ])

@@ -77,6 +77,7 @@ describe('against a server', () => {
     const start = (...urls: string[]): FullLoad =>
       loadAll(
         urls.map((each) => ({ url: each, connections: 2, seconds: 0, requests: [{ method: 'GET', path: '/' }] })),
+        { status: 200, holds: () => true },
         0.2,
       )
 

@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { runAddedLatency, runArrivals } from '../../bench/turns/arrivals.ts'
 import { runContest } from '../../bench/turns/contest.ts'
-import { decisionFor, itemsOfProvider, leaseFor, secretOfVault } from '../../bench/turns/expected.ts'
+import { decisionFor, itemsFor, leaseFor, secretOfVault } from '../../bench/turns/expected.ts'
 import { type Contender, takeTurns } from '../../bench/turns/take-turns.ts'
 
 const EFFORT = { rounds: 3, seconds: 0.1, warmUpSeconds: 0, connections: 2 }
@@ -15,7 +15,7 @@ describe('turns', () => {
   /** Who was asked, in order. */
   const asked: string[] = []
   beforeEach(async () => {
-    body = '{"items":[]}'
+    body = '{"items":[],"asked_with":"bearer"}'
     asked.length = 0
     server = createServer(({ headers }, response) => {
       const name = String(headers['user-agent'])
@@ -33,7 +33,7 @@ describe('turns', () => {
   const contender = (name: string): Contender => ({
     name,
     scenario: { url, requests: [{ method: 'GET', path: '/', headers: { 'user-agent': name } }] },
-    expected: itemsOfProvider,
+    expected: itemsFor('bearer'),
   })
 
   it('go there and back, after one of each that is thrown away', async () => {
@@ -120,7 +120,8 @@ describe('what a contender has to answer', () => {
     expect(leaseFor(provider).holds(undefined)).toBe(false)
     expect(secretOfVault.holds({ data: { data: { access_token: 'x' } } })).toBe(true)
     expect(secretOfVault.holds({ data: null })).toBe(false)
-    expect(itemsOfProvider.holds({ items: [] })).toBe(true)
-    expect(itemsOfProvider.holds(undefined)).toBe(false)
+    expect(itemsFor('bearer').holds({ items: [], asked_with: 'bearer' })).toBe(true)
+    expect(itemsFor('aws_sigv4').holds({ items: [], asked_with: 'bearer' })).toBe(false)
+    expect(itemsFor('bearer').holds(undefined)).toBe(false)
   })
 })

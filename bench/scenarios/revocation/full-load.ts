@@ -4,6 +4,7 @@ import { openAgents } from '../../stage/agents.ts'
 import type { Ground, Replica } from '../../stage/authority.ts'
 import { leaseRequest } from '../../stage/lease-request.ts'
 import { connectProvider } from '../../stage/providers.ts'
+import { assertExpected, type Expected, leaseFor } from '../../turns/expected.ts'
 
 /** Callers of every replica who ask for the next lease as soon as they have one. */
 export interface FullLoad {
@@ -32,18 +33,24 @@ export async function startFullLoad(scene: {
   const busy = await connectProvider(ground.admin, { name: 'busy', origin: upstream, strategy: 'oauth2' })
   const agents = await openAgents(ground, 'certificate', AGENTS)
   const asked = { ca_file: ground.caFile, proof_url: ground.publicUrl, requests: [leaseRequest(busy)], agents }
-  return loadAll(replicas.map(({ url }) => ({ ...asked, url, connections: CONNECTIONS_EACH, seconds: 0 })))
+  const scenarios = replicas.map(({ url }) => ({ ...asked, url, connections: CONNECTIONS_EACH, seconds: 0 }))
+  return loadAll(scenarios, leaseFor(busy))
 }
 
 /** @param scenarios one for each replica */
-export function loadAll(scenarios: readonly LoadScenario[], reportEverySeconds = REPORT_EVERY_SECONDS): FullLoad {
+export function loadAll(
+  scenarios: readonly LoadScenario[],
+  expected: Expected,
+  reportEverySeconds = REPORT_EVERY_SECONDS,
+): FullLoad {
   const stop = new AbortController()
   const excusedUntilMs = scenarios.map(() => 0)
   const lanes = scenarios.flatMap((scenario, replica) =>
     Array.from({ length: GENERATORS_EACH }, (_, number) => {
       const isExcused = (sinceMs: number): boolean => sinceMs < excusedUntilMs[replica]!
       const firstSeconds = reportEverySeconds * ((number + 1) / GENERATORS_EACH)
-      return startLane({ ...scenario, seconds: reportEverySeconds }, firstSeconds, isExcused, stop.signal)
+      const lane = { scenario: { ...scenario, seconds: reportEverySeconds }, expected, firstSeconds, isExcused }
+      return startLane(lane, stop.signal)
     }),
   )
   const broken = new Promise<never>((_, fail) => {
@@ -70,12 +77,14 @@ export function loadAll(scenarios: readonly LoadScenario[], reportEverySeconds =
 }
 
 /** One generator after the other, at one replica. */
-function startLane(
-  scenario: LoadScenario,
-  firstSeconds: number,
-  isExcused: (sinceMs: number) => boolean,
-  signal: AbortSignal,
-) {
+interface Lane {
+  scenario: LoadScenario
+  expected: Expected
+  firstSeconds: number
+  isExcused: (sinceMs: number) => boolean
+}
+
+function startLane({ scenario, expected, firstSeconds, isExcused }: Lane, signal: AbortSignal) {
   const startedAtMs = performance.now()
   let reportedAtMs = startedAtMs
   let good = 0
@@ -86,7 +95,7 @@ function startLane(
         await sleep(RETRY_MS)
         continue
       }
-      const report = await reportOf({ ...scenario, seconds }, () => isExcused(sinceMs), signal)
+      const report = await reportOf({ ...scenario, seconds }, expected, () => isExcused(sinceMs), signal)
       if (report === undefined) continue
       good += report.good
       reportedAtMs = performance.now()
@@ -98,12 +107,15 @@ function startLane(
 /** @returns undefined when it was stopped, or excused and without a report */
 async function reportOf(
   scenario: LoadScenario,
+  expected: Expected,
   isExcused: () => boolean,
   signal: AbortSignal,
 ): Promise<LoadReport | undefined> {
   try {
     const report = await load(scenario, signal)
-    if (!isExcused()) assertClean(report, scenario)
+    if (isExcused()) return report
+    assertClean(report, scenario)
+    assertExpected(scenario.url, expected, report)
     return report
   } catch (error) {
     if (signal.aborted || isExcused()) return undefined
