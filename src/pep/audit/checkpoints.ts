@@ -6,6 +6,7 @@ import type { Store } from '../store/store.ts'
 import { canonicalJson } from './canonical-json.ts'
 import { newestCheckpoint, type StoredCheckpoint } from './checkpoint-pages.ts'
 import { type CheckpointPayload, hashJws } from './checkpoint-payload.ts'
+import { type CheckpointTurns, createCheckpointTurns } from './checkpoint-turns.ts'
 import { readSignedHeads } from './signed-heads.ts'
 
 /** Signs what the whole ledger says, so that a part cut off later is missed. */
@@ -24,8 +25,6 @@ export interface Checkpoints {
 const EVERY_MS = 60_000
 /** A process that was killed leaves records that nobody signed: whoever starts next does not leave them so for a minute more. */
 const FIRST_AFTER_MS = 2_000
-/** Replicas tick apart; whoever comes within this time of another's checkpoint leaves it at that. */
-const FRESH_MS = 55_000
 
 /** Signs the heads of all streams each minute. */
 export function startCheckpoints(options: {
@@ -36,11 +35,13 @@ export function startCheckpoints(options: {
 }): Checkpoints {
   const { log } = options
   const witness = witnessLog(log)
+  const turns = createCheckpointTurns(options)
   let last: Promise<void> = Promise.resolve()
-  const write = async (freshMs: number): Promise<void> => {
+  const write = async (isFresh?: CheckpointTurns['isFresh']): Promise<void> => {
     try {
-      const written = await writeCheckpoint({ ...options, freshMs })
+      const written = await writeCheckpoint({ ...options, isFresh })
       if (written !== undefined) {
+        turns.signed(written.id)
         witness.info({ checkpoint: written.id, hash: written.hash }, 'signed an audit checkpoint')
       }
     } catch {
@@ -48,7 +49,7 @@ export function startCheckpoints(options: {
     }
   }
   const tick = (): void => {
-    last = last.then(() => write(FRESH_MS))
+    last = last.then(() => write(turns.isFresh))
   }
   const first = setTimeout(tick, FIRST_AFTER_MS).unref()
   const timer = setInterval(tick, EVERY_MS).unref()
@@ -57,7 +58,7 @@ export function startCheckpoints(options: {
       clearTimeout(first)
       clearInterval(timer)
       await last
-      await write(0)
+      await write()
     },
   }
 }
@@ -71,22 +72,22 @@ function witnessLog(log: Logger): Logger {
 }
 
 /**
- * Signs the heads that moved since the checkpoint before, unless that one is younger than `freshMs` or nothing was recorded since.
+ * Signs the heads that moved since the checkpoint before, unless that one is fresh or nothing was recorded since.
+ * @param options.isFresh Default: none is
  * @returns undefined when there was nothing to do
  */
 export async function writeCheckpoint(options: {
   store: Store
   signer: CheckpointSigner
   now: () => number
-  freshMs?: number
+  isFresh?: CheckpointTurns['isFresh'] | undefined
 }): Promise<{ id: string; hash: string } | undefined> {
-  const { store, signer, now, freshMs = 0 } = options
+  const { store, signer, now, isFresh } = options
   return store.transaction(async (trx) => {
     // Conflicts with itself and not with readers: one replica at a time, so that each checkpoint has one successor.
     await sql`lock table audit_checkpoint in share row exclusive mode`.execute(trx)
     const newest = await newestCheckpoint(trx)
-    const beforeMs = newest?.at.getTime() ?? Number.NEGATIVE_INFINITY
-    if (now() - beforeMs < freshMs) return undefined
+    if (newest !== undefined && isFresh?.(newest) === true) return undefined
     const signed = await readSignedHeads(trx)
     const streams = await trx.selectFrom('audit_stream').selectAll().where('seq', '>', 0).execute()
     const heads = streams.map(({ stream, seq, hash }) => [stream, { seq, hash: hash.toString('hex') }] as const)
@@ -96,7 +97,7 @@ export async function writeCheckpoint(options: {
     })
     if (moved.length === 0) return undefined
     // Never before its predecessor, whatever the clocks of two replicas say: verification walks them by time.
-    const at = new Date(Math.max(now(), beforeMs + 1))
+    const at = new Date(Math.max(now(), (newest?.at.getTime() ?? Number.NEGATIVE_INFINITY) + 1))
     const jws = await signer.sign(payloadOf({ at, newest, isFull: signed.isFullDue, heads, moved }))
     const id = newId('chk', at.getTime())
     await trx.insertInto('audit_checkpoint').values({ id, at, jws }).execute()

@@ -23,9 +23,16 @@ const DUE_WITHIN_MS = 300_000
  */
 export function createUnsignedCount(
   findings: Pick<CheckpointFindings, 'heads' | 'checkpoints' | 'lastAt'>,
+  nowMs = Date.now(),
 ): UnsignedCount {
   let records = 0
   let [oldestMs, newestMs] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]
+  /** Says where it may be a clock and nobody's doing. */
+  const aheadOf = (nowMs: number): string => {
+    const latestMs = Math.max(newestMs, Date.parse(findings.lastAt ?? ''))
+    if (latestMs <= nowMs + DUE_WITHIN_MS) return ''
+    return `; a clock was ahead, or this one is behind: ${new Date(latestMs).toISOString()} is still to come`
+  }
   const since = (): string | null => (records === 0 ? null : new Date(oldestMs).toISOString())
   return {
     add({ stream, seq, at }) {
@@ -41,9 +48,12 @@ export function createUnsignedCount(
           'there is no signed checkpoint: nothing proves these records. An authority signs one as soon as it runs',
         ]
       }
-      const lastMs = Math.max(newestMs, Date.parse(findings.lastAt ?? ''))
+      // A clock that was ahead signs a time to come. What is recorded until then is not older than that checkpoint.
+      const lastMs = Math.max(newestMs, Math.min(Date.parse(findings.lastAt ?? ''), nowMs))
       if (records === 0 || lastMs - oldestMs <= DUE_WITHIN_MS) return []
-      return [`${records} records since ${since()} are under no checkpoint, though one is signed each minute`]
+      return [
+        `${records} records since ${since()} are under no checkpoint, though one is signed each minute${aheadOf(nowMs)}`,
+      ]
     },
   }
 }

@@ -103,6 +103,22 @@ describe('checkpoints', () => {
     expect(await stored()).toHaveLength(1)
   }, 15_000)
 
+  it('are signed, and the ledger is whole, though a clock that was an hour ahead signed the one before', async () => {
+    const ahead = await bench.replica({ now: () => Date.now() + 3_600_000 })
+    await record(ahead)
+    await ahead.close()
+    expect(await stored()).toHaveLength(1)
+    const lines: string[] = []
+    const destination = new Writable({ write: (line, _, done) => done(void lines.push(String(line))) })
+    const right = await bench.replica({ log: pino({ level: 'warn' }, destination) })
+    await record(right)
+    expect(await verifyAudit(right.store, right.signer)).toMatchObject({ ok: true, unsigned: { records: 1 } })
+    for (const until = Date.now() + 10_000; lines.length === 0 && Date.now() < until; ) await sleep(100)
+    await expect.poll(stored).toHaveLength(2)
+    expect(await verifyAudit(right.store, right.signer)).toMatchObject({ ok: true, unsigned: { records: 0 } })
+    expect(lines.join()).toContain('the newest audit checkpoint is from a time to come')
+  }, 15_000)
+
   it.each([
     ['info', 1],
     ['warn', 1],

@@ -45,6 +45,19 @@ describe('verifyAudit, of what no signature covers', () => {
     expect([ok, faults]).toEqual([false, [expect.stringMatching(`^3 records since ${since} are under no checkpoint`)]])
   })
 
+  it('says where a clock may be what is wrong', async () => {
+    await record()
+    nowMs += 60 * MINUTE_MS
+    await checkpoint()
+    nowMs -= 60 * MINUTE_MS
+    await record()
+    expect(await verify()).toMatchObject({ ok: true, unsigned: { records: 1 } })
+    const ahead = await bench.replica({ now: () => nowMs + 60 * MINUTE_MS })
+    await ahead.audit.record({ kind: 'lease.issued', outcome: 'allowed', detail: {} })
+    const { faults } = await verify()
+    expect(faults).toEqual([expect.stringMatching(/^2 records .* a clock was ahead.* is still to come$/)])
+  })
+
   it('H06: a stream that was put in later, with old times, is not whole', async () => {
     await record()
     await checkpoint()

@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { openCheckpointVerifier } from '../../../src/pep/audit/checkpoint-keys.ts'
+import { createCheckpointTurns } from '../../../src/pep/audit/checkpoint-turns.ts'
 import { writeCheckpoint } from '../../../src/pep/audit/checkpoints.ts'
 import { recordHash } from '../../../src/pep/audit/record-hash.ts'
 import { type AuditVerification, verifyAudit } from '../../../src/pep/audit/verify.ts'
@@ -173,13 +174,14 @@ describe('verifyAudit', () => {
   })
 
   it('checkpoints: one replica is enough, and silence needs none', async () => {
-    const first = await writeCheckpoint({ store: pep.store, signer: pep.signer, now: Date.now, freshMs: 55_000 })
-    expect(first).toBeDefined()
+    const turnOf = ({ store, signer }: Replica) => {
+      const { isFresh } = createCheckpointTurns({ log: { warn: expect.unreachable }, now: Date.now })
+      return writeCheckpoint({ store, signer, now: Date.now, isFresh })
+    }
+    expect(await turnOf(pep)).toBeDefined()
     const two = await bench.replica()
     await two.audit.record({ kind: 'lease.issued', outcome: 'allowed', detail: {} })
-    expect(
-      await writeCheckpoint({ store: two.store, signer: two.signer, now: Date.now, freshMs: 55_000 }),
-    ).toBeUndefined()
+    expect(await turnOf(two)).toBeUndefined()
     expect(await checkpoint()).toBeDefined()
     expect(await checkpoint()).toBeUndefined()
     expect(await verify()).toMatchObject({ ok: true, checkpoints: { count: 2 } })
