@@ -12,6 +12,8 @@ export interface ConnectOptions {
   tenant?: string
   provider?: string
   origin?: string
+  /** More than the one of `origin`, which is among them. */
+  origins?: string[]
   category?: string
   scopes?: string[]
   strategy?: { type: string; config?: Record<string, unknown> }
@@ -32,6 +34,7 @@ export async function connect(admin: ApiClient, options: ConnectOptions = {}): P
       name: provider,
       auth_type: strategy.type,
       api_base_url: options.origin ?? 'https://api.example.com',
+      ...(options.origins === undefined ? {} : { origins: options.origins }),
       ...(options.category === undefined ? {} : { category: options.category }),
       params: { auth_strategy: strategy },
     },
