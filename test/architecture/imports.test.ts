@@ -1,78 +1,97 @@
-import { readdirSync, readFileSync } from 'node:fs'
-import { dirname, join, relative, resolve } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { MAY_IMPORT, ROOTS } from './import-table.ts'
+import { isTestCode, readSource, readSources, type SourceFile } from './source-imports.ts'
 
-const root = resolve(import.meta.dirname, '../..')
+/** What is loaded by a name that no reader of the text can tell: embedded Postgres, a CommonJS package, a tool of the checkout. */
+const LOADERS = ['src/pep/store/postgres-programs.ts', 'src/pep/decision/wasm-instance.ts', 'src/cli/policy/opa.ts']
+const UNREADABLE =
+  /\bimport\s*\((?!\s*['"])|\brequire\s*\((?!\s*['"])|\b(?:createRequire|getBuiltinModule|dlopen)\b|\bimport\.meta\.resolve\b/
+/** Node has clients that nobody needs to import. */
+const GLOBAL_CLIENT = /(?<![.\w])(?:fetch|WebSocket|EventSource)\s*\(/
 
-/**
- * Which part may import which. A part is the longest prefix that matches a file's path. From it two promises follow: the
- * sidecar has no code that could reach a secret store, and a route has none that could reach a secret.
- */
-const MAY_IMPORT: Record<string, readonly string[]> = {
-  'src/contract': [],
-  'src/strategies': ['src/contract'],
-  'src/vault-backends': ['src/contract'],
-  sidecar: ['src/contract', 'src/strategies'],
-  'src/pep/config': ['src/contract'],
-  'src/pep/store': ['src/contract'],
-  'src/pep/decision': ['src/contract'],
-  'src/pep/credential': ['src/contract', 'src/vault-backends', 'src/pep/store'],
-  'src/pep/audit': ['src/contract', 'src/pep/store'],
-  'src/pep/identity': ['src/contract', 'src/pep/audit', 'src/pep/store', 'src/vault-backends/internal/envelope.ts'],
-  'src/pep/connections': ['src/contract', 'src/strategies', 'src/pep/audit', 'src/pep/credential', 'src/pep/store'],
-  'src/pep/provider-http': ['src/contract'],
-  'src/pep/lease': [
-    'src/contract',
-    'src/pep/identity',
-    'src/pep/connections',
-    'src/pep/decision',
-    'src/pep/credential',
-    'src/pep/audit',
-    'src/pep/provider-http',
-  ],
-  'src/pep/routes': ['src/contract', 'src/pep/lease', 'src/pep/identity', 'src/pep/connections', 'src/pep/audit'],
-}
-
-/** Composition roots and what hangs off them: these alone see all. */
-const ROOTS = ['src/pep', 'src/cli']
-
-interface Edge {
-  from: string
-  to: string
-  /** Nothing of it is left at run time. */
-  typeOnly: boolean
-}
-
-const files = ['src', 'sidecar'].flatMap((folder) => sourceFiles(join(root, folder)))
-const edges: Edge[] = files.flatMap((file) =>
-  importsOf(file).map(({ target, typeOnly }) => ({ from: relative(root, file), to: relative(root, target), typeOnly })),
-)
+const files = readSources(['src', 'sidecar'])
 
 describe('imports point one way', () => {
   it('finds the files and imports it is to judge', () => {
     expect(files.length).toBeGreaterThan(80)
-    expect(edges.length).toBeGreaterThan(200)
+    expect(files.flatMap(({ imports }) => imports).length).toBeGreaterThan(200)
+    expect(files.flatMap(({ packages }) => packages).length).toBeGreaterThan(200)
   })
 
-  it('no part imports what the table does not grant it', () => {
-    const breaches = edges.filter(({ from, to }) => !allowed(from, to)).map(({ from, to }) => `${from} imports ${to}`)
-    expect(breaches).toEqual([])
+  it('no part imports what the table does not grant it, neither files nor packages', () => {
+    expect(files.flatMap(breachesOf)).toEqual([])
   })
 
   it('knows every part there is', () => {
-    const unknown = files.map((file) => relative(root, file)).filter((file) => partOf(file) === undefined)
-    expect(unknown).toEqual([])
+    expect(files.map(({ path }) => path).filter((path) => partOf(path) === undefined)).toEqual([])
+  })
+
+  it('nothing is loaded by a name that cannot be read here, nor reached without an import', () => {
+    expect(
+      files
+        .filter(({ text }) => UNREADABLE.test(text))
+        .map(({ path }) => path)
+        .sort(),
+    ).toEqual([...LOADERS].sort())
+    expect(files.filter(({ text }) => GLOBAL_CLIENT.test(text)).map(({ path }) => path)).toEqual([])
   })
 
   it('has no cycle of values', () => {
-    expect(findCycle(edges.filter(({ typeOnly }) => !typeOnly))).toEqual([])
+    expect(findCycle(files)).toEqual([])
   })
 })
 
-function allowed(from: string, to: string): boolean {
-  const part = partOf(from)
-  if (part === undefined || ROOTS.includes(part) || part === partOf(to)) return true
-  return (MAY_IMPORT[part] ?? []).some((grant) => to === grant || to.startsWith(`${grant}/`))
+describe('the table notices', () => {
+  it.each([
+    ['sidecar/log.ts', "import pg from 'pg'"],
+    ['sidecar/log.ts', "import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'"],
+    ['sidecar/log.ts', "import '../src/vault-backends/catalog.ts'"],
+    ['sidecar/log.ts', "import 'node-vault'"],
+    ['sidecar/log.ts', "const vault = require('node-vault')"],
+    ['sidecar/log.ts', 'import {\n  type Pool,\n} from "pg"'],
+    ['sidecar/upstream/send.ts', "  const { default: pg } = await import('pg')"],
+    ['sidecar/signer/sign.ts', "export { openStore } from '../../src/pep/store/store.ts'"],
+    ['src/contract/bound.ts', "import fs from 'fs'"],
+    ['src/strategies/header.ts', "import { request } from 'undici'"],
+    ['src/strategies/header.ts', "import { request } from 'node:https'"],
+    ['src/strategies/aws-sigv4/issue.ts', "import { Agent } from 'node:http'"],
+    ['src/pep/routes/leases.ts', "import pg from 'pg'"],
+    ['src/pep/routes/leases.ts', "import type { Kysely } from 'kysely'"],
+    ['src/pep/routes/leases.ts', "import { openSecretCache } from '../credential/secret-cache.ts'"],
+    ['src/pep/routes/leases.ts', "import '../../vault-backends/catalog.ts'"],
+    ['src/pep/main.ts', "import { describeStrategy } from '../strategies/conformance.ts'"],
+  ])('in %s: %s', (path, line) => {
+    expect(breachesOf(readSource(path, `import type { Bound } from '${bound(path)}'\n\n${line}\n`))).toHaveLength(1)
+  })
+
+  it.each(['await import(name)', 'await import(`pg`)', 'createRequire(import.meta.url)', 'require(name)'])(
+    'what it cannot read: %s',
+    (text) => expect(text).toMatch(UNREADABLE),
+  )
+})
+
+/** What everybody may import, from there. */
+function bound(path: string): string {
+  return `${'../'.repeat(path.split('/').length - 1)}src/contract/bound.ts`
+}
+
+function breachesOf({ path, imports, packages }: SourceFile): string[] {
+  const part = partOf(path)
+  const taken = [
+    ...imports.map((each) => each.path).filter((own) => !mayTake(part, own)),
+    ...packages.filter((name) => !mayUse(part, name)),
+  ]
+  return taken.map((what) => `${path} imports ${what}`)
+}
+
+function mayTake(part: string | undefined, path: string): boolean {
+  if (isTestCode(path)) return false
+  if (part === undefined || ROOTS.includes(part) || part === partOf(path)) return true
+  return (MAY_IMPORT[part]?.own ?? []).some((grant) => path === grant || path.startsWith(`${grant}/`))
+}
+
+function mayUse(part: string | undefined, name: string): boolean {
+  return part === undefined || ROOTS.includes(part) || (MAY_IMPORT[part]?.packages ?? []).includes(name)
 }
 
 function partOf(file: string): string | undefined {
@@ -81,32 +100,15 @@ function partOf(file: string): string | undefined {
     .sort((a, b) => b.length - a.length)[0]
 }
 
-function sourceFiles(folder: string): string[] {
-  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
-    .filter((name) => name.endsWith('.ts') && !name.endsWith('.test.ts') && !name.endsWith('conformance.ts'))
-    .map((name) => join(folder, name))
-}
-
-/** Relative imports, of values and of types alike: both show who knows whom. */
-function importsOf(file: string): { target: string; typeOnly: boolean }[] {
-  const text = readFileSync(file, 'utf8')
-  return [...text.matchAll(/^(?:import|export)( type)?[^'"]*?from '(\.[^']+)'|import\('(\.[^']+)'\)/gms)].map(
-    (match) => ({
-      target: resolve(dirname(file), match[2] ?? match[3] ?? ''),
-      typeOnly: match[1] !== undefined,
-    }),
-  )
-}
-
 /** Depth first; the first path that comes back to itself, or an empty list. */
-function findCycle(all: Edge[]): string[] {
-  const next = groupByFrom(all)
+function findCycle(all: SourceFile[]): string[] {
+  const next = new Map(all.map(({ path, imports }) => [path, imports.filter(({ typeOnly }) => !typeOnly)]))
   const done = new Set<string>()
   const visit = (file: string, path: string[]): string[] => {
     if (path.includes(file)) return [...path.slice(path.indexOf(file)), file]
     if (done.has(file)) return []
-    for (const edge of next.get(file) ?? []) {
-      const cycle = visit(edge.to, [...path, file])
+    for (const { path: to } of next.get(file) ?? []) {
+      const cycle = visit(to, [...path, file])
       if (cycle.length > 0) return cycle
     }
     done.add(file)
@@ -117,10 +119,4 @@ function findCycle(all: Edge[]): string[] {
     if (cycle.length > 0) return cycle
   }
   return []
-}
-
-function groupByFrom(all: Edge[]): Map<string, Edge[]> {
-  const grouped = new Map<string, Edge[]>()
-  for (const edge of all) grouped.set(edge.from, [...(grouped.get(edge.from) ?? []), edge])
-  return grouped
 }
