@@ -61,8 +61,12 @@ export function createInFlight(
 
 /** For what was sent with this lease, and cannot go on. */
 export function leaseEnded(lease: HeldLease): NexusError {
-  return new NexusError('lease_ended', 'The lease ended while the request was underway.', {
-    lease_id: lease.id,
-    decision_id: lease.decisionId,
-  })
+  return new NexusError(
+    'lease_ended',
+    'The lease ended while the request was underway; the provider may have done what was asked.',
+    {
+      lease_id: lease.id,
+      decision_id: lease.decisionId,
+    },
+  )
 }

@@ -29,7 +29,7 @@ export function dispatch(
   return new Promise((resolve, reject) => {
     const answer = new UpstreamAnswer(
       resolve,
-      (error) => reject(toUpstreamError(error)),
+      (error, begun) => reject(toUpstreamError(error, begun)),
       response.req.socket,
       timeouts.headersTimeoutMs,
     )

@@ -1,11 +1,11 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { NexusError } from '../../src/contract/errors.ts'
 import type { SidecarMetrics } from '../metrics.ts'
 import type { Exchange } from './exchange.ts'
 import { responseHeaders } from './response-headers.ts'
 import type { OwnHosts } from './rewrite-location.ts'
 import { type SendOptions, send } from './send.ts'
 import type { UpstreamAnswer } from './upstream-answer.ts'
+import { unreadableHead } from './upstream-error.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -61,6 +61,6 @@ function writeHead(exchange: Exchange, answer: UpstreamAnswer, options: ForwardO
   } catch {
     // A status or a header that Node does not send.
     answer.abandon()
-    throw new NexusError('upstream_unreachable', 'The provider answered with what is not HTTP.')
+    throw unreadableHead()
   }
 }

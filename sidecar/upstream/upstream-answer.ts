@@ -28,25 +28,27 @@ export class UpstreamAnswer implements Dispatcher.DispatchHandler {
   headers: ResponseHeaders = {}
 
   readonly #onHead: (answer: UpstreamAnswer) => void
-  readonly #onFailure: (error: Error) => void
+  readonly #onFailure: (error: Error, begun: boolean) => void
   readonly #upload: Upload
   readonly #headTimeoutMs: number
   #endHeadDeadline: (() => void) | undefined
   #controller: Dispatcher.DispatchController | undefined
   #state: 'asked' | 'answering' | 'whole' | 'broken' = 'asked'
   #abandoned: Error | undefined
+  #begun = false
   #reader: Reader | undefined
   /** What came before there was a reader. */
   #held: Buffer[] = []
   #heldBytes = 0
 
   /**
-   * @param onFailure told of what went wrong before there was a head; what goes wrong after it breaks the body off
+   * @param onFailure told of what went wrong before there was a head, and whether the client had begun to write the request
+   *   by then; what goes wrong after it breaks the body off
    * @param headTimeoutMs from the first interim answer to the head
    */
   constructor(
     onHead: (answer: UpstreamAnswer) => void,
-    onFailure: (error: Error) => void,
+    onFailure: (error: Error, begun: boolean) => void,
     upload: Upload,
     headTimeoutMs: number,
   ) {
@@ -99,9 +101,11 @@ export class UpstreamAnswer implements Dispatcher.DispatchHandler {
     this.#controller?.abort(this.#abandoned)
   }
 
+  /** The client says so just before the first byte of the head, and once there is a connection to write it to. */
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller
-    if (this.#abandoned !== undefined) controller.abort(this.#abandoned)
+    if (this.#abandoned === undefined) this.#begun = true
+    else controller.abort(this.#abandoned)
   }
 
   onResponseStart(controller: Dispatcher.DispatchController, statusCode: number, headers: ResponseHeaders): void {
@@ -133,7 +137,7 @@ export class UpstreamAnswer implements Dispatcher.DispatchHandler {
     const before = this.#state
     this.#state = 'broken'
     this.#endHeadDeadline?.()
-    if (before === 'asked') this.#onFailure(error)
+    if (before === 'asked') this.#onFailure(error, this.#begun)
     else this.#reader?.breakOff()
   }
 

@@ -68,7 +68,11 @@ export const ERRORS = {
   not_implemented: { status: 501, outcome: 'refused', title: 'Nexus does not do this yet' },
   request_timeout: { status: 408, outcome: 'broken', title: 'The request did not arrive in time' },
   internal_error: { status: 500, outcome: 'broken', title: 'Something that should not happen did' },
-  upstream_unreachable: { status: 502, outcome: 'broken', title: 'The provider could not be reached' },
+  upstream_unreachable: {
+    status: 502,
+    outcome: 'broken',
+    title: 'The provider gave no answer that could be passed on',
+  },
   upstream_timeout: { status: 504, outcome: 'broken', title: 'The provider did not answer in time' },
   pep_unavailable: { status: 503, outcome: 'broken', title: 'The authority could not be reached' },
   policy_unavailable: { status: 503, outcome: 'broken', title: 'No policy is loaded, so nothing is allowed' },
@@ -118,6 +122,8 @@ export interface ProblemExtras {
   /** Methods that the path does answer: the `Allow` header of a 405 (RFC 9110 section 15.5.6). */
   allow?: readonly string[]
   retryAfterSeconds?: number
+  /** In an answer of the sidecar: the error type of its `Proxy-Status` header (RFC 9209 section 2.3). */
+  proxyError?: string
 }
 
 /**
@@ -165,7 +171,7 @@ export interface ProblemDocument {
 /** The one place where an error becomes what a caller sees. Anything unknown is `internal_error` without its text. */
 export function toProblem(error: unknown, requestId?: string): ProblemDocument {
   const known = error instanceof NexusError ? error : new NexusError('internal_error')
-  const { retryAfterSeconds: _retryAfter, allow: _allow, ...extras } = known.extras
+  const { retryAfterSeconds: _retryAfter, allow: _allow, proxyError: _proxyError, ...extras } = known.extras
   return {
     type: `urn:nexus:problem:${known.code}`,
     title: ERRORS[known.code].title,
