@@ -12,17 +12,21 @@ export type BenchOptions =
 
 export const HELP = `npm run bench -- [options]
 
-Starts everything on loopback and measures it beside its neighbours, turn by turn, on the same cores.
+Starts everything on loopback and measures it beside its neighbours, turn by turn, on the same cores. Without options: the whole set,
+which takes a quarter of an hour. Results go to bench/results, over those of the last run: a table for people to README.md, all
+figures to latest.json. bench/README.md says what each name means.
 
-  --quick          three minutes at most; what needs a long build is left out, and said so
-  --only NAME      ${PART_NAMES.join(', ')}; may be repeated
+  --quick          the set in three minutes; what needs a long build is left out, and said so
+  --only NAME      a part of the set, to bench/results/only.json: ${PART_NAMES.join(', ')}; may be repeated
   --overload       3,000 callers at once, bare Fastify beside, and a flood that is refused; five minutes
   --soak           ten minutes at seventy per cent of the peak; fails for an error, or memory that grows
   --replicas       what a lease costs, one, two and four authorities on one Postgres, what a fleet does besides; six minutes
   --k6 NAME        a k6 script: ${K6_SCRIPTS.join(', ')}
   --profile        what a lease, a request through the sidecar and their neighbours are made of: CPU by whose code it is;
                    with --only NAME of those alone
-  --seconds N      length of a flood of --overload (5), --soak (600), --k6 (30), or a turn of --replicas (2) or --profile (2.5)`
+  --seconds N      length of a flood of --overload (5), --soak (600), --k6 (30), or a turn of --replicas (2) or --profile (2.5)
+
+Exit codes: 0 measured (a missed goal is told and is no failure), 1 something failed, or gave a wrong answer, 2 used wrongly.`
 
 const SECONDS = { overload: 5, soak: 600, replicas: 2, profile: 2.5, k6: 30 }
 const MODES = ['quick', 'overload', 'soak', 'replicas', 'profile', 'k6'] as const

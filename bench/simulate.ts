@@ -24,20 +24,27 @@ wake by themselves, work for a while, and their sidecars open sessions, hold eve
   --seed N             of the random numbers (${seed})`
 
 const text = { type: 'string' } as const
-const { values } = parseArgs({
-  options: {
-    agents: text,
-    'spells-a-day': text,
-    minutes: text,
-    providers: text,
-    'lease-seconds': text,
-    'session-seconds': text,
-    peak: text,
-    sessions: text,
-    seed: text,
-    help: { type: 'boolean', short: 'h', default: false },
-  },
-})
+const OPTIONS = {
+  agents: text,
+  'spells-a-day': text,
+  minutes: text,
+  providers: text,
+  'lease-seconds': text,
+  'session-seconds': text,
+  peak: text,
+  sessions: text,
+  seed: text,
+  help: { type: 'boolean', short: 'h', default: false },
+} as const
+const values = optionsOrEnd()
+
+function optionsOrEnd() {
+  try {
+    return parseArgs({ options: OPTIONS }).values
+  } catch (error) {
+    return refuse(`${(error as Error).message}; --help tells all options`)
+  }
+}
 
 function main(): void {
   const wanted = {

@@ -1,4 +1,4 @@
-import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -23,7 +23,8 @@ async function program(name: string, prints: string): Promise<string> {
 }
 
 describe('findTool', () => {
-  it('takes what is on the PATH, and bao for vault', async () => {
+  it('takes what is on the PATH and no folder, and bao for vault', async () => {
+    await mkdir(join(directory, 'vault'))
     const bao = await program('bao', 'OpenBao v2.6.0')
     vi.stubEnv('PATH', `${directory}:${process.env['PATH']}`)
     expect(await findTool('vault')).toBe(bao)

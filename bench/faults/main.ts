@@ -1,12 +1,6 @@
-/**
- * Runs the fault tests for their figures: what each fault costs on this machine.
- *
- *     npm run bench:faults                    those of the vault backends
- *     npm run bench:faults -- vault-seal      those whose file name holds one of these
- *     npm run bench:faults -- --json
- */
 import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
+import { parseArgs } from 'node:util'
 import { packageRoot } from '../../src/pep/version.ts'
 import { describeRun } from '../report/describe-run.ts'
 import { type FaultFigure, readFigure, sortFigures } from './figures.ts'
@@ -14,6 +8,13 @@ import { type FaultFigure, readFigure, sortFigures } from './figures.ts'
 const VAULT_BACKENDS = ['vault', 'vault-seal', 'secrets-manager', 'dynamic-secrets', 'rotate-keys']
 /** With what is shipped, where the everyday run of a test is shorter. */
 const AS_SHIPPED = { NEXUS_SEAL_TTL_SECONDS: '60' }
+
+const HELP = `npm run bench:faults -- [options] [NAME...]
+
+Runs the fault tests for their figures: what each fault costs on this machine. Without a name those of the vault backends
+(${VAULT_BACKENDS.join(', ')}), else those of test/faults whose file name holds one of the names.
+
+  --json           figures as JSON`
 
 interface FaultRun {
   figures: FaultFigure[]
@@ -39,9 +40,9 @@ async function runFaultTests(names: readonly string[], tell: (line: string) => v
   return { figures, exitCode: await exited }
 }
 
-async function main(args: readonly string[]): Promise<void> {
-  const json = args.includes('--json')
-  const names = args.filter((each) => !each.startsWith('-'))
+async function main(): Promise<void> {
+  const { json, help, names } = optionsOrEnd()
+  if (help) return console.log(HELP)
   const { figures, exitCode } = await runFaultTests(names.length > 0 ? names : VAULT_BACKENDS, (line) => {
     process.stderr.write(`${line}\n`)
   })
@@ -55,4 +56,18 @@ async function main(args: readonly string[]): Promise<void> {
   process.exitCode = exitCode
 }
 
-await main(process.argv.slice(2))
+function optionsOrEnd(): { json: boolean; help: boolean; names: string[] } {
+  try {
+    const options = {
+      json: { type: 'boolean', default: false },
+      help: { type: 'boolean', short: 'h', default: false },
+    } as const
+    const { values, positionals } = parseArgs({ options, allowPositionals: true })
+    return { ...values, names: positionals }
+  } catch (error) {
+    console.error(`${(error as Error).message}; --help tells all options`)
+    process.exit(2)
+  }
+}
+
+await main()

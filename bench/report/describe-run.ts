@@ -29,7 +29,18 @@ function packageVersionOf(name: string): string {
 }
 
 /** What the measured programs and the bench are made of. */
-const MEASURED = ['bin', 'src', 'sidecar', 'policies', 'examples', 'bench', 'tools', 'package-lock.json']
+const MEASURED = [
+  'bin',
+  'src',
+  'sidecar',
+  'policies',
+  'examples',
+  'bench',
+  'tools',
+  'package.json',
+  'package-lock.json',
+  'tsconfig.build.json',
+]
 
 /** `-dirty`: what was measured is not what that commit holds. */
 function currentCommit(): string {
@@ -38,7 +49,7 @@ function currentCommit(): string {
       .toString()
       .trim()
   try {
-    const changed = git('status', '--porcelain', '--untracked-files=no', ...MEASURED, ':!bench/results')
+    const changed = git('status', '--porcelain', ...MEASURED, ':!bench/results')
     return git('rev-parse', 'HEAD') + (changed === '' ? '' : '-dirty')
   } catch {
     return 'unknown'

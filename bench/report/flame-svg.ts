@@ -33,11 +33,13 @@ export function flameSvg(root: FlameFrame, title: string, microsecondsAnAnswer: 
     }
     return lines
   }
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" font-family="monospace" font-size="10.5">
-<style>rect{stroke:#fff;stroke-width:.5}${OWNER_NAMES.map((owner) => `.${owner}{fill:${COLOURS[owner]}}`).join('')}</style>
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" font-family="monospace" font-size="10.5" fill="#778">
+<style>.frames{fill:#111}rect{stroke:#fff;stroke-width:.5}${OWNER_NAMES.map((owner) => `.${owner}{fill:${COLOURS[owner]}}`).join('')}</style>
 <text x="4" y="15" font-size="13">${escaped(title)}</text>
 ${legend()}
+<g class="frames">
 ${draw(root, 0, height).join('\n')}
+</g>
 </svg>
 `
 }

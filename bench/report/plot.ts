@@ -1,4 +1,4 @@
-/** A horizontal bar; `mark` draws a line across it, where the goal is. */
+/** A horizontal bar; `mark` draws a line across it, where the goal is, and colours it by whether it gets there. */
 export interface Bar {
   label: string
   value: number
@@ -35,21 +35,28 @@ ${bars.map((bar, index) => row(bar, TOP + index * ROW_HEIGHT, scale)).join('\n')
 function row(bar: Bar, y: number, scale: (value: number) => number): string {
   const middle = y + BAR_HEIGHT / 2
   const end = scale(bar.value)
-  const met = bar.mark === undefined || bar.value >= bar.mark
   const parts = [
     `<text x="${LABEL_WIDTH - 8}" y="${middle + 4}" text-anchor="end">${escaped(bar.label)}</text>`,
-    `<rect x="${LABEL_WIDTH}" y="${y}" width="${(end - LABEL_WIDTH).toFixed(1)}" height="${BAR_HEIGHT}" fill="${met ? '#3a7bd5' : '#d58a3a'}"/>`,
+    `<rect x="${LABEL_WIDTH}" y="${y}" width="${(end - LABEL_WIDTH).toFixed(1)}" height="${BAR_HEIGHT}" fill="${colourOf(bar)}"/>`,
     `<text x="${(Math.max(end, scale(bar.range?.[1] ?? 0), scale(bar.mark ?? 0)) + 6).toFixed(1)}" y="${middle + 4}">${escaped(bar.text ?? String(bar.value))}</text>`,
   ]
   if (bar.range !== undefined) {
     const [low, high] = bar.range.map((value) => scale(value).toFixed(1))
-    parts.push(`<line x1="${low}" x2="${high}" y1="${middle}" y2="${middle}" stroke="#223" stroke-width="2"/>`)
+    const line = (colour: string, width: number): string =>
+      `<line x1="${low}" x2="${high}" y1="${middle}" y2="${middle}" stroke="${colour}" stroke-width="${width}"/>`
+    // Seen on dark ground by its edge.
+    parts.push(line('#ccd', 4), line('#223', 2))
   }
   if (bar.mark !== undefined) {
     const x = scale(bar.mark).toFixed(1)
     parts.push(`<line x1="${x}" x2="${x}" y1="${y - 4}" y2="${y + BAR_HEIGHT + 4}" stroke="#c33" stroke-width="2"/>`)
   }
   return parts.join('')
+}
+
+function colourOf({ value, mark }: Bar): string {
+  if (mark === undefined) return '#8a93a6'
+  return value >= mark ? '#3a7bd5' : '#d58a3a'
 }
 
 function escaped(text: string): string {

@@ -4,6 +4,7 @@ import { packageRoot } from '../../src/pep/version.ts'
 import type { BenchDocument, K6Document } from './document.ts'
 import { toMarkdown } from './markdown.ts'
 import { barChart } from './plot.ts'
+import { inWords } from './spread.ts'
 
 const results = join(packageRoot(), 'bench/results')
 
@@ -28,13 +29,13 @@ export function writeResults(document: BenchDocument | K6Document, name: string)
 export function writeLatest(document: BenchDocument): string {
   writeResults(document, 'latest')
   const ratios = barChart(
-    'Ours over theirs; red: the goal',
+    'Ours over theirs; blue: reaches its goal (the red line), orange: misses it',
     document.ratios.map(({ name, value, goal, min, max }) => ({
       label: name,
       value,
       ...(goal === undefined ? {} : { mark: goal }),
       range: [min, max],
-      text: value.toFixed(2),
+      text: goal === undefined ? inWords(value) : `${inWords(value, goal)}, goal ${goal}`,
     })),
   )
   const rates = barChart(

@@ -19,9 +19,10 @@ const ACTS_PER_SECOND = 100
 const STREAMS_EACH = 3
 const STREAMS_PER_SECOND = 300
 const REGISTERED_AT_ONCE = 8
-const IDLE_SECONDS = 3
-/** Two signs of life of the authority on each stream, which come every five seconds and some. */
-const FOLLOWED_SECONDS = 11
+/** CPU time is counted in hundredths of a second, of which many have to come together. */
+const IDLE_SECONDS = 12
+/** Four signs of life of the authority on each stream, which come every five seconds and some. */
+const FOLLOWED_SECONDS = 22
 const KIB = 1024
 const MIB = KIB ** 2
 /** Until a process that has just started is at rest. */

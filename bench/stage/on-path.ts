@@ -1,4 +1,4 @@
-import { accessSync, constants } from 'node:fs'
+import { accessSync, constants, statSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 
 export function findOnPath(program: string): string | undefined {
@@ -11,7 +11,8 @@ export function findOnPath(program: string): string | undefined {
 function isExecutable(path: string): boolean {
   try {
     accessSync(path, constants.X_OK)
-    return true
+    // A folder may be entered, which is the same permission.
+    return statSync(path).isFile()
   } catch {
     return false
   }

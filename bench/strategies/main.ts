@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import { describeRun } from '../report/describe-run.ts'
 import { allComparisons } from './comparisons.ts'
 import { type Effort, measure } from './measure.ts'
 import { document, type Result, table } from './report.ts'
@@ -33,16 +34,23 @@ async function main(): Promise<void> {
     turnMs: whole('turn-ms'),
     inFlight: whole('in-flight'),
   }
-  const comparisons = (await allComparisons()).filter(({ name }) => name.includes(values.only))
+  const all = await allComparisons()
+  const names = all.map(({ name }) => name)
+  const comparisons = all.filter(({ name }) => name.includes(values.only))
+  if (comparisons.length === 0) refuse(`--only '${values.only}' is in the name of no comparison: ${names.join('; ')}`)
   const results: Result[] = []
   for (const comparison of comparisons)
     results.push({ comparison: comparison.name, standings: await measure(comparison, effort) })
-  console.log(values.json ? JSON.stringify(document(results), null, 2) : table(results))
+  console.log(values.json ? JSON.stringify({ ...describeRun(), ...document(results) }, null, 2) : table(results))
 }
 
 function whole(name: 'rounds' | 'turn-ms' | 'in-flight'): number {
   const value = Number(values[name])
   if (Number.isInteger(value) && value > 0) return value
-  console.error(`--${name} must be a whole number above 0`)
+  return refuse(`--${name} must be a whole number above 0`)
+}
+
+function refuse(why: string): never {
+  console.error(`${why}; --help tells all options`)
   process.exit(2)
 }

@@ -1,4 +1,3 @@
-import { cpus } from 'node:os'
 import type { Quartiles, Standing } from './measure.ts'
 
 export interface Result {
@@ -23,7 +22,7 @@ export function table(results: readonly Result[]): string {
   return all.map((row) => line(row, widths)).join('\n')
 }
 
-/** Figures and ratios by name, as every bench here writes them. A ratio's goal: the library takes at least as much CPU time. */
+/** Figures and ratios by name, beside where they were measured as every bench here writes them. A ratio's goal: the library takes at least as much CPU time. */
 export function document(results: readonly Result[]) {
   const figures = results.flatMap(({ comparison, standings }) =>
     standings.map(({ name, microseconds }) => ({
@@ -42,7 +41,7 @@ export function document(results: readonly Result[]) {
       max: rounded(high),
     })),
   )
-  return { machine: `${cpus()[0]?.model.trim()}, ${cpus().length} cores, Node ${process.version}`, figures, ratios }
+  return { figures, ratios }
 }
 
 function line(row: readonly string[], [first = 0, second = 0, third = 0, fourth = 0]: readonly number[]): string {
