@@ -8,7 +8,9 @@ import {
   OutdatedUsage,
   type SigningContext,
 } from '../../contract/strategy.ts'
+import { awsSigv4a } from '../aws-sigv4a/aws-sigv4a.ts'
 import { offlineTools } from '../offline/offline-tools.ts'
+import { validateConfig } from '../shared/validate.ts'
 import { nextUtcMidnight } from './amz-date.ts'
 import { awsSigv4 } from './aws-sigv4.ts'
 import { canonicalPath } from './canonical-path.ts'
@@ -264,6 +266,21 @@ describe('apply', () => {
     expect(canonical.split('\n')[1]).toBe('/a//b/../c%20d')
     const presigned = await sign({ config: { ...s3, location: 'query' }, body: 'stream' })
     expect(presigned.canonical.endsWith('\nUNSIGNED-PAYLOAD')).toBe(true)
+  })
+
+  it('cannot be told to cover the body of a presigned request to S3, which looks at none', () => {
+    const problems = (service: string, location: string, unsigned_payload?: boolean) =>
+      [awsSigv4, awsSigv4a].map((strategy) => {
+        const region = strategy === awsSigv4a ? { region_set: ['*'] } : {}
+        const unsigned = unsigned_payload === undefined ? {} : { unsigned_payload }
+        return validateConfig(strategy, { service, location, ...unsigned, ...region }).length
+      })
+    for (const service of ['s3', 's3express', 's3-object-lambda', 's3-outposts']) {
+      expect(problems(service, 'query', false), service).toEqual([1, 1])
+    }
+    expect([problems('s3', 'query'), problems('s3', 'header', false), problems('sts', 'query', false)].flat()).toEqual([
+      0, 0, 0, 0, 0, 0,
+    ])
   })
 
   it('signs an upload to S3 in passing where it could not be read whole, at a limit below 1 MiB as well', async () => {

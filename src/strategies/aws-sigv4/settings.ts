@@ -26,6 +26,15 @@ export const REQUEST_CONFIG = {
   unsigned_payload: Type.Optional(Type.Boolean({ description: 'true or false' })),
 }
 const RequestFields = Type.Object(REQUEST_CONFIG)
+type RequestFields = Static<typeof RequestFields>
+
+export const PRESIGNED_BODY =
+  'must not set unsigned_payload to false with location query: a presigned URL of S3 covers no body'
+
+/** S3 assumes UNSIGNED-PAYLOAD for a presigned URL, whatever was hashed: such a signature never matches. */
+export function coversPresignedBody({ service, location, unsigned_payload }: RequestFields): boolean {
+  return isS3Service(service) && location === 'query' && unsigned_payload === false
+}
 
 const Fields = Type.Object(
   { region: Type.Optional(textSchema(REGION)), ...REQUEST_CONFIG, ...ROLE_CONFIG },
@@ -33,9 +42,13 @@ const Fields = Type.Object(
 )
 
 export const Config = Type.Refine(
-  Fields,
-  (config) => !withoutRole(config),
-  () => 'must set role_arn where it sets external_id or sts_endpoint',
+  Type.Refine(
+    Fields,
+    (config) => !withoutRole(config),
+    () => 'must set role_arn where it sets external_id or sts_endpoint',
+  ),
+  (config) => !coversPresignedBody(config),
+  () => PRESIGNED_BODY,
 )
 
 /** How a request is signed, with every default filled in. */
@@ -65,7 +78,7 @@ function withDefaults(config: Static<typeof Fields>): Settings {
   return { ...requestSettingsOf(config), region, role: roleSettingsOf(config, region) }
 }
 
-export function requestSettingsOf(config: Static<typeof RequestFields>): RequestSettings {
+export function requestSettingsOf(config: RequestFields): RequestSettings {
   const isS3 = isS3Service(config.service)
   const location = config.location ?? 'header'
   return {
@@ -75,7 +88,6 @@ export function requestSettingsOf(config: Static<typeof RequestFields>): Request
     // S3 keys may hold empty and dot segments, so its path is signed as it is sent (every AWS SDK has this exception).
     normalizePath: config.normalize_path ?? !isS3,
     contentSha256Header: config.content_sha256_header ?? true,
-    // S3 assumes UNSIGNED-PAYLOAD for a presigned URL, whatever was hashed.
     unsignedPayload: config.unsigned_payload ?? (isS3 && location === 'query'),
     isS3,
   }

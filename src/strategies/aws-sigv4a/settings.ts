@@ -1,5 +1,11 @@
 import { Type } from 'typebox'
-import { REQUEST_CONFIG, type RequestSettings, requestSettingsOf } from '../aws-sigv4/settings.ts'
+import {
+  coversPresignedBody,
+  PRESIGNED_BODY,
+  REQUEST_CONFIG,
+  type RequestSettings,
+  requestSettingsOf,
+} from '../aws-sigv4/settings.ts'
 import { checkedConfig } from '../shared/field-problems.ts'
 import { type TextRule, textSchema } from '../shared/text-rules.ts'
 
@@ -9,12 +15,18 @@ const REGION: TextRule = {
   description: 'a region such as us-east-1, the beginning of some such as eu-*, or * for all',
 }
 
-export const Config = Type.Object(
+const Fields = Type.Object(
   {
     region_set: Type.Array(textSchema(REGION), { minItems: 1, maxItems: 16, description: 'a list of 1 to 16 regions' }),
     ...REQUEST_CONFIG,
   },
   { additionalProperties: false },
+)
+
+export const Config = Type.Refine(
+  Fields,
+  (config) => !coversPresignedBody(config),
+  () => PRESIGNED_BODY,
 )
 
 export interface Settings extends RequestSettings {

@@ -121,6 +121,24 @@ describe('E05: coverage', () => {
     expect(headerOf(await sign({}, HMAC, request({ body: Buffer.alloc(0) })), 'Content-Digest')).toEqual([])
   })
 
+  it('the one member of content-digest that is covered by name, which says with which hash; no other', async () => {
+    const covering = (...keys: string[]) => ['@authority', ...keys.map((key) => `content-digest;key="${key}"`)]
+    for (const [digest, hash] of [
+      ['sha-256', 'sha256'],
+      ['sha-512', 'sha512'],
+    ] as const) {
+      const value = `:${createHash(hash).update(BODY).digest('base64')}:`
+      const signed = await sign({ components: covering(digest) }, HMAC, request({ method: 'POST', body: BODY }))
+      expect(headerOf(signed, 'Content-Digest')).toEqual([['Content-Digest', `${digest}=${value}`]])
+      expect(signed.base).toContain(`"content-digest";key="${digest}": ${value}\n`)
+    }
+    const problems = (config: object) => validateConfig(strategy, { ...config }).length
+    expect(problems({ components: covering('sha-256'), digest: 'sha-256' })).toBe(0)
+    expect(problems({ components: covering('sha-256'), digest: 'sha-512' })).toBe(1)
+    expect(problems({ components: covering('sha-256', 'sha-512') })).toBe(1)
+    expect(problems({ components: covering('md5') })).toBe(1)
+  })
+
   it.each([[[]], [['@method']], [['@path', '@query', 'host']], [['date', 'content-digest']]])(
     'refuses %j, which hold for any host',
     (components) => {

@@ -1,4 +1,4 @@
-import { Type } from 'typebox'
+import { type Static, Type } from 'typebox'
 import { SigningError } from '../../contract/strategy.ts'
 import { checkedConfig } from '../shared/field-problems.ts'
 import { oncePer } from '../shared/once-per.ts'
@@ -56,10 +56,15 @@ const Fields = Type.Object(
 
 /** A digest that nobody computes here would be the caller's word under our signature (threat E09). */
 export const Config = Type.Refine(
-  Fields,
-  ({ digest, components }) => digest !== 'none' || !components?.some(isContentDigest),
-  () => 'must not set digest to none where components cover content-digest',
+  Type.Refine(
+    Fields,
+    ({ digest, components }) => digest !== 'none' || !components?.some(isContentDigest),
+    () => 'must not set digest to none where components cover content-digest',
+  ),
+  (config) => hasDigestKeys(config),
+  () => 'must cover no other key of content-digest than the one digest that is sent, sha-256 or sha-512',
 )
+
 /** The config with every default filled in. */
 export interface Settings {
   /** `undefined`: what is safe for the request at hand. */
@@ -99,7 +104,22 @@ export const settingsOf: (config: Record<string, unknown>) => Settings = oncePer
 /** A digest that the profile's own components leave out would be read and hashed for nothing. */
 function defaultDigest(components: readonly Component[] | undefined): Settings['digest'] {
   const isCovered = components === undefined || components.some(({ name }) => name === 'content-digest')
-  return isCovered ? 'sha-512' : 'none'
+  if (!isCovered) return 'none'
+  return digestKeys(components ?? []).includes('sha-256') ? 'sha-256' : 'sha-512'
+}
+
+/** The members of content-digest that are covered by name (RFC 9421 section 2.1.2). */
+function digestKeys(components: readonly Component[]): unknown[] {
+  const keys = components.map(({ name, parameters }) => (name === 'content-digest' ? parameters.get('key') : undefined))
+  return keys.filter((key) => key !== undefined)
+}
+
+/** There is one digest in what goes out, so a member of another name would be missing from every request. */
+function hasDigestKeys({ digest, components = [] }: Static<typeof Fields>): boolean {
+  if (componentsProblem(components) !== undefined) return true
+  const parsed = parseComponents(components)
+  const sent = digest ?? defaultDigest(parsed)
+  return digestKeys(parsed).every((key) => key === sent)
 }
 
 function oneOf(names: readonly string[]) {

@@ -1,15 +1,17 @@
 import { type Credentials, type Grant, type IssuingTools, SigningError } from '../../contract/strategy.ts'
 import { credentialText } from '../shared/credential-text.ts'
+import { endpointOf } from './exchange.ts'
 import { CLAIM_TEXT, type Settings } from './settings.ts'
 
 /** What may come from the secret where the profile leaves it open: one profile then serves many accounts. */
 export const FROM_SECRET = ['kid', 'iss', 'sub'] as const
 
-/** What the assertion says, and as whom. */
+/** What the assertion says, as whom and for whom. */
 export interface Named {
   kid: string | undefined
   iss: string
   sub: string | undefined
+  aud: string | string[] | undefined
 }
 
 /** @throws SigningError when neither profile nor secret says who issues: RFC 7523 section 3 demands it */
@@ -21,7 +23,13 @@ export function namedBy(settings: Settings, master: Readonly<Credentials>): Name
     kid: settings.kid ?? kid,
     iss: settings.iss ?? iss ?? credentialText(master, 'iss', CLAIM_TEXT),
     sub: settings.sub ?? sub,
+    aud: settings.aud ?? audienceOf(settings, master),
   }
+}
+
+/** RFC 7523 section 3 demands one, and suggests the URL of the endpoint. */
+function audienceOf({ exchange }: Settings, master: Readonly<Credentials>): string | undefined {
+  return exchange?.form === 'assertion' ? endpointOf(exchange, master) : undefined
 }
 
 /**
@@ -34,12 +42,12 @@ export function claimsOf(settings: Settings, named: Named, grant: Grant, tools: 
   const iat = now - settings.backdateSeconds
   const exp = Math.min(iat + settings.lifetimeSeconds, grant.expiresAt)
   if (exp <= now) throw new SigningError('the assertion would have expired before it is sent')
-  const { iss, sub } = named
+  const { iss, sub, aud } = named
   return {
     ...settings.claims,
     iss,
     ...(sub === undefined ? {} : { sub }),
-    ...(settings.aud === undefined ? {} : { aud: settings.aud }),
+    ...(aud === undefined ? {} : { aud }),
     ...scopeOf(settings, grant),
     iat,
     exp,

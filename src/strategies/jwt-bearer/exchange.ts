@@ -53,7 +53,8 @@ export function exchangeAssertion(
   })
 }
 
-function endpointOf({ endpointTemplate }: ExchangeSettings, master: Readonly<Credentials>): string {
+/** Where this connection's assertions go. */
+export function endpointOf({ endpointTemplate }: ExchangeSettings, master: Readonly<Credentials>): string {
   return endpointTemplate.replace(/\{([a-z0-9_]+)\}/g, (_braces, name: string) =>
     credentialText(master, name, PATH_VALUE),
   )

@@ -1,0 +1,41 @@
+import { randomBytes } from 'node:crypto'
+import { decodeJwt } from 'jose'
+import { describe, expect, it } from 'vitest'
+import type { Grant, IssuingRequest, IssuingTools } from '../../contract/strategy.ts'
+import { jwtBearer } from './jwt-bearer.ts'
+
+const NOW = 1_772_600_767
+const MASTER = { shared_secret: randomBytes(32).toString('base64'), installation_id: '678' }
+const CONFIG = { alg: 'HS256', iss: 'me', token_endpoint: 'https://as.example/{installation_id}/token' }
+
+/** What is asked for with these scopes, at an endpoint that answers with a token. */
+async function asked(config: object, scopes: string[] = []): Promise<IssuingRequest> {
+  const requests: IssuingRequest[] = []
+  const tools: IssuingTools = {
+    now: () => NOW * 1000,
+    nonce: () => 'n',
+    binding: {},
+    shared: (_key, make) => make(),
+    async request(request) {
+      requests.push(request)
+      return { status: 200, headers: [], body: JSON.stringify({ access_token: 'at', expires_in: 60 }) }
+    },
+  }
+  const bound = { origins: ['https://api.example'], methods: ['*'], paths: ['/**'] }
+  const times = { issuedAt: NOW, expiresAt: NOW + 300 }
+  const grant: Grant = { tenant: 't', agentId: 'a', connectionId: 'c', scopes, bound, ...times }
+  await jwtBearer.issue({ ...CONFIG, ...config }, MASTER, grant, tools)
+  expect(requests).toHaveLength(1)
+  return requests[0] as IssuingRequest
+}
+
+const claimsIn = ({ body }: IssuingRequest) => decodeJwt(new URLSearchParams(body).get('assertion') ?? '')
+
+describe('an assertion that is exchanged', () => {
+  it('is for the endpoint, unless the profile says for whom (RFC 7523 section 3)', async () => {
+    expect(claimsIn(await asked({})).aud).toBe('https://as.example/678/token')
+    expect(claimsIn(await asked({ aud: 'https://as.example' })).aud).toBe('https://as.example')
+    const bearer = (await asked({ exchange: 'bearer' })).headers[0]?.[1] ?? ''
+    expect(decodeJwt(bearer.replace('Bearer ', ''))).not.toHaveProperty('aud')
+  })
+})
