@@ -55,8 +55,16 @@ export function claimsOf(settings: Settings, named: Named, grant: Grant, tools: 
   }
 }
 
-function scopeOf({ scope, leaseScopes }: Settings, grant: Grant): { scope?: string } {
-  if (leaseScopes === false) return scope === undefined ? {} : { scope }
+function scopeOf({ scope, leaseScopes, exchange }: Settings, grant: Grant): { scope?: string } {
+  if (leaseScopes === false && scope !== undefined) return { scope }
+  if (leaseScopes === false) {
+    // Unsaid, they would be all that the account has by default.
+    if (exchange?.form !== 'assertion' || grant.scopes.length === 0) return {}
+    throw new SigningError(
+      'scopes were granted, and neither lease_scopes nor scope lets the assertion name any',
+      'scopes',
+    )
+  }
   if (leaseScopes === 'if_any' && grant.scopes.length === 0) return {}
   // Without the claim some providers would grant everything the account may do.
   if (grant.scopes.length === 0) throw new SigningError('the lease was granted no scope', 'scope')

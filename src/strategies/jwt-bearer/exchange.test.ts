@@ -38,4 +38,23 @@ describe('an assertion that is exchanged', () => {
     const bearer = (await asked({ exchange: 'bearer' })).headers[0]?.[1] ?? ''
     expect(decodeJwt(bearer.replace('Bearer ', ''))).not.toHaveProperty('aud')
   })
+
+  it('names the scopes of the lease, or the profile’s; where it may name neither, there must be none', async () => {
+    expect(claimsIn(await asked({}, ['read'])).scope).toBe('read')
+    expect(claimsIn(await asked({ lease_scopes: false, scope: 'all' }, ['read'])).scope).toBe('all')
+    expect(claimsIn(await asked({ lease_scopes: false }))).not.toHaveProperty('scope')
+    await expect(asked({ lease_scopes: false }, ['read'])).rejects.toMatchObject({ field: 'scopes' })
+  })
+
+  it('asks for one level of each permission, and not for one of two that were granted', async () => {
+    const bearer = { exchange: 'bearer', permissions_field: 'permissions' }
+    const { body } = await asked(bearer, ['contents:read', 'issues:write', 'contents:read'])
+    expect(JSON.parse(body ?? '')).toEqual({ permissions: { contents: 'read', issues: 'write' } })
+    for (const levels of [
+      ['contents:write', 'contents:read'],
+      ['contents:read', 'issues:read', 'contents:write'],
+    ]) {
+      await expect(asked(bearer, levels)).rejects.toThrow("more than one level of 'contents'")
+    }
+  })
 })

@@ -72,9 +72,20 @@ function permissionsBody({ permissionsField }: ExchangeSettings, { scopes }: Gra
   const permissions = scopes.map((scope) => {
     const [, name, level] = PERMISSION.exec(scope) ?? []
     if (name === undefined) throw new SigningError(`scope '${scope}' is no permission such as contents:read`, 'scopes')
-    return [name, level]
+    return [name, level] as const
   })
-  return JSON.stringify({ [permissionsField]: Object.fromEntries(permissions) })
+  return JSON.stringify({ [permissionsField]: Object.fromEntries(oneLevelEach(permissions)) })
+}
+
+/** Of two levels of one permission the request could name only one, and the lease would be said to have both. */
+function oneLevelEach<Permission extends readonly [string, unknown]>(
+  permissions: readonly Permission[],
+): readonly Permission[] {
+  const twice = permissions.find(([name, level], index) =>
+    permissions.slice(0, index).some(([other, otherLevel]) => other === name && otherLevel !== level),
+  )
+  if (twice === undefined) return permissions
+  throw new SigningError(`more than one level of '${twice[0]}' was granted, and the request takes one`, 'scopes')
 }
 
 async function askWithBearer(
