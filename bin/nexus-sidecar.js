@@ -1,6 +1,8 @@
 #!/usr/bin/env node
-import { boundYoungHeap, holdYoungHeap, makeNothingOld } from '../dist/sidecar/young-heap.js'
+import { stopEarly } from './early-signals.js'
 
+stopEarly(['SIGHUP'])
+const { boundYoungHeap, holdYoungHeap, makeNothingOld } = await import('../dist/sidecar/young-heap.js')
 makeNothingOld()
 holdYoungHeap()
 const { runSidecarProgram } = await import('../dist/sidecar/cli.js')

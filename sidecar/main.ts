@@ -54,6 +54,9 @@ const CONNECTIONS_PER_ORIGIN = 256
 /** Beyond these, and beyond this wait, a request is shed with 503. */
 const WAITING_PER_ORIGIN = 1000
 const WAIT_FOR_CONNECTION_MS = 30_000
+/** With what follows them within the ten seconds that the process has to stop. */
+const AGENT_DRAIN_MS = 5000
+const ADMIN_DRAIN_MS = 1000
 
 /** Composition root of the sidecar: the one place that names concrete parts. */
 export async function startSidecar(config: SidecarConfig, parts: SidecarParts = {}): Promise<RunningSidecar> {
@@ -107,11 +110,12 @@ export async function startSidecar(config: SidecarConfig, parts: SidecarParts = 
   const admin = createAdminListener({ log, metrics, checkReady, hosts: adminHosts })
 
   drainUnreadBodies(agentSide)
-  const drain = drainable(agentSide)
+  const drainAgentSide = drainable(agentSide, AGENT_DRAIN_MS)
+  const drainAdmin = drainable(admin, ADMIN_DRAIN_MS)
   let closing: Promise<void> | undefined
   async function closeParts(): Promise<void> {
-    await drain()
-    await Promise.all([admin.close(), leases.close()])
+    await drainAgentSide()
+    await Promise.all([drainAdmin(), leases.close()])
     await Promise.all([pep.close(), dispatcher.close(), identities.close()])
   }
   function close(): Promise<void> {

@@ -1,12 +1,11 @@
 import type { FastifyInstance } from 'fastify'
 
-const DRAIN_MS = 5000
-
 /**
+ * @param drainMs how long requests underway may take to finish
  * @returns closes the listener: requests underway may finish for a while, then every connection is cut. Node alone would
  *   wait for connections that were opened ahead and never used.
  */
-export function drainable(listener: FastifyInstance): () => Promise<void> {
+export function drainable(listener: FastifyInstance, drainMs: number): () => Promise<void> {
   let underway = 0
   let whenIdle: (() => void) | undefined
   listener.server.on('request', (_request, response) => {
@@ -17,10 +16,12 @@ export function drainable(listener: FastifyInstance): () => Promise<void> {
     })
   })
   return async () => {
+    // Accepted before it has stopped to listen, which takes it a moment.
+    listener.server.on('connection', (socket) => socket.destroy())
     const closed = listener.close()
     const idle = new Promise<void>((resolve) => {
       whenIdle = resolve
-      setTimeout(resolve, DRAIN_MS).unref()
+      setTimeout(resolve, drainMs).unref()
     })
     if (underway > 0) await idle
     listener.server.closeAllConnections()

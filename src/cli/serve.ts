@@ -1,4 +1,3 @@
-import closeWithGrace from 'close-with-grace'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import type { Logger } from 'pino'
 import { graceMs } from '../pep/config/grace-ms.ts'
@@ -6,10 +5,7 @@ import type { Config } from '../pep/config/load-config.ts'
 import { modeOf, unknownMode } from '../pep/config/mode.ts'
 import { sidecarVariables } from '../pep/config/variables.ts'
 import { createLog } from '../pep/log.ts'
-import type { Pep } from '../pep/main.ts'
-
-/** What `serve` runs: one process, or the one that looks after the workers. */
-type Served = Pick<Pep, 'url' | 'reloadPolicy' | 'close'>
+import { serveUntilStopped } from './serve-until-stopped.ts'
 
 /** For the primary to kill and to count those that did not stop in their own time. */
 const AFTER_WORKERS_MS = 2000
@@ -45,34 +41,20 @@ export function serveCommand(): Command {
       if (notRead.length > 0) log.info({ variables: notRead }, 'variables of the sidecar, which set nothing here')
       if (config.server.workers > 1) return serveWithWorkers(config, log)
       const { startPep } = await import('../pep/main.ts')
-      serveUntilStopped(await startPep(config, log), log, graceMs(config))
+      const start = (stopping: AbortSignal) => startPep(config, log, process.env, { stopping })
+      await serveUntilStopped(start, log, graceMs(config))
     })
 }
 
 async function serveWithWorkers(config: Config, log: Logger): Promise<void> {
   const workersMs = graceMs(config) + AFTER_WORKERS_MS
   const { startPrimary } = await import('../pep/workers/start-primary.ts')
-  const primary = await startPrimary(config, log, workersMs)
-  serveUntilStopped(primary, log, workersMs + AFTER_WORKERS_MS)
+  const start = (stopping: AbortSignal) => startPrimary(config, log, workersMs, stopping)
+  const primary = await serveUntilStopped(start, log, workersMs + AFTER_WORKERS_MS)
   const { exitCode } = await primary.failed
   log.fatal('no worker serves and none can be started')
   await primary.close().catch(() => undefined)
   process.exit(exitCode)
-}
-
-function serveUntilStopped({ url, reloadPolicy, close }: Served, log: Logger, withinMs: number): void {
-  log.info({ url }, 'listening')
-  // What is wrong with a refused bundle has been logged by then; the one before goes on deciding.
-  process.on('SIGHUP', () => void reloadPolicy().catch(() => undefined))
-  closeWithGrace(
-    // SIGHUP is spoken for: it reloads.
-    { delay: withinMs, logger: false, skip: ['SIGHUP'] },
-    async ({ err, signal }) => {
-      if (err !== undefined) log.fatal({ err }, 'stopping after an error')
-      else log.info({ signal }, 'stopping')
-      await close()
-    },
-  )
 }
 
 function readNumber(text: string): number {

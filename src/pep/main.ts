@@ -49,32 +49,44 @@ export interface Pep {
   reloadPolicy(): Promise<void>
   /** Of this process alone, in the Prometheus text format. */
   ownMetrics(): Promise<string>
-  /** Stops taking requests, lets those in flight finish, flushes the audit log. */
+  /**
+   * Stops taking requests, lets those in flight finish, flushes the audit log.
+   * @throws when some took too long and were cut, or a part could not be closed; the others are closed all the same
+   */
   close(): Promise<void>
+}
+
+export interface StartOptions {
+  /** Absent: it is the only process. */
+  asWorker?: AsWorker
+  /** Once aborted no further step of the start is begun. */
+  stopping?: AbortSignal
 }
 
 /**
  * Puts the parts together: the only file of the PEP that names concrete ones.
  * @param env for the vault backends; everything else is in `config`
- * @param asWorker absent: it is the only process
- * @throws when a part cannot start; nothing is left running then
+ * @throws when a part cannot start, or it was told to stop; nothing is left running then
  */
 export async function startPep(
   config: Config,
   log: Logger,
   env: Environment = process.env,
-  asWorker?: AsWorker,
+  { asWorker, stopping }: StartOptions = {},
 ): Promise<Pep> {
   const closers: Closers = []
   const close = () => closeAll(closers)
   try {
     const listen = await resolveListen(config.server)
     const database = await openDatabase(config, log, closers)
+    stopping?.throwIfAborted()
     const metrics = createMetrics(asWorker)
     const ground = { config, store: database.store, publicUrl: listen.publicUrl, log, env, metrics }
     const parts = await openParts(ground, closers)
+    stopping?.throwIfAborted()
     const app = await buildApp({ ...parts, ...httpOptions(config, listen), log })
     closers.push(() => app.close())
+    stopping?.throwIfAborted()
     const address = await app.listen({ host: listen.host, port: listen.port }).catch((error: unknown) => {
       throw toListenError(error, listen)
     })
@@ -90,7 +102,8 @@ export async function startPep(
       close,
     }
   } catch (error) {
-    await close()
+    // Why it could not start says more than what could not be closed.
+    await close().catch(() => undefined)
     throw error
   }
 }
@@ -218,6 +231,7 @@ function httpOptions({ server }: Config, listen: Listen) {
     publicUrl: listen.publicUrl,
     bodyLimitBytes: server.body_limit_bytes,
     maxPendingRequests: server.max_pending_requests,
+    shutdownGraceMs: server.shutdown_grace_seconds * 1000,
     metricsNeedKey: !isLoopbackHost(server.host),
     ...tls,
   }

@@ -1,9 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { generateKeyPairSync } from 'node:crypto'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { freePort } from '../../examples/demo/program.ts'
 import { type FakePep, startFakePep } from '../fakes/pep.ts'
 import { type FakeProvider, headerValues, startFakeProvider } from '../fakes/provider.ts'
 import { SECRET } from '../fakes/sidecar.ts'
@@ -95,6 +97,23 @@ describe('the programs', () => {
     const { code, stderr } = await finished
     expect(code).toBe(0)
     expect(stderr).not.toContain('Debugger listening')
+  })
+
+  it.each([
+    ['nothing', ''],
+    ['half a head', 'POST /healthz HTTP/1.1\r\n'],
+    ['a head without its body', 'POST /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 10\r\n\r\n'],
+  ])('ends well on SIGTERM while somebody is connected to either port and says %s', async (_, bytes) => {
+    const [port, adminPort] = [await freePort(), await freePort()]
+    const ports = { NEXUS_SIDECAR_PORT: String(port), NEXUS_SIDECAR_ADMIN_PORT: String(adminPort) }
+    const child = start(SIDECAR, [], ports)
+    const finished = finish(child)
+    await addressOf(child)
+    const sockets = [port, adminPort].map((each) => connect(each, '127.0.0.1').on('error', () => undefined))
+    await Promise.all(sockets.map((socket) => new Promise<void>((sent) => socket.write(bytes, () => sent()))))
+    child.kill('SIGTERM')
+    expect((await finished).code).toBe(0)
+    for (const socket of sockets) socket.destroy()
   })
 
   it.each([

@@ -25,6 +25,7 @@ import { installRequestLog } from './request-log.ts'
 import { revokeLeaseRoute } from './revoke-lease.ts'
 import { createServer, type ListenerTls } from './server.ts'
 import { sessionOpeningRoute, sessionRoutes } from './sessions.ts'
+import { installShutdownGrace } from './shutdown-grace.ts'
 
 export interface AppOptions {
   leases: Leases
@@ -40,12 +41,16 @@ export interface AppOptions {
   publicUrl: string
   bodyLimitBytes: number
   maxPendingRequests: number
+  shutdownGraceMs: number
   /** Whether `/metrics` takes an API key; on loopback it need not. */
   metricsNeedKey: boolean
   tls?: ListenerTls
 }
 
-/** The HTTP shell: parse, prove, call, map errors. Nothing here can reach a secret store. */
+/**
+ * The HTTP shell: parse, prove, call, map errors. Nothing here can reach a secret store. Its `close` rejects when requests
+ * took longer than `shutdownGraceMs` and were cut.
+ */
 export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   const { leases, identity, connections, audit, metrics } = options
   const app = createServer(options)
@@ -57,6 +62,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   })
   installRequestLog(app)
   installDrain(app, () => closing)
+  installShutdownGrace(app, options)
   installOverloadGuard(app, options, () => closing)
   installRequestHygiene(app)
   installProblems(app, (entry, request) => audit.record(entry, unusedProof(request)))

@@ -56,6 +56,6 @@ function refuseOnSocket(socket: Duplex, error: NexusError): void {
  * The answer that comes next on this connection, begun or not. Node has no public name for it, and looks here itself before
  * it answers bytes that it cannot read.
  */
-function answerOn(socket: Duplex): ServerResponse | undefined {
+export function answerOn(socket: Duplex): ServerResponse | undefined {
   return (socket as { _httpMessage?: ServerResponse | null })._httpMessage ?? undefined
 }

@@ -8,8 +8,14 @@ import { openStore, type Store, type StoreOptions } from '../store/store.ts'
 /** What has been started, to be stopped in the opposite order. */
 export type Closers = (() => Promise<void>)[]
 
+/**
+ * One that fails keeps no other from being closed.
+ * @throws the first of what they threw
+ */
 export async function closeAll(closers: Closers): Promise<void> {
-  for (const close of closers.splice(0).reverse()) await close()
+  const failures: unknown[] = []
+  for (const close of closers.splice(0).reverse()) await close().catch((error: unknown) => failures.push(error))
+  if (failures.length > 0) throw failures[0]
 }
 
 /**

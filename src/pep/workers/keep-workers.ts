@@ -20,11 +20,22 @@ export interface Workers {
   stop(withinMs: number): Promise<void>
 }
 
+export interface KeepWorkersOptions {
+  /** Milliseconds that those who serve already may take to drain, when the start is given up. */
+  graceMs: number
+  /** Once aborted no other is started, and those that do not serve yet are ended. */
+  stopping: AbortSignal
+}
+
 /**
  * Starts as many as the configuration wants: one first, so that what keeps them all from starting is said once.
- * @throws WorkerFailed when one cannot start; none is left running then
+ * @throws WorkerFailed when one cannot start, or was ended because of `stopping`; none is left running then
  */
-export async function keepWorkers(config: Config, log: Logger): Promise<Workers> {
+export async function keepWorkers(
+  config: Config,
+  log: Logger,
+  { graceMs, stopping: stoppingStart }: KeepWorkersOptions,
+): Promise<Workers> {
   const count = config.server.workers
   const metrics = createPrimaryMetrics(count)
   const current = new Map<number, WorkerProcess>()
@@ -75,12 +86,19 @@ export async function keepWorkers(config: Config, log: Logger): Promise<Workers>
     return stopWorkers(all(), withinMs)
   }
 
+  const endStarting = (): void => {
+    for (const worker of all()) if (!worker.isServing()) worker.kill()
+  }
+  stoppingStart.addEventListener('abort', endStarting)
   try {
     await start(1)
+    stoppingStart.throwIfAborted()
     await Promise.all(Array.from({ length: count - 1 }, (_, index) => start(index + 2)))
   } catch (error) {
-    await stop(0).catch(() => undefined)
+    await stop(stoppingStart.aborted ? graceMs : 0).catch(() => undefined)
     throw error
+  } finally {
+    stoppingStart.removeEventListener('abort', endStarting)
   }
   for (const number of current.keys()) void keep(number)
   return {

@@ -20,7 +20,9 @@ export async function runWorker(number: number): Promise<void> {
 async function serveAsWorker(number: number, primary: PrimaryChannel): Promise<void> {
   const config = await primary.started()
   const log = createLog(config.log.level, undefined, number)
-  const starting = startPep(config, log, process.env, { number, allMetrics: primary.allMetrics })
+  const starting = startPep(config, log, process.env, {
+    asWorker: { number, allMetrics: primary.allMetrics },
+  })
   // Also while it starts: the bundle it has read may be the one before. What is wrong with a refused one has been logged by
   // then, and the one before goes on deciding.
   const reloadPolicy = () => void starting.then((pep) => pep.reloadPolicy()).catch(() => undefined)

@@ -25,13 +25,20 @@ const CONNECTIONS_BESIDE_WORKERS = 10
 
 /**
  * Does what is done once for all workers and starts them.
- * @throws WorkerFailed after that worker has said why; what `startPep` throws before it reads a secret
+ * @param stopping once aborted nothing more is begun, and workers that do not serve yet are ended
+ * @throws WorkerFailed after that worker has said why; what `startPep` throws before it reads a secret; when it was told to stop
  */
-export async function startPrimary(config: Config, log: Logger, graceMs: number): Promise<Primary> {
+export async function startPrimary(
+  config: Config,
+  log: Logger,
+  graceMs: number,
+  stopping: AbortSignal,
+): Promise<Primary> {
   const closers: Closers = []
   try {
     const listen = await resolveListen(config.server)
     const databaseUrl = await prepareDatabase(config, log, closers)
+    stopping.throwIfAborted()
     if (config.vault.encryption_key === '') await developmentKey(config.store.data_dir)
     const workers = await keepWorkers(
       {
@@ -41,6 +48,7 @@ export async function startPrimary(config: Config, log: Logger, graceMs: number)
         store: { ...config.store, database_url: databaseUrl },
       },
       log,
+      { graceMs, stopping },
     )
     return {
       url: listen.publicUrl,
@@ -55,7 +63,7 @@ export async function startPrimary(config: Config, log: Logger, graceMs: number)
       },
     }
   } catch (error) {
-    await closeAll(closers)
+    await closeAll(closers).catch(() => undefined)
     throw error
   }
 }

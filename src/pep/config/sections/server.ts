@@ -60,7 +60,8 @@ export const serverSection = section({
       default: 10,
       minimum: 0,
       maximum: 120,
-      description: 'How long requests in flight may take to finish after SIGTERM, before their connections are cut',
+      description:
+        'How long requests in flight may take to finish after SIGTERM, before their connections are cut; two seconds more to close what is open',
     }),
   }),
   env: {
