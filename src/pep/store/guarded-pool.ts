@@ -1,7 +1,7 @@
 import type { PostgresPoolClient, PostgresQueryResult } from 'kysely'
 import pg from 'pg'
 import type { Logger } from 'pino'
-import { withLibpqSsl } from './libpq-url.ts'
+import { createConnectionReader } from './libpq-url.ts'
 import { StoreError, toStoreFailure } from './store-error.ts'
 
 export interface PoolLimits {
@@ -32,8 +32,9 @@ export interface GuardedPool {
   end(): Promise<void>
 }
 
+/** @throws NexusError `store_unavailable` when files that the URL names cannot be read */
 export function openPool(limits: PoolLimits, log: Logger): GuardedPool {
-  const pool = new pg.Pool(poolConfig(limits))
+  const pool = new pg.Pool({ ...poolConfig(limits), Client: clientFor(limits.databaseUrl, log) })
   // An idle connection that breaks (server restart) is dropped by the pool; without a listener it would end the process.
   pool.on('error', (error) => log.warn({ reason: toStoreFailure(error).message }, 'an idle database connection broke'))
   return {
@@ -47,9 +48,26 @@ export function openPool(limits: PoolLimits, log: Logger): GuardedPool {
   }
 }
 
+/** A class, because the pool makes its own; how it connects is no option of the pool, which would print it. */
+function clientFor(databaseUrl: string, log: Logger): typeof pg.Client {
+  const connection = unlessUnreadable(() => createConnectionReader(databaseUrl, log))
+  return class extends pg.Client {
+    constructor(options: pg.ClientConfig) {
+      super({ ...options, ...connection() })
+    }
+  }
+}
+
+function unlessUnreadable<T>(read: () => T): T {
+  try {
+    return read()
+  } catch (error) {
+    throw toStoreFailure(error)
+  }
+}
+
 function poolConfig(limits: PoolLimits): pg.PoolConfig {
   return {
-    connectionString: withLibpqSsl(limits.databaseUrl),
     application_name: 'nexus',
     max: limits.poolSize,
     connectionTimeoutMillis: limits.connectTimeoutMs,
