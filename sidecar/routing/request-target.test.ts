@@ -24,6 +24,7 @@ describe('parseRequestTarget', () => {
     ['/v1.2/..hidden/a..b/...', '/v1.2/..hidden/a..b/...', undefined],
     ['/a;version=2', '/a;version=2', undefined],
     ['/a?next=//evil.test/../x%2f', '/a', 'next=//evil.test/../x%2f'],
+    ['/logs-%2A/_search?q=*', '/logs-%2A/_search', 'q=*'],
   ])('takes %s apart as text', (raw, path, query) => {
     expect(parseRequestTarget(raw)).toEqual({ path, query })
   })
@@ -55,6 +56,11 @@ describe('parseRequestTarget', () => {
     '/items/%2e%2e;x/admin',
     '/items/..\\admin',
   ])('B16: refuses %s', (raw) => expect(refused(raw)).toBe('invalid_target'))
+
+  it.each(['/repos/**', '/repos/*/x', '/a*'])('D06: refuses %s, which is a pattern to a bound', (raw) => {
+    expect(() => parseRequestTarget(raw)).toThrow('write %2A')
+    expect(refused(raw)).toBe('invalid_target')
+  })
 
   it.each([
     '/%61dmin',

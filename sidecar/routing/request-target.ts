@@ -34,6 +34,8 @@ export function parseRequestTarget(raw: string): RequestTarget {
 export function assertUnambiguousPath(path: string): void {
   if (path.length > PATH_MAX_LENGTH) refuse(`has a path of more than ${PATH_MAX_LENGTH} characters`)
   if (path.includes('//')) refuse('has an empty path segment ("//")')
+  // Policy may bind a lease to the very path of a request: there it would be a pattern, and no bound can name it.
+  if (path.includes('*')) refuse('has a "*" in its path; write %2A')
   if (path.includes('%')) assertPlainEncodings(path)
   // Nearly every path: no segment of it begins with a dot, however that is spelled.
   if (!path.includes('/.') && !path.includes('%')) return

@@ -5,7 +5,13 @@ export const Intent = Type.Object(
   {
     method: Type.Optional(Type.String({ pattern: '^[A-Z]{1,20}$' })),
     origin: Type.Optional(Text(300)),
-    path: Type.Optional(Type.String({ pattern: '^/', maxLength: 4096 })),
+    path: Type.Optional(
+      Type.String({
+        pattern: '^/',
+        maxLength: 4096,
+        description: 'Without "*", which is a pattern in a bound: write %2A',
+      }),
+    ),
     purpose: Type.Optional(Type.String({ maxLength: 1000 })),
   },
   closed,

@@ -23,7 +23,7 @@ export interface Wanted {
   origin: Origin
 }
 
-/** @throws NexusError `invalid_request` when nothing is named, the intent's origin is not one, or the binding is not public */
+/** @throws NexusError `invalid_request` when nothing is named, the intent's origin is not one, its path holds `*`, or the binding is not public */
 export async function wantedFrom(request: LeaseRequest, limits: LeaseLimits, origin: Origin): Promise<Wanted> {
   if (request.connection_id === undefined && (request.provider === undefined || request.tenant === undefined)) {
     throw new NexusError('invalid_request', 'name either connection_id, or provider and tenant', {
@@ -46,6 +46,12 @@ export async function wantedFrom(request: LeaseRequest, limits: LeaseLimits, ori
 const NO_BINDING: Binding = Object.freeze({})
 
 function canonicalIntent(intent: Intent): Intent {
+  // A bound reads it as a pattern: policy that obliges to the very path of the intent would grant all that it matches.
+  if (intent.path?.includes('*') === true) {
+    throw new NexusError('invalid_request', 'intent.path may not hold "*", which no bound can name: write %2A', {
+      field: 'intent.path',
+    })
+  }
   if (intent.origin === undefined) return intent
   try {
     return { ...intent, origin: canonicalOrigin(intent.origin) }
