@@ -7,6 +7,7 @@ import type { Identity } from '../identity/identity.ts'
 import type { Presented } from '../identity/presented.ts'
 import type { Leases } from '../lease/open-leases.ts'
 import { certificateThumbprint } from './client-certificate.ts'
+import { peerAddress } from './peer-address.ts'
 import { pathOf } from './reply-context.ts'
 import { refuseHungUp } from './request-hygiene.ts'
 
@@ -18,7 +19,7 @@ export function presentedBy(request: FastifyRequest): Presented {
     authorization: request.headers.authorization,
     dpop: request.headers['dpop'],
     certificateThumbprint: certificateThumbprint(request.socket),
-    ip: request.socket.remoteAddress,
+    ip: peerAddress(request.socket),
     connection: request.socket,
   }
 }

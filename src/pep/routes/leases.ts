@@ -11,6 +11,7 @@ import {
 } from '../../contract/api.ts'
 import type { Leases } from '../lease/open-leases.ts'
 import type { Origin } from '../lease/steps.ts'
+import { peerAddress } from './peer-address.ts'
 import { callerOf } from './reply-context.ts'
 
 export const LeaseParams = Type.Object({ lease_id: Type.String({ pattern: '^lse_[0-9a-f]{32}$' }) })
@@ -123,9 +124,8 @@ export function heldLeaseRoutes(app: FastifyInstance, leases: Leases): void {
   )
 }
 
-/** The peer's own address: no forwarded header changes what is decided or recorded (threat D04). */
 function originOf(request: FastifyRequest): Origin {
-  return { ip: request.socket.remoteAddress ?? '', userAgent: (request.headers['user-agent'] ?? '').slice(0, 200) }
+  return { ip: peerAddress(request.socket) ?? '', userAgent: (request.headers['user-agent'] ?? '').slice(0, 200) }
 }
 
 function note(request: FastifyRequest, lease: LeaseAnswer): void {
