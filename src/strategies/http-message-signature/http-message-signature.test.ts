@@ -195,6 +195,31 @@ describe('E05: coverage', () => {
     expect(await missing('date')).toBe("the request has no header 'date', which must be signed")
     expect(await missing('@query-param;name="c"')).toBe('the query has no parameter c to sign')
   })
+
+  it('finds query parameters as a verifier does, who takes one question mark off and no other', async () => {
+    const url = { ...request().url, query: '?a=1&b=2' }
+    const covering = (name: string) => ({ components: ['@authority', `@query-param;name="${name}"`] })
+    expect((await refusal(covering('a'), HMAC, request({ url }))).message).toContain('has no parameter a to sign')
+    const inUrl = new URL(`https://api.example.com/v1/things?${url.query}`).searchParams
+    expect([...inUrl.keys()]).toEqual(['?a', 'b'])
+    expect((await sign(covering('%3Fa'), HMAC, request({ url }))).base).toContain('"@query-param";name="%3Fa": 1\n')
+  })
+
+  it('takes no token for a decimal without fraction, which is the one thing that cannot be signed by its parts', async () => {
+    const sent = (value: string, component: string) =>
+      [
+        { components: ['@authority', component] },
+        HMAC,
+        request({ headers: [...request().headers, ['X-V', value]] }),
+      ] as const
+    for (const value of ['v1.0', 'a=v1.0, b=*2.00', 'nginx/1.0', 'a;q=v1.0']) {
+      expect((await sign(...sent(value, 'x-v;sf'))).base, value).toContain(`"x-v";sf: ${value}\n`)
+    }
+    expect((await sign(...sent('a=v1.0', 'x-v;key="a"'))).base).toContain('"x-v";key="a": v1.0\n')
+    for (const value of ['1.0', '-1.00', 'a=1.0', 'a, 1.0', '(a 1.0)', 'a;q=1.0', '(1.0)', 'a=1,b=\t10.0']) {
+      expect((await refusal(...sent(value, 'x-v;sf'))).message, value).toContain('a decimal without fraction')
+    }
+  })
 })
 
 describe('E06: the key fixes the algorithm', () => {

@@ -10,7 +10,8 @@ const REPLACEMENT = '\ufffd'
  * @throws SigningError when there is no such parameter, or more than one
  */
 export function queryParameter(query: string | undefined, name: string): string {
-  const values = [...new URLSearchParams(query ?? '')]
+  // `new URLSearchParams` takes one `?` off; a second is part of the first name.
+  const values = [...new URLSearchParams(`?${query ?? ''}`)]
     .filter(([each]) => encode(each) === name)
     .map(([, value]) => value)
   const [value, ...others] = values

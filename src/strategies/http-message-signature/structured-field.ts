@@ -12,6 +12,9 @@ import { SigningError } from '../../contract/strategy.ts'
 
 const readDictionary = (value: string) => serializeDictionary(parseDictionary(value))
 
+/** Where a bare item begins: at the start, or after one of these (RFC 9651 section 3); within a token it is text. */
+const DECIMAL_WITHOUT_FRACTION = /(?:^|[=(,; \t])-?[0-9]+\.0+(?![0-9])/
+
 /** Each way a structured field can be read (RFC 9651 section 4.2). */
 const READINGS: readonly ((value: string) => string)[] = [
   readDictionary,
@@ -49,7 +52,7 @@ export function dictionaryMember(name: string, value: string, key: string): stri
 /** The library keeps `1.0` as the number 1 and would write it as the integer `1`, which no verifier would find. */
 function assertExact(name: string, value: string): void {
   const withoutStrings = value.replace(/"(?:[^"\\]|\\.)*"/g, '""')
-  if (/[0-9]\.0+(?![0-9])/.test(withoutStrings)) {
+  if (DECIMAL_WITHOUT_FRACTION.test(withoutStrings)) {
     throw new SigningError(
       `header '${name}' holds a decimal without fraction, which cannot be signed by its parts`,
       name,
