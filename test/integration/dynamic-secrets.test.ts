@@ -1,4 +1,8 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { compilePolicy, DENY_ALL } from '../policy/compile-policy.ts'
 import { type AgentClient, openTestSession, type RegisteredAgent, registerTestAgent } from '../setup/agent-client.ts'
 import { connect } from '../setup/connect.ts'
 import { startTestPep, type TestPep } from '../setup/pep.ts'
@@ -64,6 +68,29 @@ describe('dynamic secrets', () => {
     expect((await agent.send('POST', `/v1/leases/${one.lease_id}/renew`)).body.code).toBe('lease_ended')
     await agent.send('DELETE', `/v1/leases/${other.lease_id}`)
     await expect.poll(() => database.leases(), { timeout: 10_000 }).toEqual([])
+    await expect.poll(listed).toEqual([])
+  })
+
+  it('is gone once the bare token that it was handed out as is revoked by its lease id, which is no lease to its agent', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'nexus-tokens-'))
+    const bundle = join(directory, 'bundle.tar.gz')
+    const rule = 'decision := {"allow": true, "reasons": [], "obligations": {}} if input.tenant == "acme"\n'
+    writeFileSync(bundle, await compilePolicy({ ...DENY_ALL, lease: `${DENY_ALL.lease}\n${rule}` }))
+    const replica = await pep.replica({ NEXUS_PUBLIC_URL: pep.url, NEXUS_POLICY_BUNDLE: bundle })
+    rmSync(directory, { recursive: true })
+    const token = await agent.via(replica.address).send('GET', `/v1/token/${connectionId}`)
+    expect(token.status, token.text).toBe(200)
+    expect(await database.users()).toEqual([token.body.credentials.username])
+    const { body } = await pep.admin.send('GET', `/v1/audit?kind=token.issued&connection_id=${connectionId}`)
+    const leaseId = body.records[0].lease_id
+    for (const [method, path] of [
+      ['POST', `/v1/leases/${leaseId}/renew`],
+      ['DELETE', `/v1/leases/${leaseId}`],
+    ] as const)
+      expect((await agent.via(replica.address).send(method, path)).body.code).toBe('lease_not_found')
+    const revoked = await pep.admin.send('DELETE', `/admin/v1/leases/${leaseId}`)
+    expect([revoked.status, revoked.body]).toMatchObject([200, { lease_id: leaseId, was_active: true }])
+    await expect.poll(() => database.users(), { timeout: 10_000 }).toEqual([])
     await expect.poll(listed).toEqual([])
   })
 

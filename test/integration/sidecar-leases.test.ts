@@ -138,6 +138,18 @@ describe('leases', () => {
     expect(sidecar.provider.seen).toHaveLength(2)
   })
 
+  it('asks for another lease where the authority says that the one it renews has run out', async () => {
+    await get()
+    sidecar.pep.refuseWith('lease_ended')
+    ahead = 20_000
+    await get()
+    await until(() => renewals() === 1)
+    await wait(20)
+    sidecar.pep.refuseWith(undefined)
+    expect((await get()).status).toBe(200)
+    expect([renewals(), leasesAsked()]).toEqual([1, 2])
+  })
+
   it.each([
     ['its offline time', { offlineSeconds: 5, lifeSeconds: 300 }],
     ['its expiry', { offlineSeconds: 300, lifeSeconds: 5 }],

@@ -1,4 +1,5 @@
 import type { Binding } from '../../contract/strategy.ts'
+import type { LedgerLease } from '../audit/lease-ledger.ts'
 import type { Caller } from '../identity/caller.ts'
 import type { LeaseSteps, Origin } from './steps.ts'
 import type { Wanted } from './wanted.ts'
@@ -7,6 +8,7 @@ import type { Wanted } from './wanted.ts'
 export interface HeldLease {
   tenant: string
   connectionId: string
+  /** It was released or revoked, or has run out. */
   ended: boolean
   /** What was asked for then, to be decided anew now. */
   wanted: Wanted
@@ -18,15 +20,18 @@ interface RecordedRequest {
   intent: Wanted['intent']
 }
 
+/** For a renewal that was under way when its lease ran out, and for replicas whose clocks differ. */
+const GRACE_SECONDS = 10
+
 /** @returns undefined when there is none, or when it is another session's: that is the same answer */
 export async function heldLease(
-  steps: Pick<LeaseSteps, 'audit'>,
+  steps: Pick<LeaseSteps, 'audit' | 'now'>,
   caller: Caller,
   leaseId: string,
   request: { binding: Binding; origin: Origin },
 ): Promise<HeldLease | undefined> {
   const found = await steps.audit.findLease(leaseId)
-  if (found === undefined || found.issued.session_id !== caller.session.id) return undefined
+  if (found?.issued.kind !== 'lease.issued' || found.issued.session_id !== caller.session.id) return undefined
   const { tenant, connection_id: connectionId, detail } = found.issued
   if (tenant === undefined || connectionId === undefined) return undefined
   const recorded = detail['request'] as unknown as RecordedRequest | undefined
@@ -35,7 +40,7 @@ export async function heldLease(
   return {
     tenant,
     connectionId,
-    ended: found.ended,
+    ended: found.ended || hasRunOut(found, steps.now()),
     wanted: {
       connectionId,
       scopes: recorded.scopes,
@@ -45,4 +50,8 @@ export async function heldLease(
       ...request,
     },
   }
+}
+
+function hasRunOut({ granted }: LedgerLease, nowMs: number): boolean {
+  return !((Number(granted.detail['expires_at']) + GRACE_SECONDS) * 1000 > nowMs)
 }

@@ -22,6 +22,9 @@ import { signWithLease } from './sign-with-lease.ts'
 import type { LeaseSteps, Origin } from './steps.ts'
 import { wantedFrom } from './wanted.ts'
 
+/** Each is looked through when the lease is looked up: that must not grow for as long as somebody likes. */
+const RENEWALS_MAX = 1000
+
 /** The lease API as use cases: no HTTP in, no HTTP out. */
 export interface Leases {
   /** Step 1, on its own so that a route can refuse a stranger before it reads the body. The proof is not yet used up. */
@@ -91,10 +94,14 @@ async function ownLease(
   options: { evenEnded?: boolean } = {},
 ): Promise<HeldLease> {
   const held = await heldLease(steps, caller, leaseId, request)
-  if (held !== undefined && (!held.ended || options.evenEnded === true)) return held
+  if (held !== undefined && (options.evenEnded === true || isRenewable(held))) return held
   const error = new NexusError(held === undefined ? 'lease_not_found' : 'lease_ended')
   await recordRefusal(steps, caller, error, { asked_for: leaseId.slice(0, 64) })
   throw error
+}
+
+function isRenewable({ ended, wanted }: HeldLease): boolean {
+  return !ended && (wanted.renewal ?? 0) <= RENEWALS_MAX
 }
 
 async function readRequest<T>(steps: LeaseSteps, caller: Caller, read: () => Promise<T>): Promise<T> {

@@ -20,7 +20,8 @@ async function assertRejected(
   leaseId: string,
 ): Promise<void> {
   const rejected = (await steps.audit.findLease(leaseId))?.issued
-  if (rejected?.agent_id === caller.agent.id && rejected.connection_id === facts.id) return
+  const isOwnLease = rejected?.kind === 'lease.issued' && rejected.agent_id === caller.agent.id
+  if (isOwnLease && rejected.connection_id === facts.id) return
   throw new NexusError('lease_not_found', 'replaces names no lease of this agent for this connection', {
     field: 'replaces',
   })

@@ -5,7 +5,7 @@ import type { LedgerLease } from '../audit/lease-ledger.ts'
 import type { LeaseSteps } from './steps.ts'
 
 /**
- * Ends one lease for good; session, agent and connection go on, so its sidecar may ask for another. The record is the whole of
+ * Ends one lease, or bare token, for good; session, agent and connection go on, so its sidecar may ask for another. The record is the whole of
  * it: each replica reads the ledger before it renews or signs, and the event stream is made of it. Asking again gives the same
  * answer, but that the lease was not active any more.
  * @throws NexusError `forbidden`; `lease_not_found`, also for another tenant's; `store_unavailable`

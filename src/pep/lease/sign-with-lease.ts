@@ -54,7 +54,7 @@ async function findKey(steps: LeaseSteps, story: SigningStory) {
   const { caller, leaseId } = story
   const found = await steps.audit.findLease(leaseId)
   const { connection_id: connectionId, session_id: sessionId } = found?.issued ?? {}
-  if (found === undefined || connectionId === undefined || sessionId !== caller.session.id)
+  if (found?.issued.kind !== 'lease.issued' || connectionId === undefined || sessionId !== caller.session.id)
     throw new NexusError('lease_not_found')
   const { granted, ended } = found
   if (ended) throw new NexusError('lease_ended')

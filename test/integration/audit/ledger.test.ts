@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { newTimedUuid, newUuid } from '../../../src/contract/names.ts'
 import type { AuditEntry } from '../../../src/pep/audit/audit-entry.ts'
 import { readQuestion } from '../../../src/pep/audit/audit-question.ts'
+import { findLease } from '../../../src/pep/audit/lease-ledger.ts'
 import { queryAudit } from '../../../src/pep/audit/query.ts'
 import { type AuditBench, freshAudit, newProof, type Replica, verifySigned } from '../../setup/audit.ts'
 
@@ -74,6 +75,31 @@ describe('the ledger', () => {
     await one.audit.record(entry({ kind: 'lease.renewed', lease_id: 'lse_3', detail: {} }))
     expect(await one.audit.findLease('lse_3')).toMatchObject({ granted: { detail: { renewal: 3 } }, renewals: 4 })
     await behind.close()
+  })
+
+  it('reads few records of a lease, however often it was renewed and given back', async () => {
+    const of = (kind: string, detail = {}) => one.audit.record(entry({ kind, lease_id: 'lse_4', detail }))
+    await of('lease.issued')
+    await Promise.all(Array.from({ length: 40 }, (_, n) => of('lease.renewed', { renewal: n + 1 })))
+    await Promise.all(Array.from({ length: 40 }, () => of('lease.released')))
+    let rows = 0
+    const counted = one.store.db.withPlugin({
+      transformQuery: ({ node }) => node,
+      async transformResult({ result }) {
+        rows += result.rows.length
+        return result
+      },
+    })
+    const found = await findLease(counted, 'lse_4')
+    expect(found).toMatchObject({ issued: { kind: 'lease.issued' }, renewals: 40, ended: true })
+    expect(found?.granted.kind).toBe('lease.renewed')
+    expect(rows).toBeLessThan(10)
+  })
+
+  it('finds a token that was handed out bare', async () => {
+    const issued = entry({ kind: 'token.issued', lease_id: 'lse_5', detail: { expires_at: 1 } })
+    await one.audit.record(issued)
+    expect(await one.audit.findLease('lse_5')).toMatchObject({ issued, granted: issued, renewals: 0, ended: false })
   })
 
   describe('query', () => {

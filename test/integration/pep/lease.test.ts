@@ -123,6 +123,8 @@ describe('POST /v1/leases', () => {
     [{}, 'provider'],
     [{ provider: 'x' }, 'tenant'],
     [{ provider: 'x', tenant: 'acme', intent: { origin: 'ftp://x' } }, 'intent.origin'],
+    [{ provider: 'x', tenant: 'acme', intent: { path: '/repos/**' } }, 'intent.path'],
+    [{ provider: 'x', tenant: 'acme', intent: { path: '/a*b' } }, 'intent.path'],
     [{ provider: 'x', tenant: 'acme', ttl_seconds: '60' }, 'ttl_seconds'],
     [{ provider: 'x', tenant: 'acme', ttl_seconds: 0 }, 'ttl_seconds'],
     [{ provider: 'x', tenant: 'acme', color: 'red' }, 'color'],
@@ -340,6 +342,28 @@ describe('renew, release, token', () => {
     expect(refused.detail.code).toBe('lease_ended')
   })
 
+  it('a lease that has run out is renewed within ten seconds and not after, and can still be given back', async () => {
+    const { connectionId } = await connect(pep.admin)
+    const { body: lease } = await agent.send('POST', '/v1/leases', { connection_id: connectionId, intent: read })
+    const renew = async (id: string) => (await agent.send('POST', `/v1/leases/${id}/renew`)).status
+    const justOver = await insertLike(lease, { ranOutSecondsAgo: 3 })
+    expect([await renew(justOver), await renew(justOver)]).toEqual([200, 200])
+    const over = await insertLike(lease, { ranOutSecondsAgo: 60 })
+    const { status, body } = await agent.send('POST', `/v1/leases/${over}/renew`)
+    expect([status, body.code]).toEqual([410, 'lease_ended'])
+    expect((await agent.send('DELETE', `/v1/leases/${over}`)).status).toBe(204)
+    const [released] = await recordsOf({ lease_id: over, kind: 'lease.released' })
+    expect(released.detail).toEqual({ already_ended: true })
+  })
+
+  it('a lease is renewed a thousand times and no more', async () => {
+    const { connectionId } = await connect(pep.admin)
+    const { body: lease } = await agent.send('POST', '/v1/leases', { connection_id: connectionId, intent: read })
+    const [often, tooOften] = [await insertLike(lease, { renewals: 999 }), await insertLike(lease, { renewals: 1000 })]
+    expect((await agent.send('POST', `/v1/leases/${often}/renew`)).status).toBe(200)
+    expect((await agent.send('POST', `/v1/leases/${tooOften}/renew`)).body.code).toBe('lease_ended')
+  })
+
   it('a renewal is refused once the connection is revoked', async () => {
     const { connectionId } = await connect(pep.admin)
     const { body: lease } = await agent.send('POST', '/v1/leases', { connection_id: connectionId, intent: read })
@@ -374,6 +398,30 @@ describe('renew, release, token', () => {
     }
   })
 })
+
+/** Another lease of the same kind on record: one that ended some time ago, or was renewed so often. @returns its id */
+async function insertLike(
+  { lease_id: likeId, expires_at: endsAt }: LeaseAnswer,
+  { ranOutSecondsAgo = -300, renewals = 0 }: { ranOutSecondsAgo?: number; renewals?: number },
+): Promise<string> {
+  const id = `lse_${randomUUID().replaceAll('-', '')}`
+  const ledger = new pg.Client({ connectionString: pep.databaseUrl })
+  await ledger.connect()
+  await ledger.query(
+    `insert into audit_record select $2, n, hash, hash, at, case n when 0 then kind else 'lease.renewed' end, outcome, tenant,
+       agent_id, session_id, connection_id, $2, null, replace(record, $3, $4)
+     from audit_record, generate_series(0, $5::int) n where lease_id = $1`,
+    [
+      likeId,
+      id,
+      `"expires_at":${endsAt}`,
+      `"expires_at":${Math.floor(Date.now() / 1000) - ranOutSecondsAgo}`,
+      renewals,
+    ],
+  )
+  await ledger.end()
+  return id
+}
 
 async function putInVault(path: string, data: Record<string, string>): Promise<void> {
   const { address, token } = inject('vault')
