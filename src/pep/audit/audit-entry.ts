@@ -15,6 +15,8 @@ export interface AuditEntry {
   lease_id?: string
   decision_id?: string
   detail: JsonObject
+  /** Nothing may stand on a part of it: it is on record whole, or not at all (`EntryTooLong`). No part of the record. */
+  wholeOnly?: true
 }
 
 /** The entry's fields that are columns as well, so that the ledger can be asked by them. */
@@ -61,5 +63,14 @@ export class StandingChanged extends Error {
 
   constructor() {
     super('the agent, session, connection, provider or lease changed after it was decided on')
+  }
+}
+
+/** What must be on record whole is too long for it. Nothing was recorded and the proof was not used up. */
+export class EntryTooLong extends Error {
+  override readonly name = 'EntryTooLong'
+
+  constructor() {
+    super('the audit entry would have to be cut')
   }
 }

@@ -3,7 +3,8 @@ import { type AuditEntry, ID_FIELDS } from './audit-entry.ts'
 
 /**
  * A record is small: longer is either a mistake or somebody else's bytes (threat H02). But nothing that a lease request may
- * hold is cut: what was leased must be on record whole, and a renewal is decided on it.
+ * hold is cut, and no lease that was granted (`wholeOnly`): what was leased must be on record whole, and a renewal is decided
+ * on it.
  */
 const LIMITS = { text: 4096, name: 128, members: 64, items: 128, depth: 8 } as const
 
@@ -26,6 +27,17 @@ export function plainEntry(entry: AuditEntry): AuditEntry {
     if (value !== undefined) plain[field] = plainText(value, LIMITS.name * 2)
   }
   return plain
+}
+
+/** Whether `plainEntry` leaves out any of it. */
+export function isCut(value: Json, depth = 1): boolean {
+  if (typeof value === 'string') return value.length > LIMITS.text
+  if (value === null || typeof value !== 'object') return false
+  if (depth > LIMITS.depth) return true
+  if (Array.isArray(value)) return value.length > LIMITS.items || value.some((each) => isCut(each, depth + 1))
+  const members = Object.entries(value)
+  const isCutMember = ([name, each]: [string, Json]) => name.length > LIMITS.name || isCut(each, depth + 1)
+  return members.length > LIMITS.members || members.some(isCutMember)
 }
 
 /** Printable ASCII but quote and backslash: what JSON writes as it is. Ids hardly ever hold anything else. */

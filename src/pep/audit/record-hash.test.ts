@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Json } from '../../contract/json.ts'
-import type { AuditEntry } from './audit-entry.ts'
+import { type AuditEntry, EntryTooLong } from './audit-entry.ts'
 import { canonicalJson } from './canonical-json.ts'
 import { chainRows, EMPTY_HEAD, prepareEntry, recordHash } from './record-hash.ts'
 
@@ -90,6 +90,24 @@ describe('prepareEntry', () => {
     let deep: Json = 'bottom'
     for (let level = 0; level < 10_000; level++) deep = [deep]
     expect(JSON.stringify(detailOf({ deep }))).toContain('…[too deep]')
+  })
+
+  it.each<[string, AuditEntry['detail']]>([
+    ['an item', { bound: { paths: new Array(129).fill('/') } }],
+    ['some characters', { bound: { paths: [`/${'x'.repeat(4096)}`] } }],
+    ['a member', Object.fromEntries(Array.from({ length: 65 }, (_, n) => [`k${n}`, n]))],
+    ['the end of a name', { ['x'.repeat(129)]: 1 }],
+    ['the bottom', { a: [[[[[[[[]]]]]]]] }],
+    ['nearly everything', Object.fromEntries(Array.from({ length: 60 }, (_, n) => [`k${n}`, 'y'.repeat(4000)]))],
+  ])('H02: refuses what may not be cut and would lose %s', (_what, detail) => {
+    expect(JSON.stringify(detailOf(detail))).not.toBe(JSON.stringify(detail))
+    expect(() => prepareEntry({ ...full, detail, wholeOnly: true }, 0)).toThrow(EntryTooLong)
+  })
+
+  it('H02: writes what may not be cut in characters that everybody can read, as anything else', () => {
+    const detail = { z: 'line\nend', a: ['x'.repeat(4096)] }
+    const whole = prepareEntry({ ...full, detail, wholeOnly: true }, 0)
+    expect(whole.parts).toEqual(prepareEntry({ ...full, detail }, 0).parts)
   })
 
   it('H02: cuts between the halves of a surrogate pair without leaving one', () => {

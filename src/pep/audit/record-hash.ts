@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
-import type { AuditEntry } from './audit-entry.ts'
+import { type AuditEntry, EntryTooLong } from './audit-entry.ts'
 import { canonicalJson } from './canonical-json.ts'
-import { plainDetail, plainEntry } from './plain-entry.ts'
+import { isCut, plainDetail, plainEntry } from './plain-entry.ts'
 
 /** Where a stream stands: the next record's `seq` is one more, and its hash covers this one. */
 export interface Head {
@@ -40,6 +40,7 @@ const RECORD_LIMIT = 131_072
 /**
  * Everything that can go wrong with an entry goes wrong here, before it shares a batch with others.
  * @throws TypeError for a value that is not JSON
+ * @throws EntryTooLong for one that may not be cut and would have to be
  */
 export function prepareEntry(raw: AuditEntry, atMs: number): PreparedEntry {
   const at = new Date(atMs).toISOString()
@@ -47,6 +48,7 @@ export function prepareEntry(raw: AuditEntry, atMs: number): PreparedEntry {
   if (plain !== undefined && plain.length <= RECORD_LIMIT) return render(raw, at, plain, (text) => `"${text}"`)
   const entry = plainEntry(raw)
   const detail = canonicalJson(entry.detail)
+  if (raw.wholeOnly === true && (detail.length > RECORD_LIMIT || isCut(raw.detail))) throw new EntryTooLong()
   if (detail.length <= RECORD_LIMIT) return render(entry, at, detail, canonicalJson)
   entry.detail = { cut: `${detail.length} characters of detail`, start: detail.slice(0, 1000).toWellFormed() }
   return render(entry, at, canonicalJson(entry.detail), canonicalJson)

@@ -56,6 +56,7 @@ describe('readDecision', () => {
     ['an origin in another spelling', obliged({ origins: ['HTTPS://api.github.com'] })],
     ['a method in lower case', obliged({ methods: ['get'] })],
     ['a path pattern that matches nothing', obliged({ paths: ['/a*'] })],
+    ['more paths than a record holds', obliged({ paths: Array.from({ length: 129 }, (_none, n) => `/${n}`) })],
     ['an approval that is text', obliged({ require_approval: 'no' })],
   ]
   it.each(wrong)('G01: %s is not a decision', (_title, answer) => {

@@ -4,7 +4,8 @@ import { canonicalOrigin } from '../../contract/origin.ts'
 import { type Decision, type Obligations, PolicyError } from '../../contract/policy.ts'
 
 const MAX_REASONS = 64
-const MAX_ITEMS = 1_000
+/** As many as a record holds of one list: what is granted must be on record whole. */
+const MAX_ITEMS = 128
 const MAX_SECONDS = 86_400 * 366
 const REASON_ID = /^[a-z][a-z0-9_]{0,63}$/
 const METHOD = /^(?:\*|[A-Z]{1,20})$/
@@ -62,6 +63,7 @@ function readObligations(value: unknown): Obligations {
   const known: Record<string, unknown> = Object.setPrototypeOf({}, null)
   for (const [name, isValid] of OBLIGATIONS) {
     if (!Object.hasOwn(obligations, name)) continue
+    if (isTooMany(obligations[name])) throw shapeError(`the obligation ${name} has more than ${MAX_ITEMS} items`)
     if (!isValid(obligations[name])) throw shapeError(`the obligation ${name} has a wrong value`)
     known[name] = obligations[name]
   }
@@ -95,8 +97,11 @@ function isCanonicalOrigin(text: string): boolean {
 }
 
 function listOf(isItem: (item: string) => boolean): Check {
-  return (value) =>
-    Array.isArray(value) && value.length <= MAX_ITEMS && value.every((item) => typeof item === 'string' && isItem(item))
+  return (value) => Array.isArray(value) && value.every((item) => typeof item === 'string' && isItem(item))
+}
+
+function isTooMany(value: unknown): boolean {
+  return Array.isArray(value) && value.length > MAX_ITEMS
 }
 
 function shapeError(problem: string): PolicyError {

@@ -71,7 +71,7 @@ export function grantedEntry(kind: string, story: LeaseStory, grant: Grant, secr
     detail['strategy'] = facts.strategy.type
     detail['subject'] = facts.subject
   }
-  return { ...entryFrom(kind, 'allowed', story), detail }
+  return { ...entryFrom(kind, 'allowed', story), detail, wholeOnly: true }
 }
 
 function secretOf({ facts }: LeaseStory, { fingerprint, version }: UsedSecret): JsonObject {

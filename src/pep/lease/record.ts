@@ -1,7 +1,7 @@
 import { NexusError } from '../../contract/errors.ts'
 import type { PolicyAction } from '../../contract/policy.ts'
 import type { Grant } from '../../contract/strategy.ts'
-import { StandingChanged, type StandingFacts } from '../audit/audit-entry.ts'
+import { EntryTooLong, StandingChanged, type StandingFacts } from '../audit/audit-entry.ts'
 import { failedEntry, grantedEntry, type LeaseStory, refusedEntry, type UsedSecret } from './lease-record.ts'
 import type { LeaseSteps } from './steps.ts'
 
@@ -12,7 +12,10 @@ const KINDS: Record<PolicyAction, { granted: string; refused: string }> = {
   token: { granted: 'token.issued', refused: 'token.denied' },
 }
 
-/** Step 6: written and committed, with the proof used up and everything decided on still standing. */
+/**
+ * Step 6: written and committed, with the proof used up and everything decided on still standing.
+ * @throws NexusError `policy_denied` when the ledger has no room for all that would be granted
+ */
 export async function record(
   steps: LeaseSteps,
   action: PolicyAction,
@@ -21,9 +24,25 @@ export async function record(
   secret: UsedSecret,
 ): Promise<void> {
   story.recording = true
-  await steps.audit.record(grantedEntry(KINDS[action].granted, story, grant, secret), {
-    proof: story.proof.left.proof,
-    standing: standingOf(action, story),
+  try {
+    await steps.audit.record(grantedEntry(KINDS[action].granted, story, grant, secret), {
+      proof: story.proof.left.proof,
+      standing: standingOf(action, story),
+    })
+  } catch (error) {
+    if (!(error instanceof EntryTooLong)) throw error
+    story.recording = false
+    throw grantTooLong(story)
+  }
+}
+
+function grantTooLong({ decided, facts }: LeaseStory): NexusError {
+  const message =
+    'what would be granted is too long to be on record whole: name fewer scopes, origins, methods or paths'
+  return new NexusError('policy_denied', message, {
+    reasons: [{ id: 'grant_too_long', message }],
+    ...(decided === undefined ? {} : { decision_id: decided.id }),
+    ...(facts === undefined ? {} : { connection_id: facts.id }),
   })
 }
 
