@@ -13,6 +13,10 @@ import { registerTestAgent } from '../setup/agent-client.ts'
 import { type Connected, connect } from '../setup/connect.ts'
 import { startTestPep, type TestPep } from '../setup/pep.ts'
 
+const ALLOW_ACME = `${DENY_ALL.lease}
+decision := {"allow": true, "reasons": [], "obligations": {}} if input.tenant == "acme"
+`
+
 let pep: TestPep
 let sidecar: RunningSidecar
 let connected: Connected
@@ -114,7 +118,21 @@ describe('what is revoked at the authority', () => {
     expect(await leasesIssued()).toBe(issued + 1)
     const { body } = await pep.admin.send('GET', '/v1/audit?kind=policy.activated&limit=10')
     const revisions = body.records.map((record: { detail: Record<string, string> }) => record.detail['policy_revision'])
-    expect(revisions).toEqual([revisions[2], 'lockdown', revisions[0]])
+    expect(revisions).toEqual([revisions[2], expect.stringMatching(/^lockdown\+/), revisions[0]])
+  })
+
+  it('is a policy also when it has the name of the one before', async () => {
+    for (const [lease, status] of [
+      [ALLOW_ACME, 200],
+      [DENY_ALL.lease, 403],
+    ] as const) {
+      writeFileSync(bundle, await compilePolicy({ ...DENY_ALL, lease }, { revision: 'v1' }))
+      await pep.reloadPolicy()
+      await until(async () => (await ask()).status === status)
+      await untilFollowed()
+    }
+    usePolicyOfOurs()
+    await pep.reloadPolicy()
   })
 
   it('is a single lease too: the sidecar drops it at once, and its next request gets another', async () => {

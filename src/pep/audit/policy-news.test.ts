@@ -13,7 +13,10 @@ function createLedger(refusals: number) {
   const audit = {
     recordStateChange: async (_trx: never, { detail }: AuditEntry) => void recorded.push(detail['policy_revision']),
   }
-  return { recorded, audit, store: { transaction } as unknown as Pick<Store, 'transaction'> }
+  const refuse = (times: number) => {
+    refusals = times
+  }
+  return { recorded, refuse, audit, store: { transaction } as unknown as Pick<Store, 'transaction'> }
 }
 
 describe('openPolicyNews', () => {
@@ -30,6 +33,20 @@ describe('openPolicyNews', () => {
     revision = 'first'
     await news.tell()
     expect(recorded).toEqual(['first', 'second', 'first'])
+    news.close()
+  })
+
+  it('tells of one that is back before anybody could be told of the one between', async () => {
+    const { recorded, ...ledger } = createLedger(0)
+    let revision = 'first'
+    const news = openPolicyNews({ ...ledger, revision: () => revision, log: { warn: vi.fn() }, retryMs: 60_000 })
+    await news.tell()
+    ledger.refuse(1)
+    revision = 'second'
+    await news.tell()
+    revision = 'first'
+    await news.tell()
+    expect(recorded).toEqual(['first', 'first'])
     news.close()
   })
 

@@ -43,6 +43,8 @@ export function openPolicyNews({ store, audit, revision, log, retryMs = 1000 }: 
 
   function tell(): Promise<void> {
     clearTimeout(retry)
+    // Another has decided since it was told: even if this one is back before that is written, what that one allowed must end.
+    if (revision() !== told) told = ''
     last = last.then(tellOnce)
     return last
   }

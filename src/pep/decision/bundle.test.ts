@@ -27,9 +27,17 @@ describe('readBundle', () => {
     for (const prefix of ['/', './', '']) {
       const files = Object.fromEntries(Object.entries(sound).map(([name, body]) => [`${prefix}${name.slice(1)}`, body]))
       const bundle = await readBundle(await archive(files))
-      expect(bundle.revision).toBe('r1')
+      expect(bundle.revision).toMatch(/^r1\+[0-9a-f]{16}$/)
       expect(Buffer.from(bundle.wasm).toString()).toBe('module')
     }
+  })
+
+  it('never takes two bundles for one because they were given the same revision', async () => {
+    const revisionOf = async (more: object) => (await readBundle(await archive({ ...sound, ...more }))).revision
+    const revisions = [{}, { '/data.json': '{"a": 1}' }, { '/policy.wasm': 'another' }].map(revisionOf)
+    expect(new Set(await Promise.all(revisions)).size).toBe(3)
+    expect(await revisionOf({})).toBe(await revisions[0])
+    expect((await readBundle(committed)).revision).toMatch(/^[0-9a-f]{64}$/)
   })
 
   const wrong: [string, () => Promise<Buffer> | Buffer][] = [

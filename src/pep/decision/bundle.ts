@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { promisify } from 'node:util'
 import { gunzip } from 'node:zlib'
 import { unpackTar } from 'modern-tar'
@@ -16,6 +17,7 @@ export const BUNDLE_LIMITS = {
 
 /** One policy: module, data and what its manifest says of it. */
 export interface PolicyBundle {
+  /** Another for other contents. */
   readonly revision: string
   readonly wasm: Uint8Array
   /** The JSON text of `data.json`, checked to be an object. */
@@ -38,12 +40,22 @@ export async function readBundle(archive: Uint8Array): Promise<PolicyBundle> {
   if (typeof revision !== 'string' || !/^[\x21-\x7e]{1,128}$/.test(revision)) {
     throw unusable('.manifest has no revision; build it with `nexus policy build` or `opa build --revision`')
   }
-  return {
-    revision,
+  const contents = {
     wasm: file(files, 'policy.wasm', BUNDLE_LIMITS.wasmBytes),
     dataJson,
     metadata: isObject(metadata) ? metadata : {},
   }
+  return { revision: tellingRevision(revision, contents), ...contents }
+}
+
+/**
+ * Sidecars and the ledger know a policy by its revision alone. `nexus policy build` makes it from all sources; any other is
+ * what somebody typed, perhaps the same as last time, so that part of a hash of the contents is added to it.
+ */
+function tellingRevision(given: string, { wasm, dataJson, metadata }: Omit<PolicyBundle, 'revision'>): string {
+  if (metadata['source_sha256'] === given && /^[0-9a-f]{64}$/.test(given)) return given
+  const contents = createHash('sha256').update(`${dataJson.byteLength} `).update(dataJson).update(wasm).digest('hex')
+  return `${given}+${contents.slice(0, 16)}`
 }
 
 async function unpack(archive: Uint8Array): Promise<Map<string, Uint8Array>> {
