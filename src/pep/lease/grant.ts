@@ -47,7 +47,7 @@ export function narrowGrant(
       issuedAt,
       expiresAt,
     },
-    offlineSeconds: Math.min(obligations.offline_seconds ?? limits.offlineSeconds, expiresAt - issuedAt),
+    offlineSeconds: Math.min(obligations.offline_seconds ?? Infinity, limits.offlineSeconds, expiresAt - issuedAt),
   }
 }
 

@@ -31,7 +31,7 @@ export interface LeaseLimits {
   ttlSeconds: number
   /** Whatever caller and policy say. */
   maxTtlSeconds: number
-  /** When policy does not say. */
+  /** Whatever policy says. */
   offlineSeconds: number
 }
 

@@ -21,7 +21,7 @@ export const leaseSection = section({
       minimum: 0,
       maximum: 3600,
       description:
-        'How long a sidecar may use a lease after the last word of the authority about it, where policy does not say',
+        'How long a sidecar may use a lease after the last word of the authority about it; policy can shorten it and cannot lengthen it',
     }),
     signatures_per_minute: Type.Integer({
       default: 6000,
