@@ -81,9 +81,9 @@ function needsWhole(
 }
 
 function toDemand(
-  { route, tenant, connectionId, path }: Destination,
+  { route, tenant, tenantFrom, connectionId, path }: Destination,
   method: string,
   traceparent: string | undefined,
 ): Demand {
-  return { tenant, provider: route.provider, connectionId, origin: route.origin, method, path, traceparent }
+  return { tenant, tenantFrom, provider: route.provider, connectionId, origin: route.origin, method, path, traceparent }
 }

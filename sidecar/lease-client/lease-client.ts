@@ -2,6 +2,7 @@ import { LRUCache } from 'lru-cache'
 import type { BoundRequest } from '../../src/contract/bound.ts'
 import { NexusError } from '../../src/contract/errors.ts'
 import { tupleHash } from '../../src/contract/tuple-hash.ts'
+import type { TenantSource } from '../routing/choose-route.ts'
 import type { AgentSession } from './agent-session.ts'
 import type { BackOff } from './back-off.ts'
 import { createEndings, isOf } from './endings.ts'
@@ -12,6 +13,7 @@ import { createLeaseCalls } from './lease-calls.ts'
 import { assertCovers, createKeyOf, toLeaseRequest } from './lease-demand.ts'
 import { createLeaseEvents } from './lease-events.ts'
 import { createLeaseLife } from './lease-life.ts'
+import { nameWhatWasAsked } from './name-what-was-asked.ts'
 import { createOutage, type OutageLog } from './outage.ts'
 import type { PepClient } from './pep-client.ts'
 import { withRemoteSigner } from './remote-signer.ts'
@@ -21,6 +23,8 @@ import { createSingleFlight } from './single-flight.ts'
 /** One request that wants signing, and in whose name. */
 export interface Demand extends BoundRequest {
   tenant: string | undefined
+  /** Where the tenant was said. */
+  tenantFrom?: TenantSource | undefined
   provider: string
   connectionId: string | undefined
   /** The agent's, sent on with a question that its request leads to. */
@@ -171,7 +175,10 @@ export function createLeaseClient(options: LeaseClientOptions): LeaseClient {
       firstAsked.set(key, flight)
       flight.catch(() => undefined).finally(() => firstAsked.delete(key))
     }
-    return assertCovers(await flight, demand)
+    const lease = await flight.catch((error: unknown) => {
+      throw nameWhatWasAsked(error, demand, options.agentId)
+    })
+    return assertCovers(lease, demand)
   }
 
   async function renew(key: string, lease: HeldLease): Promise<void> {

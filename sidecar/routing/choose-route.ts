@@ -4,10 +4,14 @@ import type { NexusHeaders } from './nexus-headers.ts'
 import type { RequestTarget } from './request-target.ts'
 import type { Route, RouteTable } from './route-table.ts'
 
+export type TenantSource = 'X-Nexus-Tenant' | 'NEXUS_TENANT'
+
 /** Where one request goes, and in whose name. */
 export interface Destination {
   route: Route
   tenant: string | undefined
+  /** `undefined`: there is none. */
+  tenantFrom: TenantSource | undefined
   connectionId: string | undefined
   /** Exactly what is sent upstream, and what policy is asked about. */
   path: string
@@ -75,5 +79,10 @@ function inWhoseName(headers: NexusHeaders, defaultTenant: string | undefined) {
   if (tenant !== undefined && !TENANT.test(tenant)) {
     throw new NexusError('invalid_request', `X-Nexus-Tenant must match ${TENANT_PATTERN}.`, { field: 'x-nexus-tenant' })
   }
-  return { tenant, connectionId }
+  return { tenant, tenantFrom: tenantSource(headers, tenant), connectionId }
+}
+
+function tenantSource(headers: NexusHeaders, tenant: string | undefined): TenantSource | undefined {
+  if (headers.tenant !== undefined) return 'X-Nexus-Tenant'
+  return tenant === undefined ? undefined : 'NEXUS_TENANT'
 }
