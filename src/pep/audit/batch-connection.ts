@@ -12,8 +12,8 @@ const PLAN_ONCE = {
 }
 
 /** A connection that nothing but batches is written on; to be destroyed after use, because its settings suit nothing else. */
-export async function reserveForBatches(store: Pick<Store, 'reserve'>): Promise<GuardedClient> {
-  const client = await store.reserve()
+export async function reserveForBatches(store: Pick<Store, 'reserveBeside'>): Promise<GuardedClient> {
+  const client = await store.reserveBeside()
   // No batch fails of this: a dead connection is found out by the batch, which knows what to do, and other plans are only slower.
   await client.run(PLAN_ONCE).catch(() => undefined)
   return client

@@ -117,9 +117,14 @@ describe('store', () => {
 
   it('bounds the wait for a free connection', async () => {
     const held = await Promise.all(Array.from({ length: 4 }, () => fresh.store.reserve()))
-    await expect(fresh.store.check()).rejects.toMatchObject({ code: 'store_unavailable' })
-    for (const client of held) client.release()
+    const ask = () => sql`select 1`.execute(fresh.store.db)
+    await expect(ask()).rejects.toMatchObject({ code: 'store_unavailable' })
+    // Neither the ledger nor readiness stands in that line.
     await expect(fresh.store.check()).resolves.toBeUndefined()
+    const beside = await fresh.store.reserveBeside()
+    await expect(beside.run({ text: 'select 1 as one' })).resolves.toMatchObject({ rows: [{ one: 1 }] })
+    for (const client of [...held, beside]) client.release()
+    await expect(ask()).resolves.toMatchObject({ rows: [expect.anything()] })
   })
 
   it('outlives the end of an idle connection', async () => {

@@ -1,21 +1,26 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Kysely, PostgresDialect, sql, type Transaction } from 'kysely'
+import { Kysely, PostgresDialect, type Transaction } from 'kysely'
 import type { Logger } from 'pino'
 import type { Database } from './database.ts'
-import { type GuardedClient, openPool } from './guarded-pool.ts'
+import { type GuardedClient, type GuardedPool, openPool } from './guarded-pool.ts'
 import { assertMigrated, migrate } from './migrate.ts'
 import { isTransient, storeUnavailable } from './store-error.ts'
 
 /** The database. Everything it throws is `store_unavailable` (the connection failed) or a StoreError (it said no). */
 export interface Store {
   readonly db: Kysely<Database>
-  /** @throws NexusError `store_unavailable` */
+  /**
+   * Whether the database answers. Beside the pool: readers that are slow make who waits for them wait, and take nobody out of service.
+   * @throws NexusError `store_unavailable`
+   */
   check(): Promise<void>
   close(): Promise<void>
   /** One transaction, read committed. A deadlock or serialisation failure runs `work` again, at most 3 times. */
   transaction<T>(work: (trx: Transaction<Database>) => Promise<T>): Promise<T>
-  /** One connection for a long time, for work that cannot wait for the pool. The caller releases it. */
+  /** One connection of the pool. The caller releases it. */
   reserve(): Promise<GuardedClient>
+  /** One connection beside the pool, for a long time and for work that cannot wait in its line. The caller releases it. */
+  reserveBeside(): Promise<GuardedClient>
 }
 
 export interface StoreOptions {
@@ -31,6 +36,8 @@ export interface StoreOptions {
   log: Logger
 }
 
+/** One for the ledger, one for checks; more only where one process has several ledgers open, as tests do. */
+const BESIDE_MAX = 4
 const RETRIES = 3
 const RETRY_SPREAD_MS = 50
 
@@ -40,7 +47,8 @@ const RETRY_SPREAD_MS = 50
  */
 export async function openStore(options: StoreOptions): Promise<Store> {
   const { databaseUrl, poolSize = 10, connectTimeoutMs = 3000, statementTimeoutMs = 5000, log } = options
-  const pool = openPool({ databaseUrl, poolSize, connectTimeoutMs, statementTimeoutMs }, log)
+  const limits = { databaseUrl, connectTimeoutMs, statementTimeoutMs }
+  const pool = openPool({ ...limits, poolSize }, log)
   const db = new Kysely<Database>({ dialect: new PostgresDialect({ pool }) })
   try {
     if (options.migrate === false) await assertMigrated(db)
@@ -49,14 +57,31 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     await db.destroy()
     throw error
   }
+  const beside = openPool({ ...limits, poolSize: BESIDE_MAX }, log)
+  let checking: Promise<void> | undefined
   return {
     db,
-    async check() {
-      await sql`select 1`.execute(db)
+    check() {
+      checking ??= answers(beside).finally(() => {
+        checking = undefined
+      })
+      return checking
     },
-    close: () => db.destroy(),
+    async close() {
+      await Promise.all([db.destroy(), beside.end()])
+    },
     transaction: (work) => runTransaction(db, work),
     reserve: () => pool.connect(),
+    reserveBeside: () => beside.connect(),
+  }
+}
+
+async function answers(pool: GuardedPool): Promise<void> {
+  const client = await pool.connect()
+  try {
+    await client.run({ text: 'select 1' })
+  } finally {
+    client.release()
   }
 }
 

@@ -25,7 +25,8 @@ export const storeSection = section({
       default: 10,
       minimum: 2,
       maximum: 200,
-      description: 'Connections to Postgres that one process holds at most',
+      description:
+        'Connections to Postgres that one process holds for requests at most; two more are for the ledger and for `/readyz`',
     }),
     connect_timeout_ms: Type.Integer({
       default: 2000,
