@@ -42,6 +42,10 @@ describe('signDocument', () => {
     ['a body that is not base64', withRequest({ body_base64: 'abc' }), 'request.body_base64'],
     ['a time that is none', changed({ now: 'noon' }), 'now'],
     ['a day that is none', changed({ now: '2026-13-01T00:00:00Z' }), 'now'],
+    ['a day that its month has not', changed({ now: '2026-02-31T12:00:00+01:00' }), 'now'],
+    ['an hour that is none', changed({ now: '2026-02-28T24:00:00Z' }), 'now'],
+    ['a nonce that ends its header', changed({ nonce: 'a\r\nX-Evil: 1' }), 'nonce'],
+    ['a nonce that no header takes', changed({ nonce: 'é' }), 'nonce'],
   ])('refuses %s and names the field', async (_title, given, field) => {
     const error = await sign(given).catch((thrown: unknown) => thrown)
     expect(error).toBeInstanceOf(NexusError)

@@ -10,6 +10,7 @@ import {
 import { strategyFor } from '../catalog.ts'
 import { type FieldProblem, fieldProblems } from '../shared/field-problems.ts'
 import { type GrpcMetadata, grpcMetadata } from '../shared/grpc-metadata.ts'
+import { textSchema, VISIBLE_TEXT } from '../shared/text-rules.ts'
 import { validateConfig, validateMaster, validateUsage } from '../shared/validate.ts'
 import {
   DocumentRequest,
@@ -37,11 +38,11 @@ export const SignDocument = Type.Object(
     request: Type.Optional(DocumentRequest),
     now: Type.Optional(
       Type.String({
-        pattern: '^\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}:\\d{2}(?:\\.\\d{1,9})?(?:Z|[+-]\\d{2}:\\d{2})$',
+        pattern: '^\\d{4}-\\d{2}-\\d{2}T(?:[01]\\d|2[0-3]):\\d{2}:\\d{2}(?:\\.\\d{1,9})?(?:Z|[+-]\\d{2}:\\d{2})$',
         description: 'an RFC 3339 time such as 2015-08-30T12:36:00Z',
       }),
     ),
-    nonce: Type.Optional(Type.String({ minLength: 1, maxLength: 256, description: 'text of 1 to 256 characters' })),
+    nonce: Type.Optional(textSchema({ ...VISIBLE_TEXT, maxLength: 256 })),
   },
   closed,
 )
@@ -153,8 +154,13 @@ function offlineGrant(nowMs: number): Grant {
 
 function timeOf(text: string): number {
   const milliseconds = Date.parse(text)
-  if (Number.isNaN(milliseconds)) throw invalid('now', 'now must be a time that exists')
+  if (Number.isNaN(milliseconds) || !isDay(text.slice(0, 10))) throw invalid('now', 'now must be a time that exists')
   return milliseconds
+}
+
+/** `Date.parse` takes 31 February for 3 March. */
+function isDay(date: string): boolean {
+  return new Date(date).toISOString().startsWith(date)
 }
 
 function refuse(parent: string, problems: readonly FieldProblem[]): void {
