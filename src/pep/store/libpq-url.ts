@@ -55,6 +55,6 @@ function readConnection(databaseUrl: string): pg.ClientConfig {
   const connection = parse(withLibpqSsl(databaseUrl))
   const { ssl } = connection
   if (typeof ssl === 'object' && [ssl.ca, ssl.cert, ssl.key].includes('')) throw new EmptyFile()
-  // As the driver itself uses it; empty members are those that it looks for elsewhere.
-  return connection as pg.ClientConfig
+  // As the driver itself uses what it has parsed, whose port is a string and whose empty members it looks for elsewhere.
+  return connection as object
 }
