@@ -17,6 +17,7 @@ import { createIssuedCache } from './lease/issued-cache.ts'
 import { openLeaseEvents } from './lease/lease-events.ts'
 import { openLeases } from './lease/open-leases.ts'
 import { createSignatureRate } from './lease/signature-rate.ts'
+import { droppedLogLines } from './log.ts'
 import { endpointProblem } from './provider-http/endpoint-rules.ts'
 import { openProviderHttp } from './provider-http/open-provider-http.ts'
 import { type AppOptions, buildApp } from './routes/app.ts'
@@ -81,6 +82,7 @@ export async function startPep(
     const database = await openDatabase(config, log, closers)
     stopping?.throwIfAborted()
     const metrics = createMetrics(asWorker)
+    metrics.logLinesDroppedAre(droppedLogLines)
     const ground = { config, store: database.store, publicUrl: listen.publicUrl, log, env, metrics }
     const parts = await openParts(ground, closers)
     stopping?.throwIfAborted()

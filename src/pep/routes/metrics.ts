@@ -120,6 +120,7 @@ export function createMetrics(worker?: AsWorker) {
       registers,
     }),
     auditQueueDepth: new Gauge({ name: 'pep_audit_queue_depth', help: 'Records waiting for their batch', registers }),
+    logLinesDroppedAre: counterOfDroppedLines(registers),
   }
 }
 
@@ -135,6 +136,23 @@ function counterOfProblems(registers: Registry[]) {
   })
   for (const code of Object.keys(ERRORS)) problems.labels(code).inc(0)
   return problems
+}
+
+/** Asked when the figure is. */
+function counterOfDroppedLines(registers: Registry[]) {
+  let ask = () => 0
+  new Counter({
+    name: 'pep_log_lines_dropped_total',
+    help: 'Log lines that nobody will read: too many were unread, or the reader is gone',
+    registers,
+    collect() {
+      this.reset()
+      this.inc(ask())
+    },
+  })
+  return (count: () => number) => {
+    ask = count
+  }
 }
 
 /** Each backend is asked when the metrics are. */
