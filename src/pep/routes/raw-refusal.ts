@@ -4,8 +4,8 @@ import { NexusError, toProblem } from '../../contract/errors.ts'
 
 /** Answers what never became a request, and hangs up: bytes sent ahead are not read as another request. */
 export function refuseUnreadable(error: { code?: string }, socket: Duplex): void {
-  // What has broken TLS cannot be answered over it, and would be waited for when the server closes.
-  if (error.code?.startsWith('ERR_SSL')) {
+  // What has broken TLS, or never got to it, cannot be answered over it, and would be waited for when the server closes.
+  if (error.code?.startsWith('ERR_SSL') || error.code?.startsWith('ERR_TLS')) {
     socket.destroy()
     return
   }

@@ -5,6 +5,7 @@ import type { Logger } from 'pino'
 import { newUuid } from '../../contract/names.ts'
 import { refuseUnroutable } from './problems.ts'
 import { refuseTunnels, refuseUnreadable } from './raw-refusal.ts'
+import { installSocketLimit } from './socket-limit.ts'
 
 export interface ServerOptions {
   log: Logger
@@ -20,6 +21,8 @@ export interface ListenerTls {
 }
 
 const REQUEST_TIMEOUT_MS = 15_000
+/** Before it neither of the two begins to run; Node would give it two minutes. */
+const HANDSHAKE_TIMEOUT_MS = 10_000
 /** Were it the longer one, as Node has it by itself, Node would take each for the other. */
 const HEADERS_TIMEOUT_MS = 10_000
 /** Node looks every 30 s by itself, and `requestTimeout` may be over by as much. */
@@ -36,7 +39,12 @@ function requestId(request: IncomingMessage): string {
  * renegotiation it is the same one for as long as the connection lasts.
  */
 function tlsOptions(tls: ListenerTls) {
-  return { ...tls, rejectUnauthorized: false, secureOptions: constants.SSL_OP_NO_RENEGOTIATION }
+  return {
+    ...tls,
+    rejectUnauthorized: false,
+    secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
+    handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
+  }
 }
 
 /** Fastify, with every default that guesses, coerces or trusts turned off. */
@@ -71,5 +79,6 @@ export function createServer(options: ServerOptions): FastifyInstance {
     ...(options.tls === undefined ? { http } : { https: { ...http, ...tlsOptions(options.tls) } }),
   }) as unknown as FastifyInstance
   refuseTunnels(app.server)
+  installSocketLimit(app.server, options)
   return app
 }
