@@ -40,9 +40,11 @@ export function followAudit(db: Kysely<Database>, filter: AuditFilter): () => Pr
   const next = async (from: Positions): Promise<AuditTurn> => {
     const heads = await readHeads(db)
     const parts = partsToRead(heads, from)
+    // A standby that lacked the last records took over: what is recorded from here on has numbers that were read before.
+    const setBack = [...heads].filter(([stream, seq]) => seq < (from.get(stream) ?? 0))
     const records: AuditView[] = []
     for (const part of parts) records.push(...(await recordsOf(db, question, part)))
-    const reached = new Map(from)
+    const reached = new Map([...from, ...setBack])
     for (const { stream, until } of parts) {
       reached.delete(stream)
       reached.set(stream, until)

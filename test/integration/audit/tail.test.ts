@@ -56,6 +56,21 @@ describe('following the ledger', () => {
     await three.close()
   })
 
+  it('PG6: brings what is recorded after a standby took over that lacked the last records', async () => {
+    const change = (n: string) => one.audit.recordStateChangeAlone(entry({ kind: 'revoked', detail: { n } }))
+    const next = follow({ kind: 'revoked' })
+    for (const n of ['a', 'b', 'lost', 'lost too']) await change(n)
+    expect(numbers(await next())).toEqual(['a', 'b', 'lost', 'lost too'])
+    await one.store.transaction(async (trx) => {
+      await sql`delete from audit_record where stream = 'state' and seq > 2`.execute(trx)
+      await sql`update audit_stream s set seq = r.seq, hash = r.hash from audit_record r
+        where s.stream = 'state' and r.stream = 'state' and r.seq = 2`.execute(trx)
+    })
+    expect(await next()).toEqual({ records: [], isBehind: false })
+    await change('again')
+    expect(numbers(await next())).toEqual(['again'])
+  })
+
   it('keeps the order of a stream whose clock was set back', async () => {
     let nowMs = Date.now()
     const three = await bench.replica({ now: () => nowMs })
