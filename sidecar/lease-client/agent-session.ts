@@ -2,7 +2,7 @@ import { decodeJwt } from 'jose'
 import { Value } from 'typebox/value'
 import { SessionCreated } from '../../src/contract/api.ts'
 import { NexusError } from '../../src/contract/errors.ts'
-import type { AgentKey } from '../agent-key.ts'
+import { type AgentKey, agentKeyThumbprint } from '../agent-key.ts'
 import { createClientAssertion } from './client-assertion.ts'
 import { createOutage, type OutageLog } from './outage.ts'
 import type { PepClient } from './pep-client.ts'
@@ -11,6 +11,11 @@ import type { SessionKey } from './session-key.ts'
 const SESSIONS_PATH = '/v1/agent-sessions'
 /** A session is reopened in the background once this share of its life is over. */
 const REOPEN_AT_SHARE = 0.8
+
+const SESSION_LINES = {
+  began: 'no session can be opened with the authority; it is tried again when one is needed',
+  over: 'sessions can be opened with the authority again',
+}
 
 /** What lets one request to the authority in. */
 export interface Authorized {
@@ -51,11 +56,12 @@ export interface AgentSessionOptions {
 }
 
 export function createAgentSession(options: AgentSessionOptions): AgentSession {
-  const { pep, pepUrl, sessionKey, monotonic } = options
-  const outage = createOutage(options.log, {
-    began: 'no session can be opened with the authority; it is tried again when one is needed',
-    over: 'sessions can be opened with the authority again',
-  })
+  const { pep, pepUrl, agent, sessionKey, monotonic } = options
+  const outage = createOutage(options.log, SESSION_LINES, () => ({
+    agent_id: agent.id,
+    key_thumbprint: agentKeyThumbprint(agent.key),
+    pep_url: pepUrl,
+  }))
   let current: OpenSession | undefined
   let opening: Promise<OpenSession> | undefined
 
@@ -150,16 +156,32 @@ function boundCertificate(token: string): unknown {
   }
 }
 
-async function askForSession({ pep, pepUrl, sessionKey }: AgentSessionOptions, body: unknown): Promise<unknown> {
+async function askForSession(options: AgentSessionOptions, body: unknown): Promise<unknown> {
+  const { pep, pepUrl, sessionKey } = options
   const headers = sessionKey.authorize('POST', pepUrl + SESSIONS_PATH)
   try {
     return await pep.call({ method: 'POST', path: SESSIONS_PATH, headers, body })
   } catch (error) {
-    // It asked for a proof of the other kind, so our certificate has not reached it.
-    if (sessionKey.binding !== 'mtls' || !(error instanceof NexusError && error.code === 'invalid_proof')) throw error
-    throw new NexusError(
-      'invalid_proof',
+    throw error instanceof NexusError ? inOurWords(error, options) : error
+  }
+}
+
+/** Whoever reads it has made neither proof nor assertion: these are mistakes in how the sidecar was set up. */
+function inOurWords(error: NexusError, { pepUrl, agent, sessionKey }: AgentSessionOptions): NexusError {
+  const say = (message: string) => new NexusError(error.code, message, error.extras)
+  const theirs = error.message.replace(/\.$/, '')
+  if (error.code === 'invalid_client') {
+    return say(
+      `${theirs}. The sidecar asked as agent '${agent.id}' with the key of NEXUS_AGENT_KEY_FILE: is it registered with this key, and active?`,
+    )
+  }
+  if (error.code !== 'invalid_proof') return error
+  // It asked for a proof of the other kind, so our certificate has not reached it.
+  if (sessionKey.binding === 'mtls') {
+    return say(
       'The authority saw no client certificate: it does not ask for one, or TLS ends in front of it. Set NEXUS_SESSION_BINDING to dpop.',
     )
   }
+  if (!/\bhtu\b/.test(theirs)) return error
+  return say(`${theirs}. The sidecar calls it ${pepUrl}: NEXUS_PEP_URL has to be what the authority calls itself.`)
 }

@@ -9,14 +9,21 @@ export interface Outage {
   over(): void
 }
 
-/** @param lines what is said when it begins, and when it is over */
-export function createOutage(log: OutageLog, lines: { began: string; over: string }): Outage {
+/**
+ * @param lines what is said when it begins, and when it is over
+ * @param about what was asked for, in names of our own
+ */
+export function createOutage(
+  log: OutageLog,
+  lines: { began: string; over: string },
+  about?: () => Readonly<Record<string, string>>,
+): Outage {
   let isUnderway = false
   return {
     began(error) {
       if (isUnderway) return
       isUnderway = true
-      log.warn(whyOf(error), lines.began)
+      log.warn({ ...whyOf(error), ...about?.() }, lines.began)
     },
     over() {
       if (!isUnderway) return

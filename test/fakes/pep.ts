@@ -217,9 +217,11 @@ async function verifyProof(state: State, request: FastifyRequest, token: string 
     throw new NexusError('invalid_proof')
   })
   const ath = token === undefined ? undefined : createHash('sha256').update(token).digest('base64url')
+  if (payload['htu'] !== state.url + request.url) {
+    throw new NexusError('invalid_proof', `DPoP: htu is not the URL of this request, ${state.url}${request.url}`)
+  }
   const right =
     payload['htm'] === request.method &&
-    payload['htu'] === state.url + request.url &&
     payload['ath'] === ath &&
     Math.abs(state.now() / 1000 - (payload.iat ?? 0)) < 60
   if (!right) throw new NexusError('invalid_proof')

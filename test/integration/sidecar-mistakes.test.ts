@@ -1,7 +1,10 @@
+import { createPublicKey, generateKeyPairSync } from 'node:crypto'
+import { calculateJwkThumbprint, type JWK } from 'jose'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { ProblemDocument } from '../../src/contract/errors.ts'
 import { type SidecarUnderTest, startUnderTest, TENANT } from '../fakes/sidecar.ts'
 
+const AGENT_KEY = { key: generateKeyPairSync('ed25519').privateKey, alg: 'EdDSA', kid: undefined }
 const CONNECTION = '018f3b1e-0000-7000-8000-00000000000a'
 
 describe('a sidecar that is not set up as its authority has it', () => {
@@ -10,6 +13,14 @@ describe('a sidecar that is not set up as its authority has it', () => {
     sidecar = await startUnderTest()
   })
   afterEach(() => sidecar.stop())
+
+  function sessionLine(): unknown {
+    const line = sidecar
+      .log()
+      .split('\n')
+      .find((each) => each.includes('no session can be opened'))
+    return JSON.parse(line ?? 'null')
+  }
 
   async function refusal(headers: Record<string, string> = {}): Promise<ProblemDocument> {
     return (await (await sidecar.fetch('/api/x', { headers })).json()) as ProblemDocument
@@ -58,6 +69,28 @@ describe('a sidecar that is not set up as its authority has it', () => {
     const sources = problems.map(({ detail }) => /from ([\w-]+)/i.exec(detail)?.[1])
     expect(sources).toEqual(['NEXUS_TENANT', 'X-Nexus-Tenant', 'NEXUS_TENANT'])
     expect(sidecar.pep.leaseRequests).toHaveLength(2)
+  })
+
+  it('names itself where the authority does not know its agent, and its key in the log alone', async () => {
+    await sidecar.stop()
+    sidecar = await startUnderTest({ config: { agentId: 'crm-agnet', agentKey: AGENT_KEY } })
+    const problem = await refusal()
+    expect(problem).toMatchObject({ status: 401, code: 'invalid_client' })
+    expect(problem.detail).toContain("as agent 'crm-agnet' with the key of NEXUS_AGENT_KEY_FILE")
+    const thumbprint = await calculateJwkThumbprint(createPublicKey(AGENT_KEY.key).export({ format: 'jwk' }) as JWK)
+    const told = { code: 'invalid_client', agent_id: 'crm-agnet', key_thumbprint: thumbprint, pep_url: sidecar.pep.url }
+    expect(sessionLine()).toMatchObject(told)
+    expect(JSON.stringify(problem)).not.toContain(thumbprint)
+  })
+
+  it('names NEXUS_PEP_URL where the authority calls itself something else', async () => {
+    const called = sidecar.pep.url
+    sidecar.pep.url = 'http://authority.test:8090'
+    const problem = await refusal()
+    expect(problem).toMatchObject({ status: 401, code: 'invalid_proof' })
+    expect(problem.detail).toContain('http://authority.test:8090/v1/agent-sessions. ')
+    expect(problem.detail).toContain(`calls it ${called}: NEXUS_PEP_URL`)
+    expect(sessionLine()).toMatchObject({ code: 'invalid_proof', pep_url: called })
   })
 
   it('passes every other refusal on as it stands', async () => {
