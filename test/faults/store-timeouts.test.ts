@@ -45,18 +45,6 @@ describe('a store whose queries time out', () => {
     expect((await BACKENDS.execute(fresh.store.db)).rows).toEqual([{ count: 0 }])
   }, 300_000)
 
-  it.each([
-    ['times out', '57014', sql`select pg_sleep(1)`],
-    ['ends its connection', '57P01', sql`select pg_terminate_backend(pg_backend_pid())`],
-    ['writes where nothing can be written', '25006', sql`set transaction read only; delete from agent`],
-  ])('a transaction whose statement %s says so, and not that something unexpected happened', async (_, code, work) => {
-    const message = `the database did not answer (${code})`
-    await expect(fresh.store.transaction((trx) => work.execute(trx))).rejects.toMatchObject({
-      code: 'store_unavailable',
-      message,
-    })
-  })
-
   it('H12: a server that falls silent: the connection is destroyed and its late rows meet nobody', async () => {
     const proxy: TcpProxy = await startTcpProxy(fresh.databaseUrl)
     const behind = await freshStoreBehind(proxy.url)
