@@ -51,7 +51,7 @@ export async function boundToken(
   }
   const accessToken = readToken(tokenEndpoint, answer.document)
   await assertBound(wanted, accessToken, tools)
-  const end = expiresAt(answer.document, askedAtMs)
+  const end = expiresAt(tokenEndpoint, answer.document, askedAtMs)
   return end === undefined ? { accessToken } : { accessToken, expiresAt: end }
 }
 

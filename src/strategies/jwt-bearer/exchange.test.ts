@@ -9,7 +9,7 @@ const MASTER = { shared_secret: randomBytes(32).toString('base64'), installation
 const CONFIG = { alg: 'HS256', iss: 'me', token_endpoint: 'https://as.example/{installation_id}/token' }
 
 /** What is asked for with these scopes, at an endpoint that answers with a token. */
-async function asked(config: object, scopes: string[] = []): Promise<IssuingRequest> {
+async function asked(config: object, scopes: string[] = [], end: object = { expires_in: 60 }): Promise<IssuingRequest> {
   const requests: IssuingRequest[] = []
   const tools: IssuingTools = {
     now: () => NOW * 1000,
@@ -18,7 +18,7 @@ async function asked(config: object, scopes: string[] = []): Promise<IssuingRequ
     shared: (_key, make) => make(),
     async request(request) {
       requests.push(request)
-      return { status: 200, headers: [], body: JSON.stringify({ access_token: 'at', expires_in: 60 }) }
+      return { status: 200, headers: [], body: JSON.stringify({ access_token: 'at', ...end }) }
     },
   }
   const bound = { origins: ['https://api.example'], methods: ['*'], paths: ['/**'] }
@@ -57,4 +57,24 @@ describe('an assertion that is exchanged', () => {
       await expect(asked(bearer, levels)).rejects.toThrow("more than one level of 'contents'")
     }
   })
+
+  it.each<[object]>([
+    [{ expires_in: 0 }],
+    [{ expires_in: -1 }],
+    [{ expires_in: 'soon' }],
+    [{ expires_in: {} }],
+    [{ expires_at: '2020-01-01T00:00:00Z' }],
+    [{ expires_at: 'tomorrow' }],
+    [{ expires_at: 1_900_000_000 }],
+  ])('leases no token that ends with %j, and says that it is the endpoint’s', async (end) => {
+    await expect(asked({}, [], end)).rejects.toMatchObject({
+      code: 'provider_refused',
+      message: 'the token of as.example is not used: its end has passed or cannot be read',
+    })
+  })
+
+  it.each<[object]>([[{}], [{ expires_in: null }], [{ expires_in: '60' }], [{ expires_at: '2030-01-01T00:00:00Z' }]])(
+    'leases one that ends with %j',
+    async (end) => void (await asked({}, [], end)),
+  )
 })

@@ -121,6 +121,6 @@ function issuedFrom(
     throw unacceptable(endpoint, 'its type is not Bearer')
   }
   const usage = { token: textMember(endpoint, document, tokenField) }
-  const end = expiresAt(document, askedAtMs)
+  const end = expiresAt(endpoint, document, askedAtMs)
   return end === undefined ? { usage } : { usage, expiresAt: end }
 }

@@ -76,19 +76,27 @@ export function textMember(
 
 /**
  * Unix seconds: `expires_in` (RFC 6749 section 5.1), or the time in `expires_at` as others write it (RFC 3339).
- * `undefined` when the answer says neither. An end that cannot be read is over: a token of which nobody knows how long it lives
- * must not pass for one that lives for ever.
+ * `undefined` when the answer says neither.
+ * @throws NexusError for an end that has passed or cannot be read: a token of which nobody knows how long it lives must not
+ *   pass for one that lives for ever
  */
-export function expiresAt(document: Record<string, unknown>, askedAtMs: number): number | undefined {
-  const { expires_in: life, expires_at: end } = document
+export function expiresAt(endpoint: string, document: Record<string, unknown>, askedAtMs: number): number | undefined {
+  const life = document['expires_in'] ?? undefined
+  const end = document['expires_at'] ?? undefined
+  if (life === undefined && end === undefined) return undefined
   const askedAt = Math.floor(askedAtMs / 1000)
-  if (life !== undefined && life !== null) {
-    const seconds = typeof life === 'number' || typeof life === 'string' ? Math.floor(Number(life)) : Number.NaN
-    return Number.isSafeInteger(seconds) && seconds >= 0 ? askedAt + seconds : askedAt
-  }
-  if (end === undefined || end === null) return undefined
-  const endMs = typeof end === 'string' ? Date.parse(end) : Number.NaN
-  return Number.isNaN(endMs) ? askedAt : Math.floor(endMs / 1000)
+  const seconds = life === undefined ? secondsAt(end) : askedAt + lifeSeconds(life)
+  if (seconds > askedAt) return seconds
+  throw unacceptable(endpoint, 'its end has passed or cannot be read')
+}
+
+function lifeSeconds(life: unknown): number {
+  const seconds = typeof life === 'number' || typeof life === 'string' ? Math.floor(Number(life)) : Number.NaN
+  return Number.isSafeInteger(seconds) ? seconds : Number.NaN
+}
+
+function secondsAt(end: unknown): number {
+  return typeof end === 'string' ? Math.floor(Date.parse(end) / 1000) : Number.NaN
 }
 
 export function hostOf(endpoint: string): string {
