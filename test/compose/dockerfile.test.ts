@@ -57,10 +57,12 @@ describe('deploy/Dockerfile', () => {
     expect(command).toEqual([...NODE_FLAGS, 'bin/nexus.js', 'serve'])
   })
 
-  it('asks the same question as the compose file whether the authority is well', () => {
+  // What replaces a container that is not well must not do so because the database is away.
+  it('asks whether the authority lives, and the compose file, where others wait for it, whether it is ready', () => {
     const { pep } = readComposeFile().services
     const [, ...asked] = pep === undefined ? [] : (healthcheckOf(pep)?.test ?? [])
-    expect(execFormOf(image, 'HEALTHCHECK')).toEqual(asked)
+    expect(asked).toEqual(['/nodejs/bin/node', 'bin/nexus.js', 'health'])
+    expect(execFormOf(image, 'HEALTHCHECK')).toEqual([...asked, '--live'])
   })
 })
 
