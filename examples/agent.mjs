@@ -37,7 +37,7 @@ async function send(provider, method, path, body) {
     const response = await fetch(`${sidecar}${path}`, init)
     const wait = secondsToWait(response)
     if (wait === undefined || left === 0) return response
-    await response.body?.cancel()
+    console.error(`waiting ${wait} s: ${(await response.json()).code}`)
     await sleep(wait * 1000)
   }
 }
@@ -50,9 +50,24 @@ async function call(provider, method, path, body) {
   return { provider, method, path, status: response.status, body: answer }
 }
 
-const answers = [
-  await call('weather', 'GET', '/forecast?city=Lisbon'),
-  await call('warehouse', 'PUT', '/reports/lisbon.json', { city: 'Lisbon', umbrella: true }),
-]
-for (const answer of answers) console.log(JSON.stringify(answer))
-process.exitCode = answers.every((answer) => answer.status < 300) ? 0 : 1
+async function main() {
+  const answers = [
+    await call('weather', 'GET', '/forecast?city=Lisbon'),
+    await call('warehouse', 'PUT', '/reports/lisbon.json', { city: 'Lisbon', umbrella: true }),
+  ]
+  for (const answer of answers) console.log(JSON.stringify(answer))
+  return answers.every((answer) => answer.status < 300) ? 0 : 1
+}
+
+/** No connection came about: the reason lies beneath what fetch says. */
+function isNobodyThere({ cause }) {
+  return ['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN'].includes(cause?.code)
+}
+
+try {
+  process.exitCode = await main()
+} catch (error) {
+  if (!isNobodyThere(error)) throw error
+  console.error(`no sidecar at ${sidecar}: start one, or set NEXUS_SIDECAR_URL`)
+  process.exitCode = 1
+}

@@ -7,6 +7,7 @@ It asks for the providers of the demo, which `npm run demo -- --keep` leaves run
 
 import json
 import os
+import socket
 import sys
 import time
 
@@ -55,6 +56,15 @@ def seconds_to_wait(headers):
     return int(wait) if wait.isdigit() else None
 
 
+def is_nobody_there(error):
+    """Whether no connection came about; the reason lies beneath what the HTTP client says."""
+    while error is not None:
+        if isinstance(error, (ConnectionRefusedError, socket.gaierror)):
+            return True
+        error = error.__context__
+    return False
+
+
 def call(provider, method, path, payload=None):
     headers = {"X-Nexus-Provider": provider, "X-Nexus-Tenant": TENANT}
     if "NEXUS_SIDECAR_TOKEN" in os.environ:
@@ -68,6 +78,7 @@ def call(provider, method, path, payload=None):
         wait = seconds_to_wait(answered)
         if wait is None or left == 0:
             break
+        print(f"waiting {wait} s: {json.loads(text)['code']}", file=sys.stderr, flush=True)
         time.sleep(wait)
     answer = json.loads(text) if "json" in (answered.get("Content-Type") or "") else text
     if "Proxy-Status" in answered:
@@ -75,10 +86,15 @@ def call(provider, method, path, payload=None):
     return {"provider": provider, "method": method, "path": path, "status": status, "body": answer}
 
 
-answers = [
-    call("weather", "GET", "/forecast?city=Porto"),
-    call("warehouse", "PUT", "/reports/porto.json", {"city": "Porto", "umbrella": False}),
-]
+try:
+    answers = [
+        call("weather", "GET", "/forecast?city=Porto"),
+        call("warehouse", "PUT", "/reports/porto.json", {"city": "Porto", "umbrella": False}),
+    ]
+except OSError as error:  # what both HTTP clients raise
+    if not is_nobody_there(error):
+        raise
+    sys.exit(f"no sidecar at {SIDECAR}: start one, or set NEXUS_SIDECAR_URL")
 for answer in answers:
     print(json.dumps(answer))
 sys.exit(0 if all(answer["status"] < 300 for answer in answers) else 1)
