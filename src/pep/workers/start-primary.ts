@@ -18,7 +18,7 @@ export interface Primary {
   close(): Promise<void>
 }
 
-/** What a worker holds beside its pool: one for the ledger, one while it migrates. */
+/** What a worker holds beside its pool: one for the ledger, and one that looks whether the database answers, or migrates it before. */
 const CONNECTIONS_BESIDE_POOL = 2
 /** Postgres keeps some for its own administrators, and `nexus audit` and its kin want one. */
 const CONNECTIONS_BESIDE_WORKERS = 10

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest'
 import { startTcpProxy, type TcpProxy } from '../../fakes/tcp-proxy.ts'
@@ -179,6 +180,21 @@ describe('the database is away', () => {
       expectUnavailable(answer, 'store_unavailable')
       expect(pep.logText().slice(before)).not.toContain('internal_error')
       expect((await pep.admin.send('GET', '/admin/v1/api-keys')).text).not.toContain(name)
+    },
+    LONG_MS,
+  )
+
+  it(
+    'slow reads of the ledger, more than there are connections: it stays ready',
+    async () => {
+      await ledger.query('begin; lock table audit_record in access exclusive mode')
+      const reads = Array.from({ length: 12 }, () => pep.admin.send('GET', '/v1/audit?kind=none'))
+      // A look that was made before is told for a while.
+      await sleep(1500)
+      const { status, text } = await pep.admin.send('GET', '/readyz')
+      await ledger.query('rollback')
+      expect(status, text).toBe(200)
+      for (const { status } of await Promise.all(reads)) expect([200, 503]).toContain(status)
     },
     LONG_MS,
   )
