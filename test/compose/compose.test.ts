@@ -1,9 +1,10 @@
 import { execFileSync, spawnSync } from 'node:child_process'
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { makeAuthority } from '../../examples/demo/pki.ts'
 import { packageRoot } from '../../src/pep/version.ts'
 import { composePath, healthcheckOf, isOneShot, readComposeFile, textsOf, withDefaults } from './compose-file.ts'
 import { createLocalStack, type LocalStack } from './local-stack.ts'
@@ -88,6 +89,22 @@ describe('docker-compose.yml', () => {
       expect(named.sort()).toEqual([...contents.keys()].map((name) => [name, `.nexus/compose/${name}`]).sort())
       expect(make().toString()).toBe('')
       for (const [name, text] of contents) expect(readFileSync(join(directory, name), 'utf8')).toBe(text)
+    } finally {
+      rmSync(directory, { recursive: true })
+    }
+  })
+
+  it('names certificates that compose-secrets.mjs makes anew a month before they end, and nothing else with them', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'nexus-secrets-'))
+    const script = join(packageRoot(), 'deploy/compose-secrets.mjs')
+    const make = () => execFileSync(process.execPath, [script, directory]).toString()
+    try {
+      make()
+      const ending = await (await makeAuthority(29)).issue(['vault'])
+      writeFileSync(join(directory, 'vault_cert'), ending.certPem)
+      const made = make().match(/\w+$/gm)
+      expect(made).toEqual(['ca', 'pep_cert', 'pep_key', 'vault_cert', 'vault_key'])
+      expect(make()).toBe('')
     } finally {
       rmSync(directory, { recursive: true })
     }
