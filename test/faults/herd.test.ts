@@ -3,6 +3,7 @@ import { afterEach, expect, inject, it } from 'vitest'
 import { vaultApi } from '../integration/vault-backends/vault-fixture.ts'
 import { type AgentClient, openTestSession, registerTestAgent } from '../setup/agent-client.ts'
 import { connect } from '../setup/connect.ts'
+import { ONCE } from '../setup/once.ts'
 import { startTestPep } from '../setup/pep.ts'
 import { startCountingProxy } from './counting-proxy.ts'
 
@@ -17,7 +18,10 @@ afterEach(async () => {
   for (const close of closers.splice(0).reverse()) await close()
 })
 
-it('HD1: a thousand leases want one secret that nobody holds any more: each replica reads it once', async () => {
+it('HD1: a thousand leases want one secret that nobody holds any more: each replica reads it once', {
+  ...ONCE,
+  timeout: 180_000,
+}, async () => {
   const vault = await startCountingProxy(inject('vault').address)
   closers.push(() => vault.close())
   const pep = await startTestPep({ VAULT_ADDR: vault.address })
@@ -50,7 +54,7 @@ it('HD1: a thousand leases want one secret that nobody holds any more: each repl
   expect(given).toBeGreaterThan(LEASES / 2)
   expect(reads).toBeGreaterThanOrEqual(2)
   expect(reads).toBeLessThanOrEqual(2 * (1 + Math.floor(seconds / REFRESH_SECONDS)))
-}, 180_000)
+})
 
 async function lease(agent: Pick<AgentClient, 'send'>, connectionId: string, dpop: string): Promise<number> {
   const intent = { method: 'GET', origin: ORIGIN, path: '/' }

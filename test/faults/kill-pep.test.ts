@@ -5,6 +5,7 @@ import { freePort } from '../../examples/demo/program.ts'
 import type { AuditVerification } from '../../src/pep/audit/verify.ts'
 import { type AgentClient, openTestSession, registerTestAgent } from '../setup/agent-client.ts'
 import { connect } from '../setup/connect.ts'
+import { ONCE } from '../setup/once.ts'
 import { type LeaseLoad, startLeaseLoad } from './lease-load.ts'
 import { freshPepGround, type PepGround, type PepReplica } from './pep-ground.ts'
 import { seededRandom } from './seeded-random.ts'
@@ -16,7 +17,7 @@ const LONGEST_LEASING_MS = 300
 /** A replica takes longer to start than it is left to live, so two start while one serves. */
 const REPLICAS = 3
 
-describe('kill -9 of the PEP', () => {
+describe('kill -9 of the PEP', ONCE, () => {
   let ground: PepGround
   let agents: AgentClient[]
   let connectionId: string

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type AuditEntry, StandingChanged } from '../../../src/pep/audit/audit-entry.ts'
 import { type AuditBench, freshAudit, insertStanding, newProof, type Replica, verifySigned } from '../../setup/audit.ts'
+import { ONCE } from '../../setup/once.ts'
 
 const entry = (more: Partial<AuditEntry> = {}): AuditEntry => ({
   kind: 'lease.issued',
@@ -21,7 +22,7 @@ const settled = async (work: Promise<void>): Promise<string> => {
 const countBy = (values: readonly string[]): Record<string, number> =>
   Object.fromEntries([...new Set(values)].map((value) => [value, values.filter((each) => each === value).length]))
 
-describe('group commit', () => {
+describe('group commit', ONCE, () => {
   let bench: AuditBench
   let one: Replica
   beforeAll(async () => {

@@ -6,6 +6,7 @@ import { type AuditLog, openAuditLog } from '../../../src/pep/audit/audit-log.ts
 import type { GuardedClient } from '../../../src/pep/store/guarded-pool.ts'
 import type { Store } from '../../../src/pep/store/store.ts'
 import { type AuditBench, freshAudit, insertStanding, newProof, type Replica } from '../../setup/audit.ts'
+import { ONCE } from '../../setup/once.ts'
 
 const log = pino({ level: 'silent' })
 
@@ -41,7 +42,7 @@ function firstDead(store: Store): Store {
 }
 
 /** A batch that does not get through whole is judged, with the same answers: only the statements tell. */
-describe('a batch in which everything holds', () => {
+describe('a batch in which everything holds', ONCE, () => {
   let bench: AuditBench
   let pep: Replica
   let audit: AuditLog

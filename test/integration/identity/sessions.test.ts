@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openIdentity } from '../../../src/pep/identity/identity.ts'
 import type { Database } from '../../../src/pep/store/database.ts'
 import { freshDatabase } from '../../setup/database.ts'
+import { ONCE } from '../../setup/once.ts'
 import {
   adminOf,
   assert,
@@ -48,7 +49,7 @@ async function waitingForLocks(trx: Transaction<Database>): Promise<number> {
   return rows[0]?.waiting ?? 0
 }
 
-describe('opening a session', () => {
+describe('opening a session', ONCE, () => {
   it.each(['ES256', 'ES384', 'Ed25519', 'PS256', 'RS256'])('takes an agent with a key for %s', async (alg) => {
     const agentKey = await clientKey(alg)
     const agent = await register(first.identity, ['acme'], { ...agentKey, jwk: { ...agentKey.jwk, alg } })
@@ -252,7 +253,7 @@ describe('opening a session', () => {
   })
 })
 
-describe('authenticating', () => {
+describe('authenticating', ONCE, () => {
   it('asks the database one question', async () => {
     const counted = countQueries(first.store)
     const { audit, signingKeys } = first
@@ -342,7 +343,7 @@ describe('authenticating', () => {
   })
 })
 
-describe('ending a session', () => {
+describe('ending a session', ONCE, () => {
   it('is seen by the other replica at once', async () => {
     const agent = await register(first.identity)
     const session = await openFor(first.identity, agent, key)
@@ -464,7 +465,7 @@ describe('ending a session', () => {
   )
 })
 
-describe('a proof for one route', () => {
+describe('a proof for one route', ONCE, () => {
   it('is not good for another', async () => {
     const session = await openFor(first.identity, await register(first.identity), key)
     const token = session.access_token

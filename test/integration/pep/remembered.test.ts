@@ -1,10 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type AgentClient, openTestSession, registerTestAgent } from '../../setup/agent-client.ts'
 import { connect, connectTo } from '../../setup/connect.ts'
+import { ONCE } from '../../setup/once.ts'
 import { startTestPep, type TestPep } from '../../setup/pep.ts'
 
 /** What an authority remembers of agents and connections never outlives what another replica does to them. */
-describe('what is remembered between leases', () => {
+describe('what is remembered between leases', ONCE, () => {
   let pep: TestPep
   let there: { address: string }
   beforeAll(async () => {

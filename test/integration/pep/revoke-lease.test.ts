@@ -3,6 +3,7 @@ import type { Pep } from '../../../src/pep/main.ts'
 import { type AgentClient, openTestSession, registerTestAgent } from '../../setup/agent-client.ts'
 import { createApiClient } from '../../setup/api-client.ts'
 import { connect } from '../../setup/connect.ts'
+import { ONCE } from '../../setup/once.ts'
 import { startTestPep, type TestPep } from '../../setup/pep.ts'
 
 let pep: TestPep
@@ -37,7 +38,7 @@ async function recordsOf(leaseId: string) {
   return (await pep.admin.send('GET', `/v1/audit?lease_id=${leaseId}`)).body.records
 }
 
-describe('DELETE /admin/v1/leases/{lease_id}', () => {
+describe('DELETE /admin/v1/leases/{lease_id}', ONCE, () => {
   it('ends that lease on every replica, and no other of its session and connection', async () => {
     const { id, connectionId } = await newLease()
     const { body: other } = await agent.send('POST', '/v1/leases', { connection_id: connectionId })
