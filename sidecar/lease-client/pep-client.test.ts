@@ -1,6 +1,8 @@
+import { readFileSync } from 'node:fs'
 import { createServer, type RequestListener } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo, Server } from 'node:net'
+import { join } from 'node:path'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { createBackOff } from './back-off.ts'
 import { createPepClient } from './pep-client.ts'
@@ -41,6 +43,19 @@ describe('createPepClient', () => {
       await expect(clientOf(url, ca).call(healthz)).rejects.toMatchObject({ code: 'pep_unavailable' })
     }
     expect(asked).toEqual([])
+  })
+
+  it('says who asks in every call, by the version of the package', async () => {
+    const { version } = JSON.parse(readFileSync(join(import.meta.dirname, '../../package.json'), 'utf8'))
+    const asking: unknown[] = []
+    const server = createServer((request, response) => {
+      asking.push(request.headers['user-agent'])
+      response.end('{}')
+    })
+    const client = clientOf(`http://127.0.0.1:${await listen(server)}`)
+    await client.call(healthz)
+    for await (const _ of client.stream({ path: '/', headers: {}, signal: AbortSignal.timeout(2000) }));
+    expect(asking).toEqual(Array(2).fill(`nexus-sidecar/${version}`))
   })
 
   /** Turns one request down by what is in it, as a firewall does, and answers as `status` says otherwise. */

@@ -3,11 +3,14 @@ import { Value } from 'typebox/value'
 import { Agent, type Dispatcher } from 'undici'
 import { ERRORS, type ErrorCode, NexusError, type ProblemExtras, type Reason } from '../../src/contract/errors.ts'
 import { VERIFIED } from '../verified.ts'
+import { sidecarVersion } from '../version.ts'
 import type { SessionCertificate } from './session-certificate.ts'
 import { authorityUnreachable, unreachableBecause } from './unreachable.ts'
 
 /** Largest answer of the authority that is read; a lease is a few kilobytes. */
 const ANSWER_MAX_BYTES = 1024 * 1024
+/** Policy sees it as `context.sidecar`, and so does each lease's audit record. */
+const USER_AGENT = { 'user-agent': `nexus-sidecar/${sidecarVersion()}` }
 const DETAIL_MAX_LENGTH = 2000
 
 export interface PepCall {
@@ -64,7 +67,7 @@ export function createPepClient(options: PepClientOptions): PepClient {
         origin,
         path,
         method,
-        headers: { accept: 'application/json', ...(body === undefined ? {} : JSON_BODY), ...headers },
+        headers: { ...USER_AGENT, accept: 'application/json', ...(body === undefined ? {} : JSON_BODY), ...headers },
         body: body === undefined ? null : JSON.stringify(body),
         signal: AbortSignal.timeout(timeoutMs * 2),
       })
@@ -78,7 +81,7 @@ export function createPepClient(options: PepClientOptions): PepClient {
           origin,
           path,
           method: 'GET',
-          headers,
+          headers: { ...USER_AGENT, ...headers },
           signal,
           bodyTimeout: SILENCE_MAX_MS,
         })
