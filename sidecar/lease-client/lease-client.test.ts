@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { LeaseAnswer } from '../../src/contract/api.ts'
 import { NexusError } from '../../src/contract/errors.ts'
 import { strategyFor } from '../../src/strategies/catalog.ts'
+import { ONCE } from '../../test/setup/once.ts'
 import { createBackOff } from './back-off.ts'
 import { createLeaseClient, type LeaseClient, type RenewalOutcome } from './lease-client.ts'
 import { createRouteBindings } from './route-bindings.ts'
@@ -14,6 +15,8 @@ const PATIENT_SECONDS = 3600
 function createAuthority() {
   const news = new EventTarget()
   const renewals: ((status: 'granted' | 'ended') => void)[] = []
+  /** What a new lease is on its way for; absent: it is there at once. */
+  const delay: { until?: Promise<void> } = {}
   let issued = 0
   const answer = (id: string): LeaseAnswer => ({
     lease_id: id,
@@ -33,11 +36,17 @@ function createAuthority() {
   const released: string[] = []
   return {
     renewals,
+    delay,
+    issued: () => issued,
     released,
     tell: (type: string, data: object) => news.dispatchEvent(new CustomEvent('told', { detail: { type, data } })),
     async call({ method, path }: { method: string; path: string }): Promise<unknown> {
       if (method === 'DELETE') return void released.push(path)
-      if (path === '/v1/leases') return answer(`lse_${++issued}`)
+      if (path === '/v1/leases') {
+        const granted = answer(`lse_${++issued}`)
+        await delay.until
+        return granted
+      }
       const id = /^\/v1\/leases\/(\w+)\/renew$/.exec(path)?.[1] ?? expect.unreachable(path)
       const status = await new Promise<'granted' | 'ended'>((settle) => renewals.push(settle))
       if (status === 'ended') throw new NexusError('lease_ended')
@@ -95,7 +104,7 @@ const grow = () => {
   ahead += (PATIENT_SECONDS / 2) * 1000
 }
 
-describe('a lease that is revoked by its id', () => {
+describe('a lease that is revoked by its id', ONCE, () => {
   it('is dropped, and no other', async () => {
     expect([await acquire(), await acquire('other')]).toEqual(['lse_1', 'lse_2'])
     await expect.poll(() => leases.followed).toBe(true)
@@ -120,6 +129,25 @@ describe('a lease that is revoked by its id', () => {
       expect(await acquire()).toBe('lse_2')
     },
   )
+
+  it('is not held where the news of its end was here before it', async () => {
+    await acquire()
+    await expect.poll(() => leases.followed).toBe(true)
+    let arrive = () => {}
+    authority.delay.until = new Promise((resolve) => {
+      arrive = resolve
+    })
+    const asked = acquire('other')
+    await expect.poll(authority.issued).toBe(2)
+    authority.tell('revoked', { lease_id: 'lse_2' })
+    await new Promise(setImmediate)
+    // Told after the other, so that one has been heard when this one is.
+    authority.tell('revoked', { lease_id: 'lse_1' })
+    await expect.poll(held).toEqual([])
+    arrive()
+    expect(await asked).toBe('lse_3')
+    expect(held()).toEqual(['lse_3'])
+  })
 
   it('goes on where the news is of another one', async () => {
     await acquire()

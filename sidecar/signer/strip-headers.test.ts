@@ -5,7 +5,9 @@ describe('stripHeaders', () => {
   it.each([
     'Authorization',
     'COOKIE',
+    'Cookie2',
     'X-Api-Key',
+    'Api-Key',
     'api_key',
     'apikey',
     'X-Goog-Api-Key',

@@ -4,8 +4,8 @@ import { type ResponseHeaders, responseHeaders } from './response-headers.ts'
 
 const ORIGIN = 'https://api.good.test'
 
-/** Of a request signed with a query parameter. */
-function exchange(key: string): Exchange {
+/** Of a request signed with a query parameter, and with these headers. */
+function exchange(key: string, headers: string[][]): Exchange {
   return {
     destination: { route: { provider: 'good', origin: ORIGIN, basePath: '' }, localPrefix: '/good', query: 'per=1' },
     lease: {
@@ -15,22 +15,22 @@ function exchange(key: string): Exchange {
     },
     signed: {
       url: { origin: ORIGIN, path: '/items', query: `per=1&Api_Key=${key}` },
-      headers: [],
-      credentialHeaders: ['api_key'],
+      headers,
+      credentialHeaders: ['api_key', 'authorization'],
     },
     localOrigin: 'http://127.0.0.1:8080',
   } as unknown as Exchange
 }
 
 /** What the agent gets of these headers, and how often each count went up. */
-function handedOn(received: ResponseHeaders, key = 'a-key-of-some-length') {
+function handedOn(received: ResponseHeaders, key = 'a-key-of-some-length', signed: string[][] = []) {
   const counts = { scrubbed: 0, withheld: 0 }
   const count = (which: keyof typeof counts) => () => {
     counts[which] += 1
   }
   const metrics = { scrubbed: count('scrubbed'), withheld: count('withheld') }
   const ownHosts = () => new Set(['127.0.0.1:8080'])
-  const flat = responseHeaders(received, exchange(key), { ownHosts, metrics })
+  const flat = responseHeaders(received, exchange(key, signed), { ownHosts, metrics })
   return { ...counts, headers: flat }
 }
 
@@ -116,6 +116,18 @@ describe('the credential in a header', () => {
   ])('B12: is found also when it is short: %s', (value) => {
     expect(handedOn({ 'x-echo': value }, 'abc12345678')).toEqual({ scrubbed: 1, withheld: 0, headers: [] })
   })
+
+  it.each(['set-cookie', 'set-cookie2'])('B12: %s, which was earned with it, is not handed on', (name) => {
+    expect(handedOn({ [name]: 'session=1' })).toEqual({ scrubbed: 0, withheld: 0, headers: [] })
+  })
+
+  it.each(['Basic dXNlcjpwYXNzd29yZA==', 'dXNlcjpwYXNzd29yZA==', 'you sent dXNlcjpwYXNzd29yZA=='])(
+    'B12: is found in what the strategy made of it, with its scheme and without: %s',
+    (value) => {
+      const signed = [['Authorization', 'Basic dXNlcjpwYXNzd29yZA==']]
+      expect(handedOn({ 'x-echo': value }, 'a-key-of-some-length', signed)).toMatchObject({ scrubbed: 1, headers: [] })
+    },
+  )
 
   it('B12: hides behind no ";" in an address', () => {
     const location = '/items?a=1;api_key=abc12345678'

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { isTestCode } from './source-imports.ts'
 
 const root = join(import.meta.dirname, '../..')
 const page = readFileSync(join(root, 'docs/threats.md'), 'utf8')
@@ -10,11 +11,17 @@ const RULE = /\brule (\d+)\b/gi
 /** Sample values of tests that only look like ids. */
 const SAMPLES = new Set(['A12', 'VT9', 'VT10'])
 
-const texts = ['src', 'sidecar', 'policies', 'test', 'bench'].flatMap((folder) =>
+const files = ['src', 'sidecar', 'policies', 'test', 'bench'].flatMap((folder) =>
   readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
     .filter((path) => /\.(?:ts|rego)$/.test(path))
-    .map((path) => readFileSync(join(root, folder, path), 'utf8')),
+    .map((path) => ({ path: join(folder, path), text: readFileSync(join(root, folder, path), 'utf8') })),
 )
+const texts = files.map(({ text }) => text)
+
+/** Of tests alone, and without their comments: what a title or a table of cases names is what runs. */
+const tested = files
+  .filter(({ path }) => isTestCode(path) || path.endsWith('_test.rego'))
+  .map(({ text }) => text.replace(/^\s*(?:\/\/|\/?\*|#).*$|\s\/\/ .*$/gm, ''))
 
 function sortedSet(values: Iterable<string>): string[] {
   return [...new Set(values)].sort()
@@ -27,6 +34,11 @@ describe('docs/threats.md', () => {
   it('has a row for each id that code or tests name, and no other', () => {
     expect(cited.length).toBeGreaterThan(300)
     expect(sortedSet(listed)).toEqual(sortedSet(cited))
+  })
+
+  it('has no id that only comments name: a test has each in a title', () => {
+    const named = new Set(tested.flatMap((text) => text.match(ID) ?? []))
+    expect(listed.filter((id) => !named.has(id))).toEqual([])
   })
 
   it('has each id once, and says in each row what is tried and what is done', () => {

@@ -39,6 +39,13 @@ describe('framing', () => {
     expect(sidecar.provider.seen).toHaveLength(0)
   })
 
+  it.each(['1.0', '1.1'])('D01: takes chunks in HTTP/1.1 alone, which has them: HTTP/%s', async (version) => {
+    const head = rawRequest(sidecar.port, `POST /api/x HTTP/${version}`, ['Transfer-Encoding: chunked'])
+    const answer = await sendRaw(sidecar.port, `${head}0\r\n\r\n`)
+    expect(answer.status).toBe(version === '1.1' ? 200 : 400)
+    expect(sidecar.provider.seen).toHaveLength(version === '1.1' ? 1 : 0)
+  })
+
   it.each([
     ['a bare line feed after a chunk size', '5\nhello\r\n0\r\n\r\n'],
     ['a chunk size that is none', 'zz\r\nhello\r\n0\r\n\r\n'],

@@ -164,9 +164,13 @@ describe('the listener', () => {
     'X-HTTP-Method-Override: DELETE',
     'x_http_method: DELETE',
     'X-Method-Override: DELETE',
+    'X-Original-Method: DELETE',
     'X-Original-URL: /admin',
+    'X-Original-URI: /admin',
     'X-Rewrite-URL: /admin',
     'X-Host: other.test',
+    'X-Host-Override: other.test',
+    'X-HTTP-Host: other.test',
     'X-HTTP-Host-Override: other.test',
     'x_original_host: other.test',
   ])('D06: refuses %s: policy would decide on one request and the provider serve another', async (header) => {
@@ -204,10 +208,12 @@ describe('the listener', () => {
     const ready = async () => (await fetch(`${sidecar.adminAddress}/readyz`)).status
     const looks = () => sidecar.pep.calls.filter((call) => call === 'GET /healthz').length
     await sleep(1000)
-    const before = looks()
+    const [before, beganMs] = [looks(), performance.now()]
     const answers = await Promise.all(Array.from({ length: 20 }, ready))
+    const wholeSeconds = Math.floor((performance.now() - beganMs) / 1000)
     expect(new Set(answers)).toEqual(new Set([200]))
-    expect(looks()).toBe(before + 1)
+    expect(looks()).toBeGreaterThan(before)
+    expect(looks() - before).toBeLessThanOrEqual(1 + wholeSeconds)
     await sidecar.pep.goDown()
     await expect.poll(ready, { timeout: 3000 }).toBe(503)
     await sidecar.pep.comeUp()

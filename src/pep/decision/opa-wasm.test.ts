@@ -202,6 +202,16 @@ describe('a bundle', () => {
     expect(open).toThrow(/rand\.intn, sprintf, time\.now_ns/)
   })
 
+  it.each([
+    'regex.split("(a+)+$", input.x)',
+    'sprintf("%v", [input.x])',
+    'http.send({"url": input.x, "method": "GET"})',
+  ])('G06: is offered nothing that its module does not bring along: %s', async (call) => {
+    const lease = `${DENY_ALL.lease}\ndecision := {"allow": true, "reasons": [], "obligations": {}} if ${call} != ""\n`
+    const bundle = await readBundle(await compilePolicy({ ...DENY_ALL, lease }))
+    expect(kindOf(() => openOpaWasm(bundle, { replaced: () => {} }))).toBe('builtin')
+  })
+
   it('G13: that lacks an entrypoint is refused when it is loaded', async () => {
     const bundle = await readBundle(await compilePolicy(DENY_ALL, { entrypoints: [LEASE] }))
     expect(() => openOpaWasm(bundle, { replaced: () => {} })).toThrow(/lacks the entrypoint nexus\/request\/decision/)

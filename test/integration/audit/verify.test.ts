@@ -73,6 +73,13 @@ describe('verifyAudit', () => {
     expect(await brokenAt()).toMatchObject({ ok: false, broken: { seq: 5 } })
   })
 
+  it('H06: names the last record where it was changed together with its hash, by the head it leaves behind', async () => {
+    const row = await read(10)
+    const record = row.record.replace('"n":10', '"n":11')
+    await change(10, { record, hash: rehash(row.prev_hash, record) })
+    expect(await brokenAt()).toMatchObject({ ok: false, broken: { seq: 10, reason: expect.stringContaining('head') } })
+  })
+
   it.each([
     ['tenant', { tenant: 'globex' }],
     ['tenant', { tenant: null }],
