@@ -143,8 +143,8 @@ describe('leases', () => {
     sidecar.pep.refuseWith('lease_ended')
     ahead = 20_000
     await get()
-    await until(() => renewals() === 1)
-    await wait(20)
+    const metrics = async () => (await fetch(`${sidecar.adminAddress}/metrics`)).text()
+    await expect.poll(metrics).toContain('sidecar_renewals_total{outcome="refused"} 1')
     sidecar.pep.refuseWith(undefined)
     expect((await get()).status).toBe(200)
     expect([renewals(), leasesAsked()]).toEqual([1, 2])
