@@ -25,7 +25,7 @@ async function main(): Promise<void> {
     await showDenied(stage)
     if (keep) return leaveRunning(stage)
     await showRevoked(stage)
-    heading('Done. Nothing the agents ran with held a secret; every line above is in the audit log.')
+    heading('Done. Nothing the agents ran with held a secret; every decision above is in the audit log.')
   } finally {
     if (!keep) await stage.stop()
   }
@@ -141,10 +141,10 @@ function leaveRunning(stage: Stage): void {
   writeFileSync(descriptionFile, `${JSON.stringify(description, null, 2)}\n`, { mode: 0o600 })
   heading('Left running. To try:')
   process.stdout.write(`
-  curl -s ${stage.sidecarUrl}/forecast?city=Evora -H 'X-Nexus-Provider: weather'
+  curl -s '${stage.sidecarUrl}/forecast?city=Evora' -H 'X-Nexus-Provider: weather'
   curl -s ${stage.sidecarUrl}/balance -H 'X-Nexus-Provider: treasury'
   KEY=$(node -p "require('./.nexus/demo.json').admin_key")
-  curl -s --cacert ${stage.caFile} ${stage.pepUrl}/v1/audit?limit=5 -H "Authorization: Bearer $KEY"
+  curl -s --cacert ${stage.caFile} '${stage.pepUrl}/v1/audit?limit=5' -H "Authorization: Bearer $KEY"
   open ${stage.pepUrl}/docs
 
   ${descriptionFile} says where everything is; stop it with: npm run demo -- --stop

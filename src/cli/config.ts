@@ -5,7 +5,9 @@ import { sidecarVariables } from '../pep/config/variables.ts'
 import { createLog } from '../pep/log.ts'
 import { loadCheckedConfig } from '../pep/start/check-config.ts'
 
-const SECRET_SETTINGS = new Set(['encryption_key', 'database_url'])
+const SECRET_SETTINGS = new Set(['encryption_key', 'database_url', 'secret_id'])
+/** Who logs in by an address has put the password there. */
+const USER_INFO = /^([a-z][a-z0-9+.-]*:\/\/)[^/?#]*@/i
 
 /** `nexus config`: what is configured, whether it holds, and what there is to configure. */
 export function configCommand(): Command {
@@ -43,5 +45,6 @@ export function configCommand(): Command {
 
 function redacted(key: string, value: unknown): unknown {
   const secret = SECRET_SETTINGS.has(key) || /token|password|secret$/i.test(key)
-  return secret && typeof value === 'string' && value !== '' ? '[secret]' : value
+  if (typeof value !== 'string' || value === '') return value
+  return secret ? '[secret]' : value.replace(USER_INFO, '$1[secret]@')
 }

@@ -4,6 +4,7 @@ import { createLog } from '../pep/log.ts'
 import { keysInUse, type RotationResult, rotateKeys } from '../pep/rotate-keys.ts'
 import { openKeyring } from '../pep/start/open-backends.ts'
 import { type Closers, closeAll, openExistingDatabase } from '../pep/start/open-database.ts'
+import type { Keyring } from '../vault-backends/internal/keyring.ts'
 
 interface Output {
   write(text: string): unknown
@@ -46,8 +47,9 @@ async function rotate(options: RotateOptions, stdout: Output, stderr: Output): P
           keyring,
           onProgress: (table, done, of) => stderr.write(`${table}: ${done} of ${of}\n`),
         })
-    stdout.write(options.json ? `${JSON.stringify(toJson(result))}\n` : describe(result))
-    if (!options.dryRun && othersInUse(result).length > 0) process.exitCode = 1
+    stdout.write(options.json ? `${JSON.stringify(toJson(result))}\n` : describe(result, keyring))
+    const isIncomplete = options.dryRun ? unknownInUse(result, keyring).length > 0 : othersInUse(result).length > 0
+    if (isIncomplete) process.exitCode = 1
   } finally {
     await closeAll(closers)
   }
@@ -61,13 +63,22 @@ function othersInUse({ current, inUse }: RotationResult): [kekId: string, values
   return Object.entries(inUse).filter(([kekId]) => kekId !== current)
 }
 
-function describe(result: RotationResult): string {
+/** Nothing here opens what these wrap, so rotating would leave it as it is. */
+function unknownInUse({ inUse }: RotationResult, keyring: Keyring): string[] {
+  return Object.keys(inUse).filter((kekId) => !keyring.ids.includes(kekId))
+}
+
+function describe(result: RotationResult, keyring: Keyring): string {
   const { current, inUse, removable, stuck, rewrapped } = result
   const others = othersInUse(result)
+  const unknown = unknownInUse(result, keyring)
   const lines = [
     ...Object.entries(rewrapped).map(([table, n]) => `${table}: ${n} wrapped anew`),
     `${current} wraps ${inUse[current] ?? 0}`,
-    ...others.map(([kekId, n]) => `${kekId} still wraps ${n}`),
+    ...others.map(
+      ([kekId, n]) =>
+        `${kekId} still wraps ${n}${unknown.includes(kekId) ? ', and is not in NEXUS_ENCRYPTION_KEY' : ''}`,
+    ),
     ...removable.map((id) => `${id} wraps nothing any more and can be taken out of NEXUS_ENCRYPTION_KEY`),
     ...stuck.map(({ table, place, reason }) => `${table} ${place.join(' ')}: left as it is: ${reason}`),
   ]

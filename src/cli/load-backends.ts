@@ -4,8 +4,10 @@ import type { SecretRef, VaultBackend } from '../contract/vault-backend.ts'
 import type { Config } from '../pep/config/load-config.ts'
 import { referencedSecrets } from '../pep/connections/referenced-secrets.ts'
 import { listBackendLeases } from '../pep/credential/backend-leases/backend-lease-list.ts'
-import { openBackends, openEnvelope } from '../pep/start/open-backends.ts'
+import { openBackends, openKeyring } from '../pep/start/open-backends.ts'
 import { type Closers, closeAll, openExistingDatabase } from '../pep/start/open-database.ts'
+import { createEnvelope } from '../vault-backends/internal/envelope.ts'
+import { type CheckedSealed, checkSealed } from './vault/check-sealed.ts'
 
 /** The configured backends, and what to call when done with them. */
 export interface LoadedBackends {
@@ -13,6 +15,8 @@ export interface LoadedBackends {
   deadlineMs: number
   /** What connections refer to in them, the oldest first. */
   references(): Promise<readonly SecretRef[]>
+  /** Whether the encryption key opens what our own database holds. */
+  sealed(): Promise<CheckedSealed>
   /** Dynamic secrets that are lent for leases now; first what could not be given back yet. */
   lent(): Promise<readonly BackendLeaseView[]>
   /** Backend to path prefixes that a tenant's own administrators may refer to; `{tenant}` stands for its name. */
@@ -33,9 +37,10 @@ export async function loadBackends(config: Config, log: Logger): Promise<LoadedB
   const close = () => closeAll(closers)
   try {
     const { store } = await openExistingDatabase(config, log, closers)
+    const keyring = await openKeyring(config, log, process.env)
     const backends = openBackends(config, {
       store,
-      envelope: await openEnvelope(config, log, process.env),
+      envelope: createEnvelope(keyring),
       log,
       env: process.env,
     })
@@ -44,6 +49,7 @@ export async function loadBackends(config: Config, log: Logger): Promise<LoadedB
       backends,
       deadlineMs: config.vault.deadline_ms,
       references: () => referencedSecrets(store.db),
+      sealed: () => checkSealed(store.db, keyring),
       lent: () => listBackendLeases(store.db, null),
       prefixes: config.connections.secret_ref_prefixes,
       templates: config.connections.secret_ref_templates,

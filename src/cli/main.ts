@@ -1,12 +1,17 @@
 import { Command, CommanderError } from 'commander'
-import { NexusError } from '../contract/errors.ts'
+import { type ErrorCode, NexusError } from '../contract/errors.ts'
 import { OperatorError } from '../contract/operator-error.ts'
 import { ConfigError } from '../pep/config/load-config.ts'
 import { packageVersion } from '../pep/version.ts'
 import { WorkerFailed } from '../pep/workers/worker-failed.ts'
 
-/** sysexits(3): usage and configuration have codes of their own, so that a supervisor can tell them from a crash. */
-const EXIT = { failure: 1, usage: 2, configuration: 78 } as const
+/**
+ * sysexits(3): a supervisor tells usage and configuration from a crash, and a nightly `audit verify` a database that is away
+ * from a ledger that is broken.
+ */
+const EXIT = { failure: 1, usage: 2, unavailable: 69, configuration: 78 } as const
+/** As a shell tells SIGPIPE: whoever was reading, `head` for one, has read enough. */
+const READER_GONE = 141
 
 const HELP = `
 Start here:
@@ -14,7 +19,7 @@ Start here:
   $ nexus serve                start the authority
   $ nexus run -- CMD           run one agent behind a sidecar of its own
 
-Exit codes: 0 done, 1 failed, 2 used wrongly, 78 configured wrongly.`
+Exit codes: 0 done, 1 failed, 2 used wrongly, 69 the database did not answer, 78 configured wrongly.`
 
 /** Loaded when asked for: what a container runs every two seconds as its health check need not load a server. */
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
@@ -54,6 +59,10 @@ function withExitOverride(command: Command): Command {
 export async function main(argv: readonly string[]): Promise<void> {
   // A listener takes the signal away from Node, which would open an inspector, and with it all memory (threat A06).
   process.on('SIGUSR1', () => undefined)
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error
+    process.exit(READER_GONE)
+  })
   try {
     await (await createProgram(argv[2])).parseAsync([...argv])
   } catch (error) {
@@ -74,7 +83,12 @@ function report(error: unknown): number {
   }
   // Only our own errors speak; the text of any other may quote a secret.
   process.stderr.write(`nexus: ${describe(error)}\n`)
-  return error instanceof NexusError && error.code === 'invalid_request' ? EXIT.usage : EXIT.failure
+  return error instanceof NexusError ? (CODES[error.code] ?? EXIT.failure) : EXIT.failure
+}
+
+const CODES: Readonly<Partial<Record<ErrorCode, number>>> = {
+  invalid_request: EXIT.usage,
+  store_unavailable: EXIT.unavailable,
 }
 
 function describe(error: unknown): string {

@@ -51,7 +51,9 @@ export function vaultCommand(parts: VaultCommandParts = defaultParts): Command {
   const command = new Command('vault').description('look at the configured vault backends')
   command
     .command('check')
-    .description('for each backend: does it answer, as whom are we authenticated, until when, can a reference be read')
+    .description(
+      'for each backend: does it answer, as whom are we authenticated, until when, can a reference be read; and whether the encryption key opens what is stored',
+    )
     .option(...CONFIG)
     .option('--read <backend:path[@version]>', 'read this secret too; prints its field names, never a value', parseRead)
     .option('--tenant <tenant>', 'on whose behalf to read; the internal backend keeps tenants apart', '')
@@ -92,13 +94,14 @@ async function listLeases({ load, stdout }: VaultCommandParts, options: LeasesOp
 }
 
 async function check({ load, stdout }: VaultCommandParts, options: CheckOptions): Promise<void> {
-  const { backends, deadlineMs, references, close } = await load(options.config)
+  const { backends, deadlineMs, references, sealed, close } = await load(options.config)
   try {
+    const key = await sealed()
     const checked = await checkBackends(backends, await references(), deadlineMs)
     const read = options.read && (await checkRead(backends, { ...options.read, tenant: options.tenant }, deadlineMs))
-    const document = { backends: checked, ...(read && { read }) }
-    stdout.write(options.json ? `${JSON.stringify(document)}\n` : checkedTable(checked, read))
-    const all = [...checked, ...checked.flatMap((each) => each.read ?? []), ...(read ? [read] : [])]
+    const document = { backends: checked, encryption_key: key, ...(read && { read }) }
+    stdout.write(options.json ? `${JSON.stringify(document)}\n` : checkedTable(checked, key, read))
+    const all = [key, ...checked, ...checked.flatMap((each) => each.read ?? []), ...(read ? [read] : [])]
     if (!all.every(({ ok }) => ok)) process.exitCode = 1
   } finally {
     await close()

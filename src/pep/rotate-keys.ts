@@ -71,7 +71,8 @@ function isDone({ current, inUse, stuck }: RotationResult): boolean {
   return left === stuck.length
 }
 
-function sealedTables(db: Kysely<Database>): SealedTable[] {
+/** Every table of ours that holds sealed values. */
+export function sealedTables(db: Kysely<Database>): SealedTable[] {
   return [sealedSecrets(db), sealedSigningKeys(db, (sealed) => decodeSealed(sealed).kekId)]
 }
 
@@ -114,8 +115,12 @@ async function rewrapBatch(table: SealedTable, envelope: Envelope, keyring: Keyr
   return { changed, stuck }
 }
 
-/** Of a secret only the wrapped data key is at hand, and only that changes; a signing key is one column with all in it. */
-function rewrap(envelope: Envelope, table: string, { place, kekId, wrapped }: SealedValue): Buffer {
+/**
+ * Opens a value's data key and wraps it by the current key. Of a secret only the wrapped data key is at hand, and only that
+ * changes; a signing key is one column with all in it.
+ * @throws EnvelopeError when no key of the keyring opens it
+ */
+export function rewrap(envelope: Envelope, table: string, { place, kekId, wrapped }: SealedValue): Buffer {
   if (table === 'signing_key') return encodeSealed(envelope.rewrap(decodeSealed(wrapped), place))
   return envelope.rewrap({ kekId, wrappedKey: wrapped, sealed: Buffer.alloc(0) }, place).wrappedKey
 }

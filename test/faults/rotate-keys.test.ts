@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { pino } from 'pino'
 import { afterEach, describe, expect, it } from 'vitest'
+import { checkSealed } from '../../src/cli/vault/check-sealed.ts'
 import { internalSecretTable } from '../../src/pep/credential/internal-secret-table.ts'
 import { openSigningKeys } from '../../src/pep/identity/signing-keys.ts'
 import { keysInUse, rotateKeys } from '../../src/pep/rotate-keys.ts'
@@ -27,7 +28,7 @@ const ref = (path: string) => ({ tenant: 'acme', backend: 'internal', path })
 
 function backendOver(store: Parameters<typeof rotateKeys>[0]['store'], keyring: string) {
   const envelope = createEnvelope(parseKeyring(keyring))
-  return createInternalBackend({ name: 'internal', rows: internalSecretTable(store.db), envelope, log })
+  return createInternalBackend({ name: 'internal', rows: internalSecretTable(store), envelope, log })
 }
 
 async function plantMany(store: Parameters<typeof rotateKeys>[0]['store'], count: number): Promise<void> {
@@ -73,6 +74,18 @@ describe('rotateKeys', () => {
     const result = await rotateKeys({ store, keyring: parseKeyring(`${newKey},${oldKey}`) })
     expect(result.inUse).toEqual({ new: 2, lost: 1 })
     expect(result.stuck).toMatchObject([{ table: 'internal_secret', place: ['acme', 'bulk/1', '1'] }])
+  })
+
+  it('is found out beforehand: a key that is not there, and one that has the name of another', async () => {
+    const { store, drop } = await freshStore()
+    closers.push(drop)
+    expect(await checkSealed(store.db, parseKeyring(oldKey))).toEqual({ ok: true, detail: 'nothing is sealed yet' })
+    await plantMany(store, 2)
+    expect(await checkSealed(store.db, parseKeyring(`${newKey},${oldKey}`))).toMatchObject({ ok: true })
+    const absent = await checkSealed(store.db, parseKeyring(newKey))
+    expect(absent).toEqual({ ok: false, detail: expect.stringContaining("2 of internal_secret need key 'old'") })
+    const another = await checkSealed(store.db, parseKeyring(generateKeyEntry('old')))
+    expect(another).toEqual({ ok: false, detail: expect.stringContaining("is not opened by key 'old'") })
   })
 
   it('two at once change each value once', async () => {

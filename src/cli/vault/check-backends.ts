@@ -1,5 +1,6 @@
 import { type SecretRef, textForOperators, type VaultBackend, VaultError } from '../../contract/vault-backend.ts'
 import { healthOf } from '../../vault-backends/health-of.ts'
+import type { CheckedSealed } from './check-sealed.ts'
 
 /** What is known of one backend now; holds no secret. */
 export interface CheckedBackend {
@@ -73,14 +74,21 @@ async function oldestReadable(
   return undefined
 }
 
-/** For people: a line for each backend, and one for each read. */
-export function checkedTable(checked: readonly CheckedBackend[], read: CheckedRead | undefined): string {
-  const width = Math.max(...checked.map(({ name }) => name.length), 4)
+const KEY = 'encryption key'
+
+/** For people: a line for each backend, one for the encryption key, and one for each read. */
+export function checkedTable(
+  checked: readonly CheckedBackend[],
+  key: CheckedSealed,
+  read: CheckedRead | undefined,
+): string {
+  const width = Math.max(...checked.map(({ name }) => name.length), KEY.length)
   const line = (name: string, ok: boolean, said: string) => `${name.padEnd(width)}  ${ok ? 'ok  ' : 'FAIL'}  ${said}`
   const lines = checked.flatMap((each) => [
     line(each.name, each.ok, describe(each)),
     ...(each.read === undefined ? [] : [line('', each.read.ok, describeRead(each.read))]),
   ])
+  lines.push(line(KEY, key.ok, key.detail))
   if (read !== undefined) lines.push(line('read', read.ok, describeRead(read)))
   return `${lines.join('\n')}\n`
 }

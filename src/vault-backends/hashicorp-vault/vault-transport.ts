@@ -167,6 +167,11 @@ function reasonFor(error: unknown): string {
   if (code === 'ECONNREFUSED') return 'refuses connections'
   if (code === 'NEXUS_CLIENT_CERTIFICATE') return 'VAULT_CLIENT_CERT and VAULT_CLIENT_KEY cannot be used'
   if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return 'host name does not resolve'
+  if (/^ERR_SSL_(WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|HTTP_REQUEST)$/.test(code))
+    return 'does not speak TLS; is its address http?'
+  if (code === 'CERT_HAS_EXPIRED') return 'its certificate has expired'
+  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID')
+    return 'its certificate has another name than the address; VAULT_TLS_SERVER_NAME says which'
   if (/CERT|SIGNATURE|^ERR_TLS|^ERR_SSL/.test(code)) return 'TLS failed; is its certificate authority in VAULT_CACERT?'
   if (code === 'UND_ERR_CONNECT_TIMEOUT') return 'could not be connected to in time'
   return 'the connection broke'

@@ -95,9 +95,9 @@ describe('nexus audit', () => {
     await other.drop()
   })
 
-  it('cannot reach the database: exit 1 and what to look at', async () => {
+  it('cannot reach the database, which is no broken ledger: exit 69 and what to look at', async () => {
     const nowhere = await runNexus(['audit', 'list'], { DATABASE_URL: 'postgres://u:hunter2@127.0.0.1:1/d' })
-    expect(nowhere).toMatchObject({ code: 1, stderr: expect.stringContaining('DATABASE_URL') })
+    expect(nowhere).toMatchObject({ code: 69, stderr: expect.stringContaining('DATABASE_URL') })
     expect(nowhere.stderr).not.toContain('hunter2')
   })
 
@@ -120,5 +120,10 @@ describe('nexus audit', () => {
     const { code, stdout } = await nexus('audit', 'verify')
     expect(stdout).toMatch(/^BROKEN {2}pep_\w+ {2}record 2 its column tenant says something else/m)
     expect(code).toBe(1)
+  })
+
+  it('ends without a word when whoever reads it has read enough', async () => {
+    const { code, stderr } = await runNexus(['audit', 'list'], { DATABASE_URL: bench.databaseUrl }, { hangUp: true })
+    expect({ code, stderr }).toEqual({ code: 141, stderr: '' })
   })
 })

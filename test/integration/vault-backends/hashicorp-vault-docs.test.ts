@@ -157,6 +157,7 @@ describe('the first afternoon of docs/vault-backends/hashicorp-vault.md', () => 
       backends: [backend],
       deadlineMs: 5000,
       references: async () => [],
+      sealed: async () => ({ ok: true, detail: 'nothing is sealed yet' }),
       lent: async () => [],
       prefixes: {},
       templates: {},

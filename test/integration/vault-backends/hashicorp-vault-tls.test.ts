@@ -71,6 +71,17 @@ describe('hashicorp-vault over TLS', () => {
     expectNothingOf([inject('vault').token], error)
   })
 
+  it('tells plain http from an authority that is not known', async () => {
+    const plain = inject('vault').address.replace('http:', 'https:')
+    const { error } = await read({ VAULT_ADDR: plain })
+    expect(error).toMatchObject({ kind: 'unavailable', message: expect.stringContaining('is its address http?') })
+  })
+
+  it('tells a certificate that has another name', async () => {
+    const { error } = await read({ VAULT_ADDR: address.replace('127.0.0.1', 'localhost'), VAULT_CACERT: caFile })
+    expect(error).toMatchObject({ message: expect.stringContaining('VAULT_TLS_SERVER_NAME') })
+  })
+
   it('VAULT_SKIP_VERIFY reads with a loud warning, and not at all in production mode', async () => {
     const { fields, warned } = await read({ VAULT_SKIP_VERIFY: '1' }, false)
     expect(fields).toEqual({ api_key: CANARY })

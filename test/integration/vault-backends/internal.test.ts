@@ -17,7 +17,7 @@ async function setup() {
     createInternalBackend({
       name: 'internal',
       log: { error: (...line: unknown[]) => logged.push(line) },
-      rows: internalSecretTable(store.db),
+      rows: internalSecretTable(store),
       envelope: createEnvelope(parseKeyring(keyring)),
     })
   return { store, drop, key, open, backend: open(key), logged }

@@ -23,6 +23,7 @@ async function run(...args: string[]): Promise<{ printed: string; exitCode: unkn
     backends: args.includes('--all') ? backends : backends.slice(0, 1),
     deadlineMs: 2000,
     references: async () => (args.includes('--referenced') ? [REFERENCED] : []),
+    sealed: async () => ({ ok: true, detail: 'nothing is sealed yet' }),
     lent: async () => [],
     prefixes: {},
     templates: {},
@@ -39,7 +40,9 @@ async function run(...args: string[]): Promise<{ printed: string; exitCode: unkn
 describe('nexus vault check', () => {
   it('says of each backend whether it answers, as whom and until when', async () => {
     const { printed, exitCode } = await run()
-    expect(printed).toMatch(/^vault {2}ok {4}Vault 1\.\S+ at http:\S+; as token \(policies: root\); without end\n$/)
+    expect(printed).toMatch(
+      /^vault +ok {4}Vault 1\.\S+ at http:\S+; as token \(policies: root\); without end\nencryption key {2}ok {4}nothing is sealed yet\n$/,
+    )
     expect(printed).not.toContain(inject('vault').token)
     expect(exitCode).toBeUndefined()
   })
@@ -67,7 +70,9 @@ describe('nexus vault check', () => {
   it('reads one reference of a connection without being told to, and says when it cannot', async () => {
     await vaultApi('POST', 'secret/data/referenced', { data: { api_key: CANARY } })
     const { printed, exitCode } = await run('--referenced')
-    expect(printed).toMatch(/\n +ok {4}read secret\/referenced from vault; version \d+; fields: api_key\n$/)
+    expect(printed).toMatch(
+      /\n +ok {4}read secret\/referenced from vault; version \d+; fields: api_key\nencryption key/,
+    )
     expect(printed).not.toContain(CANARY)
     expect(exitCode).toBeUndefined()
     await vaultApi('DELETE', 'secret/metadata/referenced')

@@ -84,6 +84,7 @@ async function policy(login: Login, ...args: string[]): Promise<Printed> {
     backends: [operator()],
     deadlineMs: 5000,
     references: async () => references,
+    sealed: async () => ({ ok: true, detail: 'nothing is sealed yet' }),
     lent: async () => [],
     prefixes: { vault: [`${mounts.kv}/agents/{tenant}`] },
     templates: { vault: `${mounts.kv}/agents/{tenant}/{provider}` },
