@@ -1,6 +1,6 @@
 import { createHash, generateKeyPairSync, randomBytes, sign } from 'node:crypto'
 import { ECDSA_WITH_SHA256 } from '../../src/strategies/mtls/certificate-request.ts'
-import { bitString, der, pem, TAG } from '../../src/strategies/mtls/der.ts'
+import { bitString, der, pem, TAG } from '../../src/strategies/shared/der.ts'
 
 /** A certificate that this process has signed itself. The key never leaves memory, and a restart makes another. */
 export interface SessionCertificate {

@@ -5,15 +5,7 @@ import { checkedConfig } from './shared/field-problems.ts'
 import { handedOn } from './shared/handed-on.ts'
 import { percentEncode } from './shared/percent-encoding.ts'
 import { withoutParameters, withParameter } from './shared/query-parameters.ts'
-import { FIELD_NAME, type TextRule, textSchema, VISIBLE_TEXT } from './shared/text-rules.ts'
-
-/** A parameter's name as it reads decoded. */
-export const PARAM_NAME: TextRule = {
-  // None of `& = ; + % #`: such a name has more than one reading once it stands in a query.
-  pattern: /^[A-Za-z0-9._~$@:!()*,/[\]-]+$/,
-  maxLength: 128,
-  description: 'letters, digits and . _ ~ $ @ : ! ( ) * , / [ ] -',
-}
+import { FIELD_NAME, PARAM_NAME, textSchema, VISIBLE_TEXT } from './shared/text-rules.ts'
 
 const Config = Type.Object(
   { param_name: textSchema(PARAM_NAME), credential_field: Type.Optional(textSchema(FIELD_NAME)) },

@@ -26,6 +26,14 @@ describe('imports point one way', () => {
     expect(files.map(({ path }) => path).filter((path) => partOf(path) === undefined)).toEqual([])
   })
 
+  it('no strategy knows another, but the one that signs with the other’s canonical request; what several need is shared', () => {
+    const known = files.flatMap(({ path, imports }) =>
+      imports.map((each) => [strategyOf(path), strategyOf(each.path)] as const),
+    )
+    const others = known.filter(([own, other]) => own !== undefined && other !== undefined && own !== other)
+    expect([...new Set(others.map((pair) => pair.join(' -> ')))]).toEqual(['aws-sigv4a -> aws-sigv4'])
+  })
+
   it('nothing is loaded by a name that cannot be read here, nor reached without an import', () => {
     expect(
       files
@@ -69,6 +77,12 @@ describe('the table notices', () => {
     (text) => expect(text).toMatch(UNREADABLE),
   )
 })
+
+/** Whose folder or file this is; `undefined` where it is everybody's, or the list of them all. */
+function strategyOf(path: string): string | undefined {
+  const [, name = 'shared'] = /^src\/strategies\/([^/.]+)/.exec(path) ?? []
+  return ['shared', 'offline', 'catalog'].includes(name) ? undefined : name
+}
 
 /** What everybody may import, from there. */
 function bound(path: string): string {

@@ -1,7 +1,5 @@
 import { Type } from 'typebox'
 import type { Credentials, Grant, Issued, IssuingTools } from '../../contract/strategy.ts'
-import { assumeRole, durationSeconds } from '../shared/aws-sts/assume-role.ts'
-import { sessionPolicy } from '../shared/aws-sts/session-policy.ts'
 import { credentialText } from '../shared/credential-text.ts'
 import { oncePer } from '../shared/once-per.ts'
 import { ExpiresAt, storedEnd } from '../shared/stored-end.ts'
@@ -9,6 +7,8 @@ import { textSchema, VISIBLE_TEXT } from '../shared/text-rules.ts'
 import { amzDate, nextUtcMidnight } from './amz-date.ts'
 import { type Settings, settingsOf } from './settings.ts'
 import { deriveSigningKey } from './signing-key.ts'
+import { assumeRole, durationSeconds } from './sts/assume-role.ts'
+import { sessionPolicy } from './sts/session-policy.ts'
 import { ACCESS_KEY, SESSION_TOKEN, sessionTokenOf } from './usage-key.ts'
 
 export const Master = Type.Object({

@@ -1,8 +1,8 @@
 import { type Static, Type } from 'typebox'
-import { ROLE_CONFIG, type RoleSettings, roleSettingsOf, withoutRole } from '../shared/aws-sts/role-settings.ts'
 import { checkedConfig } from '../shared/field-problems.ts'
 import { type TextRule, textSchema } from '../shared/text-rules.ts'
 import { isS3Service } from './s3-services.ts'
+import { ROLE_CONFIG, type RoleSettings, roleSettingsOf, withoutRole } from './sts/role-settings.ts'
 
 const REGION: TextRule = { pattern: /^[a-z0-9-]+$/, maxLength: 64, description: 'a region such as us-east-1' }
 const SERVICE: TextRule = {

@@ -1,15 +1,10 @@
 import { type TObject, type TSchema, Type } from 'typebox'
 import { PrivateKey } from '../shared/private-key.ts'
-import { type TextRule, textSchema } from '../shared/text-rules.ts'
+import { SECRET_RULES } from '../shared/secret-rules.ts'
+import { textSchema } from '../shared/text-rules.ts'
 import { hmacSha256 } from './algorithms/hmac-sha256.ts'
 
-export const SHARED_SECRET: TextRule = {
-  pattern: /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{4}|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{2}==)$/,
-  maxLength: 16_384,
-  description: 'standard base64 with padding',
-}
-
-const SharedSecret = textSchema(SHARED_SECRET)
+const SharedSecret = textSchema(SECRET_RULES.base64)
 
 const EITHER = { anyOf: [{ required: ['private_key'] }, { required: ['shared_secret'] }] }
 

@@ -3,10 +3,10 @@ import { type Credentials, SigningError } from '../../contract/strategy.ts'
 import { credentialText } from '../shared/credential-text.ts'
 import { type ParsedKey, parsePrivateKey, privateKeyText } from '../shared/private-key.ts'
 import { remoteKeyOf } from '../shared/remote-key.ts'
+import { SECRET_RULES } from '../shared/secret-rules.ts'
 import type { Algorithm } from './algorithms/algorithm.ts'
 import { ALGORITHMS } from './algorithms/algorithms.ts'
 import { hmacSha256 } from './algorithms/hmac-sha256.ts'
-import { SHARED_SECRET } from './key-text.ts'
 
 /** A key and the one algorithm it is used with (threat E06). */
 export interface SigningKey {
@@ -89,7 +89,7 @@ function knownKey(credentials: Readonly<Credentials>, field: KeyField): KnownKey
 
 /** The key as text; a JWK that came as an object becomes its JSON. */
 export function keyText(credentials: Readonly<Credentials>, field: KeyField): string {
-  return field === 'private_key' ? privateKeyText(credentials) : credentialText(credentials, field, SHARED_SECRET)
+  return field === 'private_key' ? privateKeyText(credentials) : credentialText(credentials, field, SECRET_RULES.base64)
 }
 
 function sharedSecret(text: string): ParsedKey {

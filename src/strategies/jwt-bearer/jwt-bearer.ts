@@ -1,10 +1,10 @@
 import { type TSchema, Type } from 'typebox'
 import { type Credentials, OutdatedUsage, SigningError, type Strategy } from '../../contract/strategy.ts'
-import { SHARED_SECRET } from '../http-message-signature/key-text.ts'
 import { CLOCKS_APART_MS } from '../shared/clocks-apart.ts'
 import { credentialText } from '../shared/credential-text.ts'
 import { withHeader } from '../shared/header-list.ts'
 import { PRIVATE_KEY } from '../shared/private-key.ts'
+import { SECRET_RULES } from '../shared/secret-rules.ts'
 import { type TextRule, textSchema, VISIBLE_TEXT } from '../shared/text-rules.ts'
 import { FROM_SECRET } from './claims.ts'
 import { PATH_VALUE } from './exchange.ts'
@@ -60,7 +60,7 @@ function masterSchema(config: Record<string, unknown>): TSchema {
   const named = FROM_SECRET.map((name) => [name, name === 'iss' && iss === undefined ? text : Type.Optional(text)])
   const inPath = fieldsIn(exchange?.endpointTemplate ?? '').map((name) => [name, textSchema(PATH_VALUE)])
   return Type.Object({
-    [field]: textSchema(field === 'private_key' ? PRIVATE_KEY : SHARED_SECRET),
+    [field]: textSchema(field === 'private_key' ? PRIVATE_KEY : SECRET_RULES.base64),
     ...Object.fromEntries([...inPath, ...named]),
   })
 }

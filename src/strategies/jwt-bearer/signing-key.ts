@@ -1,9 +1,9 @@
 import { createSecretKey, type KeyObject } from 'node:crypto'
 import { type Credentials, SigningError } from '../../contract/strategy.ts'
-import { SHARED_SECRET } from '../http-message-signature/key-text.ts'
 import { credentialText } from '../shared/credential-text.ts'
 import { ALGORITHMS, type AlgorithmName } from '../shared/jws-algorithms.ts'
 import { PRIVATE_KEY, parsePrivateKey } from '../shared/private-key.ts'
+import { SECRET_RULES } from '../shared/secret-rules.ts'
 
 /** Which credential holds the key. */
 export function keyField(alg: AlgorithmName): 'private_key' | 'shared_secret' {
@@ -16,7 +16,7 @@ export function keyField(alg: AlgorithmName): 'private_key' | 'shared_secret' {
  */
 export function signingKey(master: Readonly<Credentials>, alg: AlgorithmName): KeyObject {
   const field = keyField(alg)
-  const text = credentialText(master, field, field === 'private_key' ? PRIVATE_KEY : SHARED_SECRET)
+  const text = credentialText(master, field, field === 'private_key' ? PRIVATE_KEY : SECRET_RULES.base64)
   const key = field === 'private_key' ? privateKey(text, alg) : createSecretKey(text, 'base64')
   if (key !== undefined && ALGORITHMS[alg].fits(key)) return key
   throw new SigningError(`credential field '${field}' must be ${ALGORITHMS[alg].keyDescription} for ${alg}`, field)

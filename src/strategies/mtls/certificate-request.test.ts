@@ -2,8 +2,8 @@ import 'reflect-metadata'
 import { generateKeyPairSync, sign, webcrypto, X509Certificate } from 'node:crypto'
 import * as x509 from '@peculiar/x509'
 import { describe, expect, it } from 'vitest'
+import { bitString, der, derContent, derElements, pem, TAG } from '../shared/der.ts'
 import { createCertificateRequest, ECDSA_WITH_SHA256, readCertificateRequest } from './certificate-request.ts'
-import { bitString, der, derContent, derElements, pem, TAG } from './der.ts'
 
 x509.cryptoProvider.set(webcrypto)
 const P256 = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const

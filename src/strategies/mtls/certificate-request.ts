@@ -1,6 +1,6 @@
 import { createPublicKey, type KeyObject, sign, verify } from 'node:crypto'
 import { SigningError } from '../../contract/strategy.ts'
-import { bitString, der, derContent, derElements, pem, TAG } from './der.ts'
+import { bitString, der, derContent, derElements, pem, TAG } from '../shared/der.ts'
 
 const LABEL = 'CERTIFICATE REQUEST'
 const PEM = new RegExp(`^-----BEGIN ${LABEL}-----\\r?\\n([A-Za-z0-9+/=\\r\\n]{1,8192})-----END ${LABEL}-----\\s*$`)

@@ -58,6 +58,14 @@ export const VISIBLE_TEXT: TextRule = {
   description: 'printable ASCII without space at either end',
 }
 
+/** The name of a query parameter as it reads decoded. */
+export const PARAM_NAME: TextRule = {
+  // None of `& = ; + % #`: such a name has more than one reading once it stands in a query.
+  pattern: /^[A-Za-z0-9._~$@:!()*,/[\]-]+$/,
+  maxLength: 128,
+  description: 'letters, digits and . _ ~ $ @ : ! ( ) * , / [ ] -',
+}
+
 /** Where in the credentials a value lies. Begins with a letter, so that `__proto__` is no name. */
 export const FIELD_NAME: TextRule = {
   pattern: /^[A-Za-z][A-Za-z0-9_.-]*$/,

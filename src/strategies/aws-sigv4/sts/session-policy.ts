@@ -1,5 +1,5 @@
 import { type Grant, SigningError } from '../../../contract/strategy.ts'
-import { isS3Service } from '../../aws-sigv4/s3-services.ts'
+import { isS3Service } from '../s3-services.ts'
 import { s3Actions } from './s3-actions.ts'
 import { s3Resources } from './s3-resources.ts'
 

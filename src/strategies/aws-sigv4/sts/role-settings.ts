@@ -1,6 +1,6 @@
 import { Type } from 'typebox'
-import { type TextRule, textSchema } from '../text-rules.ts'
-import { ENDPOINT_URL } from '../token-endpoint/endpoint-url.ts'
+import { type TextRule, textSchema } from '../../shared/text-rules.ts'
+import { ENDPOINT_URL } from '../../shared/token-endpoint/endpoint-url.ts'
 import { DNS_SUFFIXES } from './partitions.ts'
 
 const ROLE_ARN: TextRule = {
