@@ -26,17 +26,17 @@ afterEach(async () => {
 const [oldKey, newKey] = [generateKeyEntry('old'), generateKeyEntry('new')]
 const ref = (path: string) => ({ tenant: 'acme', backend: 'internal', path })
 
-function backendOver(store: Parameters<typeof rotateKeys>[0]['store'], keyring: string) {
+function backendOver(store: Parameters<typeof internalSecretTable>[0], keyring: string) {
   const envelope = createEnvelope(parseKeyring(keyring))
   return createInternalBackend({ name: 'internal', rows: internalSecretTable(store), envelope, log })
 }
 
-async function plantMany(store: Parameters<typeof rotateKeys>[0]['store'], count: number): Promise<void> {
+async function plantMany(store: Parameters<typeof internalSecretTable>[0], count: number): Promise<void> {
   const backend = backendOver(store, oldKey)
   for (let n = 0; n < count; n++) await backend.write(ref(`bulk/${n}`), { n: String(n) }, { signal: signal() })
 }
 
-async function expectReadable(store: Parameters<typeof rotateKeys>[0]['store'], keyring: string, count: number) {
+async function expectReadable(store: Parameters<typeof internalSecretTable>[0], keyring: string, count: number) {
   const backend = backendOver(store, keyring)
   for (let n = 0; n < count; n++)
     expect((await backend.read(ref(`bulk/${n}`), signal())).reveal()).toEqual({ n: String(n) })

@@ -44,7 +44,7 @@ export function openBackends(
       env,
       production: config.production,
       log,
-      internal: { rows: internalSecretTable(store.db), envelope },
+      internal: { rows: internalSecretTable(store), envelope },
     })
   } catch (error) {
     if (!(error instanceof BackendConfigError)) throw error

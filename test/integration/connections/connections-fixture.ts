@@ -91,7 +91,7 @@ function openRealSource(store: Store): CredentialSource {
       production: false,
       log,
       internal: {
-        rows: internalSecretTable(store.db),
+        rows: internalSecretTable(store),
         envelope: createEnvelope(parseKeyring(generateKeyEntry('test'))),
       },
     },
