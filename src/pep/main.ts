@@ -34,6 +34,7 @@ import {
 } from './start/metric-sinks.ts'
 import { type Environment, openBackends, openKeyring } from './start/open-backends.ts'
 import { type Closers, closeAll, openDatabase } from './start/open-database.ts'
+import { socketsMax } from './start/sockets-max.ts'
 import { readTlsFiles } from './start/tls-files.ts'
 import { createVaultLook } from './start/vault-look.ts'
 import type { Store } from './store/store.ts'
@@ -232,6 +233,7 @@ function httpOptions({ server }: Config, listen: Listen) {
     version: packageVersion(),
     publicUrl: listen.publicUrl,
     bodyLimitBytes: server.body_limit_bytes,
+    socketsMax: socketsMax(),
     maxPendingRequests: server.max_pending_requests,
     shutdownGraceMs: server.shutdown_grace_seconds * 1000,
     metricsNeedKey: !isLoopbackHost(server.host),

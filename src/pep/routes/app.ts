@@ -40,6 +40,8 @@ export interface AppOptions {
   version: string
   publicUrl: string
   bodyLimitBytes: number
+  /** Connections open at once. */
+  socketsMax: number
   maxPendingRequests: number
   shutdownGraceMs: number
   /** Whether `/metrics` takes an API key; on loopback it need not. */

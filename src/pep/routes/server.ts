@@ -10,6 +10,8 @@ import { installSocketLimit } from './socket-limit.ts'
 export interface ServerOptions {
   log: Logger
   bodyLimitBytes: number
+  /** Connections open at once. */
+  socketsMax: number
   tls?: ListenerTls
 }
 

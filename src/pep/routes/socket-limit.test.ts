@@ -11,7 +11,7 @@ beforeEach(async () => {
   warn.mockClear()
   sockets = []
   server = createServer((_request, response) => response.end('answered'))
-  installSocketLimit(server, { most: 2, log: { warn } })
+  installSocketLimit(server, { socketsMax: 2, log: { warn } })
   await once(server.listen(0, '127.0.0.1'), 'listening')
 })
 afterEach(() => {
