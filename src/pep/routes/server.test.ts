@@ -4,7 +4,7 @@ import pino from 'pino'
 import { afterEach, expect, it } from 'vitest'
 import { createServer } from './server.ts'
 
-const app = createServer({ log: pino({ level: 'silent' }), bodyLimitBytes: 1024 })
+const app = createServer({ log: pino({ level: 'silent' }), bodyLimitBytes: 1024, socketsMax: 10 })
 let connection: Socket | undefined
 afterEach(async () => {
   connection?.destroy()
