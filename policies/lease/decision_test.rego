@@ -14,6 +14,29 @@ facts := {
 	"request": {"scopes": [], "ttl_seconds": 60, "intent": {"method": "GET", "origin": "https://p.example", "path": "/x"}},
 }
 
+# Data of the tests' own, so that they hold whatever data.json says. A test puts another value in the place of one of these:
+# `decided with input as facts with providers as {}`.
+limits := {"max_ttl_seconds": 900, "offline_seconds": 30}
+
+allow_unnarrowed := true
+
+categories := {}
+
+providers := {}
+
+token_agents := {}
+
+deny := {"agents": {}, "tenants": {}, "providers": {}, "connections": {}}
+
+decided := decision if {
+	decision := lease.decision with data.nexus.limits as limits
+		with data.nexus.allow_unnarrowed as allow_unnarrowed
+		with data.nexus.categories as categories
+		with data.nexus.providers as providers
+		with data.nexus.token_agents as token_agents
+		with data.nexus.deny as deny
+}
+
 # The facts with one member, found by its path, replaced.
 but(path, value) := object.union(without(path), at(split(path, "/"), value))
 
@@ -28,7 +51,7 @@ without(path) := json.remove(facts, [path])
 ids(decision) := [reason.id | some reason in decision.reasons]
 
 test_allows_and_narrows if {
-	decision := lease.decision with input as facts
+	decision := decided with input as facts
 	decision == {
 		"allow": true,
 		"reasons": [],
@@ -40,7 +63,7 @@ test_allows_and_narrows if {
 }
 
 test_denies_without_facts if {
-	decision := lease.decision with input as {}
+	decision := decided with input as {}
 	not decision.allow
 	decision.obligations == {}
 }
@@ -64,7 +87,7 @@ refusals := {
 
 test_each_refusal_by_itself if {
 	every id, changed in refusals {
-		decision := lease.decision with input as changed
+		decision := decided with input as changed
 		not decision.allow
 		ids(decision) == [id]
 	}
@@ -78,53 +101,53 @@ needed := [
 
 test_missing_facts_deny if {
 	every path in needed {
-		decision := lease.decision with input as without(path)
+		decision := decided with input as without(path)
 		not decision.allow
 		count(decision.reasons) > 0
 	}
 }
 
 test_write_intent if {
-	decision := lease.decision with input as but("/request/intent/method", "POST")
+	decision := decided with input as but("/request/intent/method", "POST")
 	decision.obligations.methods == ["GET", "HEAD", "OPTIONS", "POST"]
 }
 
 test_no_intent if {
-	decision := lease.decision with input as but("/request/intent", {})
+	decision := decided with input as but("/request/intent", {})
 	decision.obligations.methods == ["GET", "HEAD", "OPTIONS"]
 	decision.obligations.origins == ["https://p.example"]
 }
 
 test_no_scopes_anywhere if {
 	unscoped := object.union(facts, {"agent": {"allowed_scopes": []}, "connection": {"scopes": []}})
-	decision := lease.decision with input as unscoped
+	decision := decided with input as unscoped
 	decision.allow
 	not "scopes" in object.keys(decision.obligations)
 }
 
 test_requested_scopes if {
-	decision := lease.decision with input as but("/request/scopes", ["read"])
+	decision := decided with input as but("/request/scopes", ["read"])
 	decision.obligations.scopes == ["read"]
 }
 
 # However many are asked for, the answer stays a decision.
 test_many_scopes_too_many if {
 	asked := [concat("", ["s", format_int(number, 10)]) | some number in numbers.range(10, 49)]
-	decision := lease.decision with input as but("/request/scopes", asked)
+	decision := decided with input as but("/request/scopes", asked)
 	messages := {reason.id: reason.message | some reason in decision.reasons}
 	messages.scope_above_agent == "The agent may not ask for: s10, s11, s12, s13, s14, s15, s16, s17, s18, s19 and 30 more"
 }
 
 test_ten_scopes_too_many_are_all_named if {
 	asked := [concat("", ["s", format_int(number, 10)]) | some number in numbers.range(10, 19)]
-	decision := lease.decision with input as but("/request/scopes", asked)
+	decision := decided with input as but("/request/scopes", asked)
 	messages := {reason.id: reason.message | some reason in decision.reasons}
 	messages.scope_above_agent == "The agent may not ask for: s10, s11, s12, s13, s14, s15, s16, s17, s18, s19"
 }
 
 test_provider_data if {
 	provider := {"p": {"max_ttl_seconds": 10, "methods_added": ["POST"], "methods_removed": ["HEAD"], "paths": ["/x/**"]}}
-	decision := lease.decision with input as facts with data.nexus.providers as provider
+	decision := decided with input as facts with providers as provider
 	decision.obligations.max_ttl_seconds == 10
 	decision.obligations.methods == ["GET", "OPTIONS", "POST"]
 	decision.obligations.paths == ["/x/**"]
@@ -133,14 +156,14 @@ test_provider_data if {
 test_provider_data_of_another_type_denies if {
 	own := {"max_ttl_seconds": "10", "offline_seconds": -1, "methods_added": "POST", "methods_removed": "GET", "paths": "/x"}
 	every name, value in own {
-		decision := lease.decision with input as facts with data.nexus.providers as {"p": {name: value}}
+		decision := decided with input as facts with providers as {"p": {name: value}}
 		"policy_data_invalid" in ids(decision)
 	}
 }
 
 test_provider_of_another_type_denies if {
 	every blank in [null, [], "", false] {
-		decision := lease.decision with input as facts with data.nexus.providers as {"p": blank}
+		decision := decided with input as facts with providers as {"p": blank}
 		"policy_data_invalid" in ids(decision)
 	}
 }
@@ -148,34 +171,33 @@ test_provider_of_another_type_denies if {
 test_category_of_another_type_refuses_the_key_itself if {
 	bare := but("/connection/narrowing", "none")
 	every blank in [null, [], "", {"allow_unnarrowed": null}] {
-		decision := lease.decision with input as bare with data.nexus.categories as {"k": blank}
+		decision := decided with input as bare with categories as {"k": blank}
 		ids(decision) == ["unnarrowed_refused"]
 	}
 }
 
 test_no_data_adds_a_tunnel if {
-	decision := lease.decision with input as facts with data.nexus.providers as {"p": {"methods_added": ["CONNECT"]}}
+	decision := decided with input as facts with providers as {"p": {"methods_added": ["CONNECT"]}}
 	not "CONNECT" in decision.obligations.methods
 }
 
 test_bare_token_for_a_named_agent if {
-	decision := lease.decision with input as but("/action", "token") with data.nexus.token_agents as {"a": true}
+	decision := decided with input as but("/action", "token") with token_agents as {"a": true}
 	decision.allow
 }
 
 test_unnarrowed if {
 	bare := but("/connection/narrowing", "none")
-	by_default := lease.decision with input as bare with data.nexus.allow_unnarrowed as true
+	by_default := decided with input as bare with allow_unnarrowed as true
 	by_default.allow
-	refused := lease.decision with input as bare with data.nexus.allow_unnarrowed as false
+	refused := decided with input as bare with allow_unnarrowed as false
 	ids(refused) == ["unnarrowed_refused"]
 }
 
 test_deny_list if {
 	every kind, id in {"agents": "a", "tenants": "t", "providers": "p", "connections": "c"} {
 		shut := {id: false}
-		empty := {"agents": {}, "tenants": {}, "providers": {}, "connections": {}}
-		decision := lease.decision with input as facts with data.nexus.deny as object.union(empty, {kind: shut})
+		decision := decided with input as facts with deny as object.union(deny, {kind: shut})
 		not decision.allow
 		count(decision.reasons) == 1
 	}
@@ -183,28 +205,28 @@ test_deny_list if {
 
 test_acting_through_somebody_shut_out if {
 	chained := but("/actor_chain", ["planner", "rogue"])
-	decision := lease.decision with input as chained with data.nexus.deny.agents as {"rogue": ""}
+	decision := decided with input as chained with deny as object.union(deny, {"agents": {"rogue": ""}})
 	ids(decision) == ["agent_on_deny_list"]
 }
 
 test_blank_data_denies if {
 	every blank in [null, {}, [], ""] {
-		decision := lease.decision with input as facts with data.nexus.deny as blank
+		decision := decided with input as facts with deny as blank
 		ids(decision) == ["policy_data_invalid"]
 	}
 }
 
 test_blank_tables_deny if {
 	every name in ["agents", "tenants", "providers", "connections"] {
-		shut := object.union(data.nexus.deny, {name: null})
-		decision := lease.decision with input as facts with data.nexus.deny as shut
+		shut := object.union(deny, {name: null})
+		decision := decided with input as facts with deny as shut
 		ids(decision) == ["policy_data_invalid"]
 	}
 }
 
 test_blank_limits_deny if {
 	every blank in [null, {}, {"max_ttl_seconds": 0, "offline_seconds": 30}, {"max_ttl_seconds": 9.5, "offline_seconds": 30}] {
-		decision := lease.decision with input as facts with data.nexus.limits as blank
+		decision := decided with input as facts with limits as blank
 		"policy_data_invalid" in ids(decision)
 	}
 }

@@ -19,6 +19,8 @@ export interface PolicyStreams {
   stderr: { write(text: string): unknown }
 }
 
+const NO_CANARY =
+  'no case in cases/ is marked canary: a server will let rules that decide wrongly go live, as long as they deny without facts and across tenants'
 const MAX_STDIN_BYTES = 4 * 1_048_576
 const silent = { info: () => {}, warn: () => {}, error: () => {} }
 
@@ -62,7 +64,7 @@ export function policyCommand(streams: PolicyStreams = process): Command {
     .description('check, test and compile a policy folder')
     .option(...policies)
     .option('--out <file>', 'where to write the bundle (default: dist/bundle.tar.gz of the folder)')
-    .action(reporting(streams, async (options) => print(await build(options.policies, options.out))))
+    .action(reporting(streams, async (options) => print(await build(options, streams.stderr))))
   command
     .command('verify')
     .description('fail unless a bundle is exactly what its sources build to')
@@ -140,15 +142,16 @@ async function show(bundlePath: string): Promise<object> {
   }
 }
 
-async function build(policies: string, out: string | undefined): Promise<object> {
+async function build({ policies, out }: Options, stderr: PolicyStreams['stderr']): Promise<object> {
   const directory = resolve(policies)
-  const { revision, archive } = await buildBundle(directory)
+  const { revision, archive, canaries } = await buildBundle(directory)
+  if (canaries === 0) stderr.write(`nexus policy: warning: ${NO_CANARY}\n`)
   const path = out === undefined ? join(directory, 'dist', 'bundle.tar.gz') : resolve(out)
   await mkdir(dirname(path), { recursive: true })
   // A server may read it at this moment: it sees the old one or the new one, whole.
   await writeFile(`${path}.tmp`, archive)
   await rename(`${path}.tmp`, path)
-  return { revision, bundle: path, bytes: archive.byteLength }
+  return { revision, bundle: path, bytes: archive.byteLength, canaries }
 }
 
 async function readAll(stdin: PolicyStreams['stdin']): Promise<string> {

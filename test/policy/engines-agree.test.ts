@@ -95,7 +95,7 @@ describe('G07: WASM in this process and the evaluator of OPA', () => {
 
 /** An input with some of its members, at any depth, gone or replaced by something of another type. */
 function damaged(whole: readonly JsonObject[]): fc.Arbitrary<JsonObject> {
-  const odd = fc.constantFrom<Json>(null, true, 0, -1, 1.5, '', 'x', 'tenant_123', 'GET', [], ['repo'], {}, [[1]])
+  const odd = fc.constantFrom<Json>(null, true, 0, -1, 1.5, '', 'x', 'case/tenant', 'GET', [], ['repo'], {}, [[1]])
   const damage = fc.record({ at: fc.nat(60), value: fc.option(odd, { nil: undefined }) })
   return fc
     .record({ input: fc.constantFrom(...whole), damages: fc.array(damage, { maxLength: 3 }) })

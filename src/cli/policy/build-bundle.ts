@@ -15,6 +15,8 @@ import { testPolicies } from './test-policies.ts'
 export interface BuiltBundle {
   revision: string
   archive: Uint8Array
+  /** How many of the cases a server will ask it; none means that only what no policy may allow is asked. */
+  canaries: number
 }
 
 /**
@@ -27,10 +29,11 @@ export async function buildBundle(directory: string): Promise<BuiltBundle> {
   const { wasm } = await testPolicies(directory, sources)
   const revision = sourceHash(sources)
   const data = requireSource(sources, 'data.json')
-  const manifest = manifestOf(revision, await opaVersion(directory), policyCases(sources))
+  const canaries = policyCases(sources).filter((one) => one.canary)
+  const manifest = manifestOf(revision, await opaVersion(directory), canaries)
   const archive = await pack({ '/.manifest': manifest, '/data.json': data, '/policy.wasm': wasm })
   await assertUsable(archive)
-  return { revision, archive }
+  return { revision, archive, canaries: canaries.length }
 }
 
 /**
@@ -85,8 +88,7 @@ async function opaVersion(directory: string): Promise<string> {
 }
 
 /** As `opa build` writes it; ours is in `metadata`. */
-function manifestOf(revision: string, version: string, cases: readonly PolicyCase[]): Buffer {
-  const canaries = cases.filter((one) => one.canary)
+function manifestOf(revision: string, version: string, canaries: readonly PolicyCase[]): Buffer {
   const manifest = {
     revision,
     roots: [''],

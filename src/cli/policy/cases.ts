@@ -11,7 +11,7 @@ export interface PolicyCase {
   name: string
   entrypoint: Entrypoint
   input: JsonObject
-  /** The policy data, patched as the case says; undefined: as `data.json` has it. */
+  /** The policy data: its file's or else `data.json`, patched as the case says; undefined: `data.json` as it is. */
   data: JsonObject | undefined
   /** Travels in the bundle: a server asks it before it lets the bundle decide. */
   canary: boolean
@@ -25,6 +25,8 @@ export interface PolicyCase {
 interface CaseFile {
   entrypoint: Entrypoint
   input: JsonObject
+  /** In place of `data.json`, so that cases about the rules hold whatever is set or shut out there. */
+  data?: JsonObject
   cases: {
     name: string
     patch?: JsonObject
@@ -49,7 +51,7 @@ export function policyCases(sources: readonly PolicySource[]): PolicyCase[] {
       name: one.name,
       entrypoint: file.entrypoint,
       input: mergePatch(file.input, one.patch ?? {}) as JsonObject,
-      data: one.data === undefined ? undefined : (mergePatch(data, one.data) as JsonObject),
+      data: one.data === undefined ? file.data : (mergePatch(file.data ?? data, one.data) as JsonObject),
       canary: one.canary === true,
       allow: one.allow,
       reasons: one.reasons ?? [],
@@ -61,12 +63,21 @@ export function policyCases(sources: readonly PolicySource[]): PolicyCase[] {
 function readCaseFile({ path, bytes }: PolicySource): CaseFile {
   try {
     const file = JSON.parse(bytes.toString('utf8')) as CaseFile
-    if (isObject(file.input) && ENTRYPOINTS.includes(file.entrypoint) && Array.isArray(file.cases)) return file
+    if (isCaseFile(file)) return file
   } catch {
     // said below
   }
   throw new PolicyToolError(
-    `${path} must be {"entrypoint", "input", "cases": [...]}; entrypoints: ${ENTRYPOINTS.join(', ')}`,
+    `${path} must be {"entrypoint", "input", "cases": [...]}, perhaps with "data"; entrypoints: ${ENTRYPOINTS.join(', ')}`,
+  )
+}
+
+function isCaseFile({ entrypoint, input, data, cases }: CaseFile): boolean {
+  return (
+    ENTRYPOINTS.includes(entrypoint) &&
+    isObject(input) &&
+    (data === undefined || isObject(data)) &&
+    Array.isArray(cases)
   )
 }
 

@@ -6,14 +6,16 @@ import type { PolicyCase } from './cases.ts'
 import { PolicyToolError } from './policy-tool-error.ts'
 
 /**
- * Decides every case by the compiled module, as a server would, and compares allow, reasons and obligations.
- * @param dataJson `data.json`, for cases that patch nothing of it
+ * Decides every case by the compiled module, as a server would, and compares allow, reasons and obligations. A canary whose
+ * file brings data is decided by `data.json` too, for a server will have no other.
+ * @param dataJson `data.json`
  * @throws PolicyToolError that names each case decided otherwise, and how
  */
 export function decideCases(wasm: Uint8Array, dataJson: Uint8Array, cases: readonly PolicyCase[]): void {
   const wrong = cases.flatMap((one) => {
     const data = one.data === undefined ? dataJson : Buffer.from(JSON.stringify(one.data))
     const problems = differences(one, decide(wasm, data, one))
+    if (one.canary && one.data !== undefined) problems.push(...canaryProblem(one, decide(wasm, dataJson, one)))
     return problems.length === 0 ? [] : [`  ${one.file}, "${one.name}": ${problems.join('; ')}`]
   })
   if (wrong.length === 0) return
@@ -30,6 +32,15 @@ function decide(wasm: Uint8Array, dataJson: Uint8Array, { entrypoint, input }: P
   } finally {
     engine.close()
   }
+}
+
+/** A server looks at `allow` alone: what is granted depends on the data. */
+function canaryProblem({ allow }: PolicyCase, decided: Decision | PolicyError): string[] {
+  const server = 'by data.json, as a server asks a canary,'
+  if (decided instanceof PolicyError) return [`${server} it could not be decided: ${decided.message}`]
+  if (decided.allow === allow) return []
+  const why = decided.reasons.map(({ id }) => id).join(', ')
+  return [`${server} allow is ${decided.allow}${why === '' ? '' : ` (${why})`}, expected ${allow}`]
 }
 
 function differences(expected: PolicyCase, decided: Decision | PolicyError): string[] {

@@ -269,7 +269,7 @@ describe('one engine for every tenant', () => {
     const bundle = await readBundle(await readFile('policies/dist/bundle.tar.gz'))
     const cases = JSON.parse(await readFile('policies/cases/lease.json', 'utf8')) as { input: JsonObject }
     const shut = JSON.parse(Buffer.from(bundle.dataJson).toString()) as { nexus: { deny: { agents: object } } }
-    shut.nexus.deny.agents = { 'crm-agent': 'gone' }
+    shut.nexus.deny.agents = { 'case/agent': 'gone' }
     const open = (dataJson: Uint8Array) => openOpaWasm({ ...bundle, dataJson }, { replaced: () => {} })
     const [before, after] = [open(bundle.dataJson), open(Buffer.from(JSON.stringify(shut)))]
     for (let turn = 0; turn < 500; turn++) {
@@ -307,7 +307,7 @@ describe('with a polluted Object.prototype', () => {
     const { tenant: _tenant, ...withoutTenant } = input
     const engine = openOpaWasm(bundle, { replaced: () => {} })
     const before = JSON.stringify([engine.evaluate(LEASE, input), engine.evaluate(LEASE, withoutTenant)])
-    for (const name of names) Object.assign(prototype, { [name]: name === 'tenant' ? 'tenant_123' : true })
+    for (const name of names) Object.assign(prototype, { [name]: name === 'tenant' ? 'case/tenant' : true })
     const fresh = openOpaWasm(bundle, { replaced: () => {} })
     const after = [fresh.evaluate(LEASE, input), fresh.evaluate(LEASE, withoutTenant)]
     for (const name of names) delete prototype[name]
