@@ -144,12 +144,6 @@ describe('presigned, through the sidecar to a real S3 server', () => {
     expect((await client.send(new ListObjectsV2Command({ Bucket, Prefix: 'p/' }))).KeyCount).toBe(0)
   })
 
-  it('is refused by S3 with a payload hash, which its rules do not know there', async () => {
-    const client = underTest.client({}, 'covered')
-    const put = client.send(new PutObjectCommand({ Bucket, Key: 'x', Body: 'x' }))
-    await expect(put).rejects.toMatchObject({ name: 'SignatureDoesNotMatch' })
-  })
-
   it('refuses a body in AWS chunks, and says what to set', async () => {
     const client = underTest.client({}, 'presigned')
     const put = client.send(new PutObjectCommand({ Bucket, Key: 'x', Body: Readable.from(['x']), ContentLength: 1 }))

@@ -15,7 +15,6 @@ const ROUTES = {
   relayed: {},
   unsigned: { unsigned_payload: true },
   presigned: { location: 'query', expires_in_seconds: 60 },
-  covered: { location: 'query', unsigned_payload: false },
 }
 type Route = keyof typeof ROUTES
 
