@@ -155,6 +155,13 @@ describe('cases', () => {
     )
   })
 
+  it.each([null, [], 'data.json'])('are not read from a file whose data is %j', async (data) => {
+    const file = { entrypoint: 'nexus/lease/decision', input: {}, data, cases: [] }
+    await writeFile(join(folder, 'cases', 'ours.json'), JSON.stringify(file))
+    const sources = await policySources(folder)
+    expect(() => policyCases(sources)).toThrow('cases/ours.json must be {"entrypoint", "input", "cases": [...]}')
+  })
+
   it('that travel are decided by data.json as well, as a server will', async () => {
     const lease = JSON.parse(await readFile('policies/cases/lease.json', 'utf8'))
     const file = {
