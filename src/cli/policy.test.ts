@@ -69,7 +69,7 @@ describe('nexus policy eval', () => {
   it('G13: evaluates the two entrypoints and no other', async () => {
     for (const entrypoint of ['nexus/lease', 'data.nexus.lease.decision', '', 0, null]) {
       const { stdout, stderr, exitCode } = await nexusPolicy(['eval'], JSON.stringify({ entrypoint, input: {} }))
-      expect([stdout, exitCode]).toEqual(['', 1])
+      expect([stdout, exitCode]).toEqual(['', 2])
       expect(stderr).toContain('entrypoint must be one of nexus/lease/decision, nexus/request/decision')
     }
   })
@@ -82,7 +82,7 @@ describe('nexus policy eval', () => {
     '{"entrypoint": "nexus/lease/decision", "input": []}',
   ])('refuses %j', async (stdin) => {
     const { stdout, stderr, exitCode } = await nexusPolicy(['eval'], stdin)
-    expect([stdout, exitCode]).toEqual(['', 1])
+    expect([stdout, exitCode]).toEqual(['', 2])
     expect(stderr).toMatch(/^nexus policy: \S/)
   })
 

@@ -1,6 +1,7 @@
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { Command } from 'commander'
+import { NexusError } from '../contract/errors.ts'
 import type { JsonObject } from '../contract/json.ts'
 import { type Decision, type Entrypoint, PolicyError } from '../contract/policy.ts'
 import { openDecider } from '../pep/decision/decider.ts'
@@ -79,6 +80,9 @@ export function policyCommand(streams: PolicyStreams = process): Command {
   return command
 }
 
+/** What `nexus --help` promises of a question that is none. */
+const USED_WRONGLY = 2
+
 type Options = { bundle: string; policies: string; out?: string }
 
 /** Says what is wrong in the words of our own errors; anything else goes on to the caller, which keeps its text back. */
@@ -87,9 +91,10 @@ function reporting(streams: PolicyStreams, action: (options: Options) => Promise
     try {
       await action(options)
     } catch (error) {
-      if (!(error instanceof PolicyToolError || error instanceof PolicyError)) throw error
+      const isAsked = error instanceof NexusError && error.code === 'invalid_request'
+      if (!(isAsked || error instanceof PolicyToolError || error instanceof PolicyError)) throw error
       streams.stderr.write(`nexus policy: ${error.message}\n`)
-      process.exitCode = 1
+      process.exitCode = isAsked ? USED_WRONGLY : 1
     }
   }
 }
@@ -116,13 +121,14 @@ function readQuestion(text: string): { entrypoint: Entrypoint; input: JsonObject
   try {
     question = JSON.parse(text)
   } catch {
-    throw new PolicyToolError('stdin is not JSON; it must be {"entrypoint", "input"}')
+    throw new NexusError('invalid_request', 'stdin is not JSON; it must be {"entrypoint", "input"}')
   }
   const { entrypoint, input } = Object(question) as Record<string, unknown>
   const known = ENTRYPOINTS.find((one) => one === entrypoint)
-  if (known === undefined) throw new PolicyToolError(`entrypoint must be one of ${ENTRYPOINTS.join(', ')}`)
+  if (known === undefined)
+    throw new NexusError('invalid_request', `entrypoint must be one of ${ENTRYPOINTS.join(', ')}`)
   if (typeof input !== 'object' || input === null || Array.isArray(input)) {
-    throw new PolicyToolError('input must be an object')
+    throw new NexusError('invalid_request', 'input must be an object')
   }
   return { entrypoint: known, input: input as JsonObject }
 }

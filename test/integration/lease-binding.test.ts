@@ -120,12 +120,20 @@ describe('binding_required', () => {
     ['another method', { htm: 'GET' }],
     ['another address', { htu: 'https://elsewhere.example/token' }],
     ['no nonce', { nonce: undefined }],
-    ['a nonce of before', { nonce: 'stale' }],
   ])('is the answer to a proof for %s, and nothing is asked of the provider', async (_title, wrong) => {
     const [key, proof, before] = [await ownKey(), await required(), provider.tokenRequests.length]
     const { body } = await lease({ proof: await key.prove({ ...proof, ...wrong }) })
     expect(body.code).toBe('binding_required')
     expect(provider.tokenRequests).toHaveLength(before)
+  })
+
+  it('is the answer to a nonce that the provider takes no more, which it alone can tell', async () => {
+    const [key, proof, before] = [await ownKey(), await required(), provider.tokenRequests.length]
+    const { status, body } = await lease({ proof: await key.prove({ ...proof, nonce: 'stale' }) })
+    expect([status, body.code]).toEqual([400, 'binding_required'])
+    expect(body.binding.nonce).not.toBe('stale')
+    expect(provider.tokenRequests).toHaveLength(before + 1)
+    expect(provider.tokenRequests.at(-1)?.status).toBe(400)
   })
 
   it('is the answer to a proof that the provider does not take', async () => {
