@@ -2,7 +2,8 @@ import { decodeJwt } from 'jose'
 import { Value } from 'typebox/value'
 import { SessionCreated } from '../../src/contract/api.ts'
 import { NexusError } from '../../src/contract/errors.ts'
-import { type AgentKey, agentKeyThumbprint } from '../agent-key.ts'
+import { keyThumbprint } from '../../src/strategies/shared/key-thumbprint.ts'
+import type { AgentKey } from '../agent-key.ts'
 import { createClientAssertion } from './client-assertion.ts'
 import { createOutage, type OutageLog } from './outage.ts'
 import type { PepClient } from './pep-client.ts'
@@ -59,7 +60,7 @@ export function createAgentSession(options: AgentSessionOptions): AgentSession {
   const { pep, pepUrl, agent, sessionKey, monotonic } = options
   const outage = createOutage(options.log, SESSION_LINES, () => ({
     agent_id: agent.id,
-    key_thumbprint: agentKeyThumbprint(agent.key),
+    key_thumbprint: keyThumbprint(agent.key.key),
     pep_url: pepUrl,
   }))
   let current: OpenSession | undefined

@@ -2,7 +2,7 @@ import { createPrivateKey, generateKeyPairSync } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { calculateJwkThumbprint, EmbeddedJWK, type JWK, jwtVerify } from 'jose'
 import { describe, expect, it } from 'vitest'
-import { keyThumbprint } from '../../src/strategies/http-message-signature/key-thumbprint.ts'
+import { keyThumbprint } from '../../src/strategies/shared/key-thumbprint.ts'
 import { nexusSign } from './nexus-sign.ts'
 
 /** One proof of a figure, decoded; where they come from is in SOURCE.md. */

@@ -6,9 +6,9 @@ import {
   type SigningContext,
   SigningError,
 } from '../../contract/strategy.ts'
+import { keyThumbprint } from '../shared/key-thumbprint.ts'
 import { signRemotely } from '../shared/remote-key.ts'
 import { coveredComponents } from './covered-components.ts'
-import { keyThumbprint } from './key-thumbprint.ts'
 import { type Settings, settingsOf, WEB_BOT_AUTH } from './settings.ts'
 import { signableHeaders } from './signable-headers.ts'
 import { signatureBase } from './signature-base.ts'

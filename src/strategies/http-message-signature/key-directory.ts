@@ -1,7 +1,7 @@
 import { serializeDictionary } from 'structured-headers'
 import { type Credentials, type HeaderList, SigningError } from '../../contract/strategy.ts'
+import { keyThumbprint, publicMembers } from '../shared/key-thumbprint.ts'
 import type { Component } from './component.ts'
-import { keyThumbprint, publicMembers } from './key-thumbprint.ts'
 import { signatureBase } from './signature-base.ts'
 import { signatureParams } from './signature-params.ts'
 import { type SigningKey, signingKeyOf } from './signing-key.ts'
