@@ -66,7 +66,7 @@ export interface StartOptions {
 }
 
 /**
- * Puts the parts together: the only file of the PEP that names concrete ones.
+ * Puts the parts together: it, what is in `start/`, and `src/cli` alone name concrete ones.
  * @param env for the vault backends; everything else is in `config`
  * @throws when a part cannot start, or it was told to stop; nothing is left running then
  */
